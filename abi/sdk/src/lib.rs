@@ -1,0 +1,1 @@
+//! Write a Fezz function in Rust.

@@ -1,0 +1,1 @@
+//! Example function: hello.

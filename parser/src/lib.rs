@@ -1,0 +1,2 @@
+//! A strict, resumable HTTP/1.1 parser.
+#![no_std]

@@ -1,0 +1,2 @@
+//! The connection core.
+#![no_std]

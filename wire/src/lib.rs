@@ -1,0 +1,2 @@
+//! The CBOR envelope between host and function.
+#![no_std]
