@@ -125,9 +125,7 @@ impl Sink {
     /// Takes what it can of octets that arrived behind the head.
     pub(crate) fn take(&mut self, octets: &[u8], limits: &ChunkLimits) -> Result<Taken, SinkError> {
         let offered = match &self.form {
-            Form::Length { left } => {
-                octets.len().min(usize::try_from(*left).unwrap_or(usize::MAX))
-            }
+            Form::Length { left } => octets.len().min(usize::try_from(*left).unwrap_or(usize::MAX)),
             Form::Chunked { .. } => octets.len(),
         };
         self.envelope.truncate(self.filled);

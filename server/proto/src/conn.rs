@@ -485,12 +485,7 @@ impl Conn {
         self.body_progress(done, shared, now);
     }
 
-    fn body_progress(
-        &mut self,
-        done: Result<bool, SinkError>,
-        shared: &mut Shared,
-        now: Instant,
-    ) {
+    fn body_progress(&mut self, done: Result<bool, SinkError>, shared: &mut Shared, now: Instant) {
         let done = done.and_then(|done| {
             if !done && let Some(sink) = self.work.as_mut().and_then(|work| work.sink.as_mut()) {
                 sink.make_room()?;
@@ -523,13 +518,7 @@ impl Conn {
         }
     }
 
-    fn refuse(
-        &mut self,
-        why: Refusal,
-        reply: Option<Reply>,
-        shared: &mut Shared,
-        now: Instant,
-    ) {
+    fn refuse(&mut self, why: Refusal, reply: Option<Reply>, shared: &mut Shared, now: Instant) {
         shared.notice(Notice::Refused(why));
         let unread = self.skip_request(self.phase);
         let (source, head_bytes) = match reply {

@@ -237,13 +237,7 @@ impl Hub {
 
     /// The driver refuses the request whose head it judged, or one that it could not hand over;
     /// `reply` stands for the refusal's own octets when it says more.
-    pub fn handle_refused(
-        &mut self,
-        id: ConnId,
-        why: Refusal,
-        reply: Option<Reply>,
-        now: Instant,
-    ) {
+    pub fn handle_refused(&mut self, id: ConnId, why: Refusal, reply: Option<Reply>, now: Instant) {
         if let Some(conn) = find(&mut self.conns, id) {
             conn.handle_refused(why, reply, &mut self.shared, now);
         }

@@ -143,7 +143,7 @@ pub enum LimitsError {
         name: &'static str,
     },
     /// The limits of heads contradict each other.
-    Head(fezz_parser::HeadLimitsError),
+    Head(fezz_parser::LimitsError),
 }
 
 impl fmt::Display for LimitsError {

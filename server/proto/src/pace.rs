@@ -57,9 +57,8 @@ impl Pace {
     pub fn deadline(&self, limits: &PaceLimits) -> Instant {
         let rate = u64::from(limits.rate_bytes_per_s_min).max(1);
         let earned_ms = self.moved_bytes.saturating_mul(1_000) / rate;
-        let allowed_ms = u64::from(limits.grace_ms)
-            .saturating_add(earned_ms)
-            .min(u64::from(limits.ceiling_ms));
+        let allowed_ms =
+            u64::from(limits.grace_ms).saturating_add(earned_ms).min(u64::from(limits.ceiling_ms));
         let by_rate = self.entered.plus_millis(allowed_ms);
         let by_gap = self.moved_at.plus_millis(u64::from(limits.idle_ms));
         by_rate.min(by_gap)
@@ -70,8 +69,12 @@ impl Pace {
 mod tests {
     use super::*;
 
-    const LIMITS: PaceLimits =
-        PaceLimits { grace_ms: 20_000, rate_bytes_per_s_min: 500, ceiling_ms: 300_000, idle_ms: 30_000 };
+    const LIMITS: PaceLimits = PaceLimits {
+        grace_ms: 20_000,
+        rate_bytes_per_s_min: 500,
+        ceiling_ms: 300_000,
+        idle_ms: 30_000,
+    };
 
     fn ms(millis: u64) -> Instant {
         Instant::ZERO.plus_millis(millis)

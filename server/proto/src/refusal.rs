@@ -160,7 +160,8 @@ const EXPECTATION_FAILED: Fixed = fixed!("417 Expectation Failed", 19, "", "expe
 const MISDIRECTED: Fixed = fixed!("421 Misdirected Request", 20, "", "misdirected request\n");
 const FIELDS_TOO_LARGE: Fixed =
     fixed!("431 Request Header Fields Too Large", 32, "", "request header fields too large\n");
-const INTERNAL_ERROR: Fixed = fixed!("500 Internal Server Error", 22, "", "internal server error\n");
+const INTERNAL_ERROR: Fixed =
+    fixed!("500 Internal Server Error", 22, "", "internal server error\n");
 const NOT_IMPLEMENTED: Fixed = fixed!("501 Not Implemented", 16, "", "not implemented\n");
 const BAD_GATEWAY: Fixed = fixed!("502 Bad Gateway", 12, "", "bad gateway\n");
 const UNAVAILABLE: Fixed =
