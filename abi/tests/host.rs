@@ -1,6 +1,7 @@
 //! Each rule of the pair, against a function in C that follows or breaks it.
 #![cfg(feature = "host")]
 #![expect(unsafe_code, reason = "the tests look into the artifacts they made")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod common;
 
@@ -217,7 +218,7 @@ fn an_exception_ends_the_process_and_names_the_artifact() {
         extern \"C\" void fezz_free_v2(FezzOwned) {{}}",
         common::TYPES
     );
-    let path = library("throwing", &source, &["-xc++", "-static-libgcc", "-lstdc++"]);
+    let path = library("throwing", &source, &["-xc++", "-Wl,--no-as-needed", "-lstdc++"]);
     let run = Command::new(std::env::current_exe().unwrap())
         .args(["an_exception_ends_the_process_and_names_the_artifact", "--exact", "--nocapture"])
         .env("FEZZ_TEST_THROWING_ARTIFACT", &path)
