@@ -43,6 +43,7 @@
 
 #[cfg(feature = "host")]
 pub mod artifact;
+pub mod guest;
 #[cfg(feature = "host")]
 pub mod host;
 #[cfg(feature = "host")]

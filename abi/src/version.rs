@@ -110,6 +110,16 @@ impl Stage {
     }
 }
 
+impl From<fezz_wire::Stage> for Stage {
+    fn from(stage: fezz_wire::Stage) -> Self {
+        match stage {
+            fezz_wire::Stage::DeserializeResponse => Self::DeserializeResponse,
+            fezz_wire::Stage::ResponseEnvelope => Self::ResponseEnvelope,
+            fezz_wire::Stage::ResponseDecode => Self::ResponseDecode,
+        }
+    }
+}
+
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -349,6 +359,17 @@ mod tests {
              deserialize_response, response_envelope, response_decode, panic, load, handshake, \
              self_check, timeout, cancelled, crash, limit, host_call"
         );
+    }
+
+    #[test]
+    fn the_envelope_names_its_stages_alike() {
+        for stage in [
+            fezz_wire::Stage::DeserializeResponse,
+            fezz_wire::Stage::ResponseEnvelope,
+            fezz_wire::Stage::ResponseDecode,
+        ] {
+            assert_eq!(Stage::from(stage).name(), stage.name());
+        }
     }
 
     #[test]
