@@ -1,1 +1,3 @@
-//! The server.
+//! The server as a library: configuration and functions in, a drained server out.
+
+pub mod sys;
