@@ -1,0 +1,3 @@
+//! Functions from the operator's side: which are loaded, and which of them answers a request.
+
+pub mod canonical;
