@@ -1,6 +1,9 @@
 //! What the standard library has no safe word for: signals, descriptor limits, the first three
 //! descriptors. Nothing here knows about connections, functions or configuration.
-#![expect(unsafe_code, reason = "system calls without a safe wrapper; every block says why it holds")]
+#![expect(
+    unsafe_code,
+    reason = "system calls without a safe wrapper; every block says why it holds"
+)]
 
 pub mod rlimit;
 pub mod signal;
