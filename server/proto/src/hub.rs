@@ -1,0 +1,377 @@
+//! Many connections: places, tickets, capacity, deadlines, drain.
+//!
+//! A hub belongs to one loop. It has the methods of a connection with a [`ConnId`] in front, and
+//! ignores an id whose connection is gone.
+
+use alloc::vec::Vec;
+
+use fezz_parser::{Head, Resume, parse_head};
+use slab::Slab;
+
+use crate::conn::{Action, Admission, Conn};
+use crate::limits::{Checked, Limits};
+use crate::notice::Notice;
+use crate::output::Reply;
+use crate::phase::{Event, Phase};
+use crate::refusal::Refusal;
+use crate::shared::Shared;
+use crate::ticket::{ConnId, Ticket};
+use crate::time::Instant;
+use crate::wheel::Wheel;
+
+/// Places looked at to find an idle connection that can be shed.
+const SHED_LOOKS_MAX: usize = 256;
+
+/// How a hub's life goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// New connections are taken.
+    Serving,
+    /// No new connections; present ones finish what they are doing.
+    Draining,
+}
+
+/// The connections of one loop, and everything that decides about them.
+///
+/// **The driver's rule:** after every `handle_*`, poll actions until `None` before the next
+/// `handle_*` on that connection; `unsent`, `wants_read` and `recv_space` are true until the next
+/// `handle_*`; when a connection has nothing more to do for now, [`Hub::settle`] it, which arms its
+/// deadline. Time never goes backwards.
+#[derive(Debug)]
+pub struct Hub {
+    conns: Slab<Conn>,
+    shared: Shared,
+    wheel: Wheel,
+    stage: Stage,
+    generation: u32,
+    shed_hand: usize,
+    due: Vec<u32>,
+}
+
+impl Hub {
+    /// An empty hub.
+    #[must_use]
+    pub fn new(limits: Checked) -> Self {
+        Self {
+            conns: Slab::new(),
+            shared: Shared::new(limits),
+            wheel: Wheel::new(),
+            stage: Stage::Serving,
+            generation: 0,
+            shed_hand: 0,
+            due: Vec::new(),
+        }
+    }
+
+    // ---- what is true now ----
+
+    /// The limits in force.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+
+    /// Connections present, whatever their phase.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.conns.len()
+    }
+
+    /// Whether no connection is present.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.conns.is_empty()
+    }
+
+    /// Whether the hub serves or drains.
+    #[must_use]
+    pub const fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// Whether one more connection fits.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.conns.len() < self.shared.limits.connections_max as usize
+    }
+
+    /// The phase of a connection; `None` when it is gone.
+    #[must_use]
+    pub fn phase(&self, id: ConnId) -> Option<Phase> {
+        self.find(id).map(Conn::phase)
+    }
+
+    /// Octets of content held by all requests of this hub.
+    #[must_use]
+    pub const fn body_bytes_held(&self) -> u64 {
+        self.shared.body_bytes_held
+    }
+
+    /// Whether octets received now would be of use.
+    #[must_use]
+    pub fn wants_read(&self, id: ConnId) -> bool {
+        self.find(id).is_some_and(Conn::wants_read)
+    }
+
+    /// Everything promised to the peer and not sent: one gather write.
+    #[must_use]
+    pub fn unsent(&self, id: ConnId) -> [&[u8]; 4] {
+        self.find(id).map_or([&[]; 4], Conn::unsent)
+    }
+
+    /// When the driver must call [`Hub::handle_timeouts`] at the latest.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.wheel.next_due()
+    }
+
+    /// The one deadline of a connection.
+    #[must_use]
+    pub fn deadline(&self, id: ConnId) -> Option<Instant> {
+        self.find(id).and_then(|conn| conn.deadline(&self.shared.limits))
+    }
+
+    /// The connection to which a ticket belongs, while its exchange waits for the answer.
+    #[must_use]
+    pub fn holder(&self, ticket: Ticket) -> Option<ConnId> {
+        let conn = self.conns.get(ticket.index as usize)?;
+        let waits = conn.exchange() == ticket.exchange && conn.phase() == Phase::Handle;
+        waits.then_some(ConnId { index: ticket.index, generation: conn.generation })
+    }
+
+    /// The head that waits for a verdict. Valid from [`Action::Route`] to the admission or refusal.
+    pub fn head(&mut self, id: ConnId) -> Option<Head<'_>> {
+        let conn = self.conns.get(id.index as usize)?;
+        if conn.generation != id.generation || conn.phase() != Phase::Route {
+            return None;
+        }
+        if self.shared.index_exchange != conn.exchange() {
+            // Another head was read while this one's verdict was pending.
+            let mut resume = Resume::default();
+            let limits = &self.shared.limits.head;
+            parse_head(conn.inbox(), limits, &mut resume, &mut self.shared.index).ok()??;
+            self.shared.index_exchange = conn.exchange();
+        }
+        Some(Head::new(conn.inbox(), &self.shared.index))
+    }
+
+    // ---- what happens ----
+
+    /// A connection was accepted. `None` when there is no room or the hub drains.
+    pub fn handle_accepted(&mut self, secure: bool, now: Instant) -> Option<ConnId> {
+        if self.stage == Stage::Draining || !self.has_room() {
+            return None;
+        }
+        self.generation = self.generation.wrapping_add(1);
+        let index = self.conns.insert(Conn::open(self.generation, secure, now));
+        let id = ConnId { index: u32::try_from(index).ok()?, generation: self.generation };
+        self.shared.notice(Notice::Accepted);
+        self.settle(id);
+        Some(id)
+    }
+
+    /// Tells the oldest idle connection of the next few places to leave; the driver pumps it.
+    pub fn handle_full(&mut self, now: Instant) -> Option<ConnId> {
+        let places = self.conns.capacity().max(1);
+        let mut oldest: Option<(Instant, usize)> = None;
+        for _ in 0..SHED_LOOKS_MAX.min(places) {
+            self.shed_hand = (self.shed_hand + 1) % places;
+            let Some(conn) = self.conns.get(self.shed_hand) else { continue };
+            let entered = conn.entered();
+            let older = oldest.is_none_or(|(known, _)| entered < known);
+            if conn.phase() == Phase::Idle && older {
+                oldest = Some((entered, self.shed_hand));
+            }
+        }
+        let (_, index) = oldest?;
+        let conn = self.conns.get_mut(index)?;
+        self.shared.notice(Notice::Shed);
+        conn.handle_event(Event::Drain, &mut self.shared, now);
+        let generation = conn.generation;
+        Some(ConnId { index: u32::try_from(index).ok()?, generation })
+    }
+
+    /// Where the next octets should land: head buffer, envelope or discard area; empty when none are
+    /// wanted.
+    pub fn recv_space(&mut self, id: ConnId) -> &mut [u8] {
+        match find(&mut self.conns, id) {
+            Some(conn) => conn.recv_space(&mut self.shared),
+            None => &mut [],
+        }
+    }
+
+    /// `bytes` octets were received into [`Hub::recv_space`].
+    pub fn handle_received(&mut self, id: ConnId, bytes: usize, now: Instant) {
+        if let Some(conn) = find(&mut self.conns, id) {
+            conn.handle_received(bytes, &mut self.shared, now);
+        }
+    }
+
+    /// The TLS handshake finished.
+    pub fn handle_secured(&mut self, id: ConnId, now: Instant) {
+        if let Some(conn) = find(&mut self.conns, id) {
+            conn.handle_secured(&mut self.shared, now);
+        }
+    }
+
+    /// The peer ended its side in order.
+    pub fn handle_peer_eof(&mut self, id: ConnId, now: Instant) {
+        if let Some(conn) = find(&mut self.conns, id) {
+            conn.handle_peer_eof(&mut self.shared, now);
+        }
+    }
+
+    /// The connection broke.
+    pub fn handle_peer_gone(&mut self, id: ConnId, now: Instant) {
+        if let Some(conn) = find(&mut self.conns, id) {
+            conn.handle_event(Event::PeerGone, &mut self.shared, now);
+        }
+    }
+
+    /// The driver takes the request whose head it judged.
+    pub fn handle_admitted(&mut self, id: ConnId, admission: Admission, now: Instant) {
+        if let Some(conn) = find(&mut self.conns, id) {
+            conn.handle_admitted(admission, &mut self.shared, now);
+        }
+    }
+
+    /// The driver refuses the request whose head it judged, or one that it could not hand over;
+    /// `reply` stands for the refusal's own octets when it says more.
+    pub fn handle_refused(&mut self, id: ConnId, why: Refusal, reply: Option<Reply>, now: Instant) {
+        if let Some(conn) = find(&mut self.conns, id) {
+            conn.handle_refused(why, reply, &mut self.shared, now);
+        }
+    }
+
+    /// A reply for `ticket`, or the reason why there is none. Returns the connection to pump;
+    /// `None` when the exchange is over, which is counted and drops the reply.
+    pub fn handle_reply(
+        &mut self,
+        ticket: Ticket,
+        reply: Result<Reply, Refusal>,
+        now: Instant,
+    ) -> Option<ConnId> {
+        let Some(id) = self.holder(ticket) else {
+            self.shared.notice(Notice::StaleReply);
+            if let Ok(reply) = reply {
+                self.shared.pool.keep_buffer(reply.octets);
+            }
+            return None;
+        };
+        let conn = find(&mut self.conns, id)?;
+        match reply {
+            Ok(reply) => conn.handle_reply(reply, &mut self.shared, now),
+            Err(why) => conn.handle_refused(why, None, &mut self.shared, now),
+        }
+        Some(id)
+    }
+
+    /// `bytes` octets of [`Hub::unsent`] were taken by the stream.
+    pub fn handle_sent(&mut self, id: ConnId, bytes: usize, now: Instant) {
+        if let Some(conn) = find(&mut self.conns, id) {
+            conn.handle_sent(bytes, &mut self.shared, now);
+        }
+    }
+
+    /// Looks at the deadlines that may have passed; the connections to pump are appended to `ready`.
+    pub fn handle_timeouts(&mut self, now: Instant, ready: &mut Vec<ConnId>) {
+        let mut due = core::mem::take(&mut self.due);
+        due.clear();
+        self.wheel.expire(now, &mut due, self.shared.limits.timeouts_per_turn_max as usize);
+        for &index in &due {
+            let Some(conn) = self.conns.get_mut(index as usize) else { continue };
+            match conn.deadline(&self.shared.limits) {
+                Some(deadline) if deadline <= now => {
+                    conn.handle_timeout(&mut self.shared, now);
+                    ready.push(ConnId { index, generation: conn.generation });
+                }
+                Some(deadline) => self.wheel.book(index, deadline),
+                None => {}
+            }
+        }
+        self.due = due;
+    }
+
+    /// No new requests are begun; connections to pump are appended to `ready`.
+    pub fn handle_drain(&mut self, now: Instant, ready: &mut Vec<ConnId>) {
+        self.stage = Stage::Draining;
+        self.handle_all(Event::Drain, now, ready);
+    }
+
+    /// Every connection ends now; connections to pump are appended to `ready`.
+    pub fn handle_kill(&mut self, now: Instant, ready: &mut Vec<ConnId>) {
+        self.stage = Stage::Draining;
+        self.handle_all(Event::Kill, now, ready);
+    }
+
+    fn handle_all(&mut self, event: Event, now: Instant, ready: &mut Vec<ConnId>) {
+        for (index, conn) in &mut self.conns {
+            conn.handle_event(event, &mut self.shared, now);
+            let index = u32::try_from(index).unwrap_or(u32::MAX);
+            ready.push(ConnId { index, generation: conn.generation });
+        }
+    }
+
+    // ---- what to do next ----
+
+    /// The next thing the connection asks of the driver.
+    pub fn poll_action(&mut self, id: ConnId) -> Option<Action> {
+        let conn = find(&mut self.conns, id)?;
+        conn.poll_action(id.index, &self.shared.limits)
+    }
+
+    /// Nothing more to do for this connection until something happens: buffers it does not need go
+    /// back and its deadline is armed.
+    pub fn settle(&mut self, id: ConnId) {
+        let Some(conn) = find(&mut self.conns, id) else { return };
+        conn.settle(&mut self.shared);
+        if let Some(deadline) = conn.deadline(&self.shared.limits) {
+            self.wheel.book(id.index, deadline);
+        }
+    }
+
+    /// Forgets a connection whose socket is released. Its place may be used again from here on.
+    pub fn remove(&mut self, id: ConnId) {
+        if self.find(id).is_none() {
+            return;
+        }
+        self.wheel.cancel(id.index);
+        self.conns.remove(id.index as usize).dissolve(&mut self.shared);
+    }
+
+    /// Sets the text of the `date` field (RFC 9110 §6.6.1).
+    pub const fn set_date(&mut self, date: [u8; 29]) {
+        self.shared.date = date;
+    }
+
+    /// An empty buffer, for an envelope or a reply.
+    pub fn buffer(&mut self) -> Vec<u8> {
+        self.shared.pool.buffer()
+    }
+
+    /// Takes a buffer back for later use.
+    pub fn keep_buffer(&mut self, buffer: Vec<u8>) {
+        self.shared.pool.keep_buffer(buffer);
+    }
+
+    /// What happened since [`Hub::clear_notices`], and how many notices were dropped because the
+    /// driver did not look in time.
+    #[must_use]
+    pub fn notices(&self) -> (&[Notice], u64) {
+        (&self.shared.notices, self.shared.notices_dropped)
+    }
+
+    /// The notices were looked at.
+    pub fn clear_notices(&mut self) {
+        self.shared.notices.clear();
+        self.shared.notices_dropped = 0;
+    }
+
+    fn find(&self, id: ConnId) -> Option<&Conn> {
+        self.conns.get(id.index as usize).filter(|conn| conn.generation == id.generation)
+    }
+}
+
+fn find(conns: &mut Slab<Conn>, id: ConnId) -> Option<&mut Conn> {
+    conns.get_mut(id.index as usize).filter(|conn| conn.generation == id.generation)
+}

@@ -1,0 +1,280 @@
+//! Promised octets: backlog, head, frozen tail, content; and how many of them are gone.
+//!
+//! Whatever has been promised never changes. The tail of a head (date and connection options) is
+//! written into the outbox when the reply is staged, because by the time it leaves, facts it states
+//! may have changed. Small replies to pipelined requests are moved to the backlog, so that all that
+//! are ready leave in one gather write.
+
+use alloc::vec::Vec;
+
+use fezz_parser::{Ending, Octets, TAIL_BYTES_MAX, write_tail};
+
+/// Octets of backlog memory that a connection keeps for its next burst.
+const BACKLOG_BYTES_KEPT: usize = 4 * 1024;
+
+/// A reply as the driver hands it over: status line, field lines and framing in
+/// `octets[..head_bytes]`, without date, connection options and the empty line, which the core
+/// adds; content behind it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// Head octets, then content octets. The buffer comes back through the hub's pool.
+    pub octets: Vec<u8>,
+    /// Where the content begins.
+    pub head_bytes: u32,
+    /// The status that the head states.
+    pub status: u16,
+}
+
+/// Where the octets of the current reply come from.
+#[derive(Debug, Default)]
+pub(crate) enum Source {
+    #[default]
+    Nothing,
+    Owned(Vec<u8>),
+    Fixed(&'static [u8]),
+}
+
+impl Source {
+    fn octets(&self) -> &[u8] {
+        match self {
+            Self::Nothing => &[],
+            Self::Owned(octets) => octets,
+            Self::Fixed(octets) => octets,
+        }
+    }
+}
+
+/// What is to be sent, in order: backlog, head, tail, content.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    backlog: Vec<u8>,
+    source: Source,
+    head_bytes: u32,
+    content_bytes: u32,
+    /// Octets gone of everything above.
+    gone: u64,
+    tail: Tail,
+}
+
+#[derive(Debug)]
+struct Tail {
+    octets: [u8; TAIL_BYTES_MAX],
+    filled: u8,
+}
+
+const _: () = assert!(TAIL_BYTES_MAX <= u8::MAX as usize);
+
+impl Default for Tail {
+    fn default() -> Self {
+        Self { octets: [0; TAIL_BYTES_MAX], filled: 0 }
+    }
+}
+
+impl Octets for Tail {
+    fn put(&mut self, octets: &[u8]) {
+        let start = usize::from(self.filled);
+        if let Some(room) = self.octets.get_mut(start..start + octets.len()) {
+            room.copy_from_slice(octets);
+            self.filled += u8::try_from(octets.len()).unwrap_or(0);
+        } else {
+            debug_assert!(false, "TAIL_BYTES_MAX is too small");
+        }
+    }
+}
+
+impl Tail {
+    fn filled(&self) -> &[u8] {
+        self.octets.get(..usize::from(self.filled)).unwrap_or_default()
+    }
+}
+
+impl Outbox {
+    /// Octets that are promised and not sent.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.left() == 0
+    }
+
+    /// Whether a reply is staged (sent or not).
+    pub(crate) const fn is_staged(&self) -> bool {
+        !matches!(self.source, Source::Nothing)
+    }
+
+    /// The number of octets promised and not sent.
+    pub(crate) fn left(&self) -> u64 {
+        self.backlog.len() as u64 + self.staged_bytes() - self.gone
+    }
+
+    fn staged_bytes(&self) -> u64 {
+        u64::from(self.head_bytes) + u64::from(self.tail.filled) + u64::from(self.content_bytes)
+    }
+
+    /// A reply becomes the outbox; its tail is frozen here. `with_content` is false for HEAD
+    /// (RFC 9110 §9.3.2).
+    pub(crate) fn stage(
+        &mut self,
+        source: Source,
+        head_bytes: u32,
+        with_content: bool,
+        date: &[u8; 29],
+        ending: Ending,
+    ) {
+        debug_assert!(!self.is_staged(), "a reply is leaving already");
+        let content = source.octets().len().saturating_sub(head_bytes as usize);
+        self.content_bytes =
+            if with_content { u32::try_from(content).unwrap_or(u32::MAX) } else { 0 };
+        self.head_bytes = head_bytes;
+        self.source = source;
+        self.tail.filled = 0;
+        write_tail(&mut self.tail, date, ending);
+    }
+
+    /// Octets that stand alone before the next reply: the interim response.
+    pub(crate) fn promise(&mut self, octets: &[u8]) {
+        debug_assert!(!self.is_staged());
+        self.backlog.extend_from_slice(octets);
+    }
+
+    /// Moves the staged reply behind the backlog and returns its buffer for the pool. The octets are
+    /// as promised as before; they only wait for company.
+    pub(crate) fn absorb(&mut self) -> Option<Vec<u8>> {
+        let octets = self.source.octets();
+        let split = self.head_bytes as usize;
+        let content = split..split + self.content_bytes as usize;
+        self.backlog.extend_from_slice(octets.get(..split).unwrap_or_default());
+        self.backlog.extend_from_slice(self.tail.filled());
+        self.backlog.extend_from_slice(octets.get(content).unwrap_or_default());
+        self.unstage()
+    }
+
+    /// Whether the staged reply fits behind the backlog and none of it has left on its own.
+    pub(crate) fn can_absorb(&self, backlog_bytes_max: u32) -> bool {
+        let all = self.backlog.len() as u64 + self.staged_bytes();
+        all <= u64::from(backlog_bytes_max) && self.gone <= self.backlog.len() as u64
+    }
+
+    /// Nothing is staged any more; the buffer goes back to the pool.
+    pub(crate) fn unstage(&mut self) -> Option<Vec<u8>> {
+        self.head_bytes = 0;
+        self.content_bytes = 0;
+        self.tail.filled = 0;
+        match core::mem::take(&mut self.source) {
+            Source::Owned(buffer) => Some(buffer),
+            Source::Nothing | Source::Fixed(_) => None,
+        }
+    }
+
+    /// Everything promised and not sent, in order.
+    pub(crate) fn unsent(&self) -> [&[u8]; 4] {
+        let octets = self.source.octets();
+        let split = self.head_bytes as usize;
+        let content = split..split + self.content_bytes as usize;
+        let mut slices = [
+            self.backlog.as_slice(),
+            octets.get(..split).unwrap_or_default(),
+            self.tail.filled(),
+            octets.get(content).unwrap_or_default(),
+        ];
+        let mut gone = usize::try_from(self.gone).unwrap_or(usize::MAX);
+        for slice in &mut slices {
+            let skipped = gone.min(slice.len());
+            *slice = slice.get(skipped..).unwrap_or_default();
+            gone -= skipped;
+        }
+        slices
+    }
+
+    /// `bytes` octets left.
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        let left = self.left();
+        debug_assert!(bytes as u64 <= left, "sent more than was promised");
+        self.gone += (bytes as u64).min(left);
+        if self.gone >= self.backlog.len() as u64 {
+            self.gone -= self.backlog.len() as u64;
+            self.backlog.clear();
+        }
+    }
+
+    /// Every octet of the staged reply, and of what was before it, is gone.
+    pub(crate) fn is_staged_sent(&self) -> bool {
+        self.is_staged() && self.is_empty()
+    }
+
+    /// The staged reply is all sent: its buffer goes back to the pool.
+    pub(crate) fn finish(&mut self) -> Option<Vec<u8>> {
+        debug_assert!(self.is_staged_sent());
+        self.gone = 0;
+        self.backlog.clear();
+        self.unstage()
+    }
+
+    /// Frees what a burst of gathered replies left behind.
+    pub(crate) fn trim(&mut self) {
+        if self.backlog.capacity() > BACKLOG_BYTES_KEPT {
+            self.backlog = Vec::new();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DATE: [u8; 29] = *b"Sun, 06 Nov 1994 08:49:37 GMT";
+
+    fn all(outbox: &Outbox) -> Vec<u8> {
+        outbox.unsent().concat()
+    }
+
+    fn staged() -> Outbox {
+        let mut outbox = Outbox::default();
+        let source = Source::Owned(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nhello".to_vec());
+        outbox.stage(source, 36, true, &DATE, Ending::KeepAlive);
+        outbox
+    }
+
+    #[test]
+    fn the_tail_stands_between_head_and_content() {
+        let text = all(&staged());
+        assert_eq!(
+            text,
+            b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\nhello"
+        );
+    }
+
+    #[test]
+    fn what_is_gone_is_never_offered_again() {
+        let whole = all(&staged());
+        for first in 0..=whole.len() {
+            let mut outbox = staged();
+            outbox.sent(first);
+            assert_eq!(all(&outbox), &whole[first..]);
+            outbox.sent(whole.len() - first);
+            assert!(outbox.is_staged_sent());
+            assert!(outbox.finish().is_some());
+            assert!(outbox.is_empty());
+        }
+    }
+
+    #[test]
+    fn an_absorbed_reply_keeps_its_octets_and_its_place() {
+        let whole = all(&staged());
+        let mut outbox = Outbox::default();
+        outbox.promise(b"first");
+        outbox.sent(2);
+        let source = Source::Owned(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nhello".to_vec());
+        outbox.stage(source, 36, true, &DATE, Ending::KeepAlive);
+        assert!(outbox.can_absorb(1_000));
+        assert!(outbox.absorb().is_some());
+        assert_eq!(all(&outbox), [b"rst".as_slice(), &whole].concat());
+        assert!(!outbox.can_absorb(10));
+    }
+
+    #[test]
+    fn a_head_request_gets_no_content() {
+        let mut outbox = Outbox::default();
+        outbox.stage(Source::Fixed(b"HEADcontent"), 4, false, &DATE, Ending::Close);
+        let text = all(&outbox);
+        assert!(text.starts_with(b"HEADdate: "));
+        assert!(text.ends_with(b"connection: close\r\n\r\n"));
+    }
+}

@@ -1,0 +1,60 @@
+//! What the connections of one hub share: limits, buffers, the head index, the date, the budget.
+
+use alloc::vec::Vec;
+
+use fezz_parser::Index;
+
+use crate::limits::Checked;
+use crate::notice::Notice;
+use crate::pool::Pool;
+
+/// Octets of the area that lingering connections read into.
+const DISCARD_BYTES: usize = 16 * 1024;
+/// Notices kept between two turns; more are dropped and counted.
+const NOTICES_MAX: usize = 1 << 16;
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) limits: Checked,
+    pub(crate) pool: Pool,
+    pub(crate) index: Index,
+    /// Whose head the index describes: the number of its exchange, or zero.
+    pub(crate) index_exchange: u64,
+    /// The text of the `date` field, renewed by the driver once a second.
+    pub(crate) date: [u8; 29],
+    pub(crate) body_bytes_held: u64,
+    pub(crate) discard: Vec<u8>,
+    pub(crate) notices: Vec<Notice>,
+    pub(crate) notices_dropped: u64,
+    exchanges: u64,
+}
+
+impl Shared {
+    pub(crate) fn new(limits: Checked) -> Self {
+        Self {
+            limits,
+            pool: Pool::default(),
+            index: Index::new(),
+            index_exchange: 0,
+            date: fezz_parser::imf_fixdate(0),
+            body_bytes_held: 0,
+            discard: alloc::vec![0; DISCARD_BYTES],
+            notices: Vec::new(),
+            notices_dropped: 0,
+            exchanges: 0,
+        }
+    }
+
+    pub(crate) const fn next_exchange(&mut self) -> u64 {
+        self.exchanges += 1;
+        self.exchanges
+    }
+
+    pub(crate) fn notice(&mut self, notice: Notice) {
+        if self.notices.len() < NOTICES_MAX {
+            self.notices.push(notice);
+        } else {
+            self.notices_dropped += 1;
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! One timer wheel, one live entry per key, moved lazily.
+//!
+//! 4,096 slots of 10 ms and a bitmap of the busy ones. A key remembers the tick at which it is
+//! booked: booking it later costs one comparison, because the entry stays where it is and the owner
+//! is asked for its true deadline when it fires. Booking earlier adds a second entry and makes the
+//! first one stale. A deadline beyond the horizon means "look again at the horizon".
+
+use alloc::vec::Vec;
+
+use crate::time::Instant;
+
+/// Microseconds per tick: how late a deadline may be noticed.
+pub const TICK_US: u64 = 10_000;
+const SLOTS: u64 = 4_096;
+const WORDS: usize = 64;
+const UNBOOKED: u64 = u64::MAX;
+// A slot index is a remainder by SLOTS, which must be what the bitmap can hold.
+const _: () = assert!(SLOTS == (WORDS as u64) * 64);
+
+/// Deadlines for keys that are small integers.
+#[derive(Debug)]
+pub struct Wheel {
+    slots: Vec<Vec<u32>>,
+    busy: [u64; WORDS],
+    booked: Vec<u64>,
+    /// The next tick that has not been looked at.
+    next_tick: u64,
+}
+
+impl Wheel {
+    /// An empty wheel.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut slots = Vec::new();
+        slots.resize_with(SLOTS as usize, Vec::new);
+        Self { slots, busy: [0; WORDS], booked: Vec::new(), next_tick: 0 }
+    }
+
+    /// Makes sure that `key` fires at `at` or, at the horizon, before it. A later booking than the
+    /// present one changes nothing: the owner is asked again when that one fires.
+    #[inline]
+    pub fn book(&mut self, key: u32, at: Instant) {
+        let tick = at.as_micros().div_ceil(TICK_US);
+        match self.booked.get(key as usize) {
+            Some(&present) if present != UNBOOKED && present <= tick => {}
+            _ => self.insert(key, tick),
+        }
+    }
+
+    fn insert(&mut self, key: u32, tick: u64) {
+        let tick = tick.clamp(self.next_tick, self.next_tick + SLOTS - 1);
+        let place = key as usize;
+        if place >= self.booked.len() {
+            self.booked.resize(place + 1, UNBOOKED);
+        }
+        if let Some(booked) = self.booked.get_mut(place) {
+            *booked = tick;
+        }
+        let slot = (tick % SLOTS) as usize;
+        if let Some(keys) = self.slots.get_mut(slot) {
+            keys.push(key);
+        }
+        if let Some(word) = self.busy.get_mut(slot / 64) {
+            *word |= 1 << (slot % 64);
+        }
+    }
+
+    /// Forgets `key`; its entry becomes stale.
+    pub fn cancel(&mut self, key: u32) {
+        if let Some(booked) = self.booked.get_mut(key as usize) {
+            *booked = UNBOOKED;
+        }
+    }
+
+    /// Moves the keys booked up to `now` into `due`, at most `due_max` of them and whole slots only.
+    /// They are unbooked: the owner books again what is not over yet.
+    pub fn expire(&mut self, now: Instant, due: &mut Vec<u32>, due_max: usize) {
+        let now_tick = now.as_micros() / TICK_US;
+        while let Some(tick) = self.next_busy_tick() {
+            if tick > now_tick || due.len() >= due_max {
+                self.next_tick = self.next_tick.max(tick.min(now_tick));
+                return;
+            }
+            self.fire(tick, due);
+            self.next_tick = tick + 1;
+        }
+        self.next_tick = self.next_tick.max(now_tick);
+    }
+
+    fn fire(&mut self, tick: u64, due: &mut Vec<u32>) {
+        let slot = (tick % SLOTS) as usize;
+        if let Some(word) = self.busy.get_mut(slot / 64) {
+            *word &= !(1 << (slot % 64));
+        }
+        let Some(keys) = self.slots.get_mut(slot) else { return };
+        for key in keys.drain(..) {
+            if let Some(booked) = self.booked.get_mut(key as usize)
+                && *booked == tick
+            {
+                *booked = UNBOOKED;
+                due.push(key);
+            }
+        }
+        // A storm must not pin its memory for ever.
+        if keys.capacity() > 64 {
+            keys.shrink_to(64);
+        }
+    }
+
+    /// When the wheel next wants to be looked at.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Instant> {
+        self.next_busy_tick().map(|tick| Instant::from_micros(tick * TICK_US))
+    }
+
+    /// The first busy tick at or after `next_tick`. Entries never lie a whole turn ahead, so a busy
+    /// slot stands for exactly one tick.
+    fn next_busy_tick(&self) -> Option<u64> {
+        let from = self.next_tick % SLOTS;
+        let (first_word, first_bit) = ((from / 64) as usize, from % 64);
+        for step in 0..=WORDS {
+            let place = (first_word + step) % WORDS;
+            let mut word = *self.busy.get(place)?;
+            if step == 0 {
+                word &= u64::MAX << first_bit;
+            } else if step == WORDS {
+                word &= !(u64::MAX << first_bit);
+            }
+            if word != 0 {
+                let slot = place as u64 * 64 + u64::from(word.trailing_zeros());
+                return Some(self.next_tick + (slot + SLOTS - from) % SLOTS);
+            }
+        }
+        None
+    }
+}
+
+impl Default for Wheel {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The obvious implementation the wheel is compared with: a list of deadlines.
+    struct Naive(Vec<Option<u64>>);
+
+    fn shuffle(state: &mut u64) -> u64 {
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        *state
+    }
+
+    fn world(seed: u64) {
+        let mut random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+        let (mut wheel, mut naive) = (Wheel::new(), Naive(alloc::vec![None; 32]));
+        let mut now = 0_u64;
+        let mut due = Vec::new();
+        for _ in 0..600 {
+            let key = (shuffle(&mut random) % 32) as usize;
+            match shuffle(&mut random) % 10 {
+                0 => {
+                    wheel.cancel(key as u32);
+                    naive.0[key] = None;
+                }
+                1..=5 => {
+                    let at = now + shuffle(&mut random) % 100_000_000;
+                    naive.0[key] = Some(at);
+                    wheel.book(key as u32, Instant::from_micros(at));
+                }
+                6 => now += shuffle(&mut random) % 60_000_000,
+                _ => now += shuffle(&mut random) % 50_000,
+            }
+            settle(&mut wheel, &mut naive, now, &mut due);
+        }
+    }
+
+    /// Fires what is due as an owner would, and compares: never early, at most one tick late.
+    fn settle(wheel: &mut Wheel, naive: &mut Naive, now: u64, due: &mut Vec<u32>) {
+        loop {
+            due.clear();
+            wheel.expire(Instant::from_micros(now), due, usize::MAX);
+            if due.is_empty() {
+                break;
+            }
+            for &key in due.iter() {
+                match naive.0[key as usize] {
+                    Some(at) if at <= now => naive.0[key as usize] = None,
+                    Some(at) => wheel.book(key, Instant::from_micros(at)),
+                    None => {}
+                }
+            }
+        }
+        for at in naive.0.iter().flatten() {
+            assert!(at + TICK_US > now, "a deadline at {at} was missed at {now}");
+            let looks = wheel.next_due().expect("somebody waits").as_micros();
+            let earliest = naive.0.iter().flatten().min().unwrap();
+            assert!(looks <= earliest + TICK_US, "the wheel sleeps past {earliest}");
+        }
+    }
+
+    #[test]
+    fn agrees_with_a_list_on_three_hundred_seeds() {
+        for seed in 1..=300 {
+            world(seed);
+        }
+    }
+
+    #[test]
+    fn a_storm_is_taken_in_bounded_bites() {
+        let mut wheel = Wheel::new();
+        for key in 0..10_000 {
+            wheel.book(key, Instant::from_micros(u64::from(key) * 10));
+        }
+        let (mut due, mut total, mut turns) = (Vec::new(), 0, 0);
+        while wheel.next_due().is_some() {
+            due.clear();
+            wheel.expire(Instant::from_micros(1_000_000), &mut due, 100);
+            total += due.len();
+            turns += 1;
+        }
+        assert_eq!(total, 10_000);
+        assert!(turns > 5);
+    }
+
+    #[test]
+    fn an_empty_wheel_never_wakes() {
+        let mut wheel = Wheel::new();
+        wheel.expire(Instant::from_micros(5_000_000_000), &mut Vec::new(), 10);
+        assert_eq!(wheel.next_due(), None);
+    }
+}
