@@ -1,1 +1,4 @@
-//! The server.
+//! The server as a library: configuration and functions in, a drained server out.
+
+pub mod plugin;
+pub mod sys;

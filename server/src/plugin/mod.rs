@@ -1,0 +1,7 @@
+//! Functions from the operator's side: which are loaded, and which of them answers a request.
+
+pub mod canonical;
+pub mod pattern;
+pub mod registry;
+pub mod router;
+mod tree;
