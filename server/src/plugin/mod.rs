@@ -5,3 +5,6 @@ pub mod pattern;
 pub mod registry;
 pub mod router;
 mod tree;
+
+pub use registry::FunctionId;
+pub use router::{Route, RouteId, Router, Verdict};
