@@ -50,7 +50,31 @@ pub(crate) struct Place {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) first: u8,
-    pub(crate) count: u16,
+    /// Stops at 255, which is as many as are refused.
+    pub(crate) count: u8,
+}
+
+/// The fields that decide something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SeenFields {
+    pub(crate) host: Seen,
+    pub(crate) content_length: Seen,
+    pub(crate) transfer_encoding: Seen,
+    pub(crate) connection: Seen,
+    pub(crate) expect: Seen,
+}
+
+impl SeenFields {
+    const NONE: Self = {
+        const UNSEEN: Seen = Seen { first: 0, count: 0 };
+        Self {
+            host: UNSEEN,
+            content_length: UNSEEN,
+            transfer_encoding: UNSEEN,
+            connection: UNSEEN,
+            expect: UNSEEN,
+        }
+    };
 }
 
 /// Names that the parser itself reads, or that end at this hop.
@@ -86,11 +110,7 @@ pub(crate) struct Facts {
     pub(crate) expects_continue: bool,
     /// The effective one: of the target in absolute-form, else of Host.
     pub(crate) authority: Option<Authority>,
-    pub(crate) host: Seen,
-    pub(crate) content_length: Seen,
-    pub(crate) transfer_encoding: Seen,
-    pub(crate) connection: Seen,
-    pub(crate) expect: Seen,
+    pub(crate) seen: SeenFields,
     /// Field lines in the head.
     pub(crate) count: u16,
     /// Field lines that end at this hop.
@@ -114,7 +134,6 @@ impl Index {
     #[must_use]
     pub const fn new() -> Self {
         const NOWHERE: Span = Span { start: 0, end: 0 };
-        const UNSEEN: Seen = Seen { first: 0, count: 0 };
         Self {
             facts: Facts {
                 method: NOWHERE,
@@ -124,11 +143,7 @@ impl Index {
                 persistence: Persistence::Close,
                 expects_continue: false,
                 authority: None,
-                host: UNSEEN,
-                content_length: UNSEEN,
-                transfer_encoding: UNSEEN,
-                connection: UNSEEN,
-                expect: UNSEEN,
+                seen: SeenFields::NONE,
                 count: 0,
                 hidden_count: 0,
             },
@@ -140,46 +155,44 @@ impl Index {
     /// Forgets the field lines of the head before.
     #[inline]
     pub(crate) fn begin_fields(&mut self) {
-        let unseen = Seen::default();
-        self.facts.host = unseen;
-        self.facts.content_length = unseen;
-        self.facts.transfer_encoding = unseen;
-        self.facts.connection = unseen;
-        self.facts.expect = unseen;
+        self.facts.seen = SeenFields::NONE;
         self.facts.count = 0;
         self.facts.hidden_count = 0;
         self.hidden = [0; FIELD_COUNT_CAP / 64];
     }
 
-    /// Takes down one field line; `false` when there is no room, which the limits exclude.
+    /// Writes field line `at` down; `false` when there is no room for it.
     #[inline(always)]
+    pub(crate) fn put(&mut self, at: usize, place: Place) -> bool {
+        self.places.get_mut(at).map(|slot| *slot = place).is_some()
+    }
+
+    /// Takes one more field line down; `false` when there is no room, which the limits exclude.
     pub(crate) fn note(&mut self, octets: &[u8], place: Place) -> bool {
         let at = self.facts.count;
-        let Some(slot) = self.places.get_mut(usize::from(at)) else { return false };
-        *slot = place;
-        self.facts.count = at + 1;
-        let length = place.name.end.wrapping_sub(place.name.start);
-        if length < 64 && KNOWN_LENGTHS >> length & 1 != 0 {
-            self.note_known(octets, place, at);
+        if !self.put(usize::from(at), place) {
+            return false;
         }
+        self.facts.count = at + 1;
+        self.note_known(octets, place, at);
         true
     }
 
-    fn note_known(&mut self, octets: &[u8], place: Place, at: u16) {
+    /// Remembers field line `at` if the parser itself reads it, or if it ends here.
+    pub(crate) fn note_known(&mut self, octets: &[u8], place: Place, at: u16) {
         let Some(known) = Known::of(place.name.of(octets)) else { return };
-        let facts = &mut self.facts;
         let seen = match known {
-            Known::Host => &mut facts.host,
-            Known::ContentLength => &mut facts.content_length,
-            Known::Expect => &mut facts.expect,
-            Known::TransferEncoding => &mut facts.transfer_encoding,
-            Known::Connection => &mut facts.connection,
             Known::OtherHop => return self.hide(at),
+            Known::Host => &mut self.facts.seen.host,
+            Known::ContentLength => &mut self.facts.seen.content_length,
+            Known::Expect => &mut self.facts.seen.expect,
+            Known::TransferEncoding => &mut self.facts.seen.transfer_encoding,
+            Known::Connection => &mut self.facts.seen.connection,
         };
         if seen.count == 0 {
             seen.first = (at & 0xff) as u8;
         }
-        seen.count += 1;
+        seen.count = seen.count.saturating_add(1);
         if matches!(known, Known::TransferEncoding | Known::Connection) {
             self.hide(at);
         }
@@ -241,11 +254,38 @@ impl Default for Index {
     }
 }
 
-/// One bit per length of a known name: most names are dismissed by it alone.
-const KNOWN_LENGTHS: u64 =
-    1 << 2 | 1 << 4 | 1 << 6 | 1 << 7 | 1 << 10 | 1 << 14 | 1 << 16 | 1 << 17;
+/// For each length, the first letters of the known names: bit `n` is the `n`th of the alphabet.
+const KNOWN_LETTERS: [u32; 18] = {
+    let mut letters = [0; 18];
+    let mut at = 0;
+    while at < KNOWN_NAMES.len() {
+        let name = KNOWN_NAMES[at];
+        letters[name.len()] |= 1 << (name[0] & 31);
+        at += 1;
+    }
+    letters
+};
+
+const KNOWN_NAMES: [&[u8]; 10] = [
+    b"host",
+    b"content-length",
+    b"transfer-encoding",
+    b"connection",
+    b"expect",
+    b"keep-alive",
+    b"proxy-connection",
+    b"te",
+    b"trailer",
+    b"upgrade",
+];
 
 impl Known {
+    /// Dismisses nearly all other names by their length and their first octet.
+    #[inline(always)]
+    pub(crate) fn is_likely(first: u8, length: usize) -> bool {
+        KNOWN_LETTERS.get(length).is_some_and(|letters| letters >> (first & 31) & 1 != 0)
+    }
+
     /// Recognises a name of token octets, whatever its case (RFC 9110 §5.1).
     ///
     /// Setting bit 5 of every octet turns upper case into lower case and no other token octet
@@ -322,8 +362,10 @@ mod tests {
     fn known_names_are_found_in_any_case() {
         for (name, known) in NAMES {
             assert_eq!(Known::of(name), Some(known));
-            assert_eq!(Known::of(&name.to_ascii_uppercase()), Some(known));
-            assert!(KNOWN_LENGTHS >> name.len() & 1 != 0);
+            let upper = name.to_ascii_uppercase();
+            assert_eq!(Known::of(&upper), Some(known));
+            assert!(Known::is_likely(upper[0], upper.len()));
+            assert!(Known::is_likely(name[0], name.len()));
         }
     }
 

@@ -271,15 +271,15 @@ pub(crate) fn effective_authority(
     index: &Index,
 ) -> Result<Option<Authority>, Error> {
     let facts = &index.facts;
-    let host = match facts.host.count {
+    let host = match facts.seen.host.count {
         0 if facts.version == Version::Http10 => None,
         0 => return Err(Error::HostMissing { offset: u64::from(facts.target.start) }),
         1 => {
-            let value = index.first(facts.host).value;
+            let value = index.first(facts.seen.host).value;
             Some(Authority::read(octets, value, Port::Optional)?)
         }
         _ => {
-            let again = index.lines(octets, facts.host, b"host").nth(1).unwrap_or_default();
+            let again = index.lines(octets, facts.seen.host, b"host").nth(1).unwrap_or_default();
             return Err(Error::HostRepeated { offset: again.name.offset() });
         }
     };

@@ -10,7 +10,7 @@ use crate::index::{Index, Place, Span, Version, narrow};
 use crate::limits::{
     FIELD_COUNT_CAP, HEAD_BYTES_CAP, HeadLimits, LEADING_EMPTY_LINES_MAX, METHOD_BYTES_MAX,
 };
-use crate::scan::{Engine, Portable};
+use crate::scan::{Portable, Scan};
 use crate::target::Target;
 
 /// How far an incomplete head has been looked at. Starts with [`Resume::default`] for each head.
@@ -314,7 +314,7 @@ impl Resume {
         let section_end = usize::from(self.section) + limits.field_section_bytes_max as usize;
         let end = octets.len().min(line_end).min(section_end);
         let at = usize::from(self.at);
-        let stop = octets.get(..end).map_or(at, |free| Portable::value(free, at));
+        let stop = octets.get(..end).map_or(at, |free| Portable.value_end(free, at));
         #[cfg(test)]
         crate::work::add(stop - at);
         self.at = narrow(stop);
