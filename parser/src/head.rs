@@ -164,7 +164,7 @@ impl<'b> Head<'b> {
     #[must_use]
     #[inline]
     pub fn host(&self) -> Option<&'b str> {
-        self.index.facts.authority.map(|authority| ascii(authority.host().of(self.octets)))
+        self.index.facts.authority.map(|authority| ascii(authority.host.of(self.octets)))
     }
 
     /// The scheme of an absolute-form target. Whether it agrees with the connection is for the
@@ -214,10 +214,10 @@ impl<'b> Head<'b> {
     #[inline]
     pub fn fields(&self) -> impl Iterator<Item = Field<'b>> + Clone + use<'b> {
         let octets = self.octets;
-        self.index
-            .places()
-            .iter()
-            .map(move |place| Field { name: place.name.of(octets), value: place.value.of(octets) })
+        self.index.places().iter().map(move |place| Field {
+            name: place.name().of(octets),
+            value: place.value().of(octets),
+        })
     }
 
     /// The field lines a function may see, in their order: those that end at this hop, and those

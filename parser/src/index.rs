@@ -6,28 +6,37 @@ use crate::framing::{Framing, Persistence};
 use crate::limits::FIELD_COUNT_CAP;
 use crate::target::{Authority, Target};
 
-/// A range of octets of the head.
+/// A range of octets of the head: its end in the upper half, its start in the lower.
+///
+/// One word, because what is written in halves and read at once makes the processor wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Span {
-    pub(crate) start: u16,
-    pub(crate) end: u16,
-}
+pub(crate) struct Span(u32);
 
 impl Span {
     /// Both ends lie in a head of at most [`HEAD_BYTES_CAP`](crate::HEAD_BYTES_CAP) octets.
     #[inline(always)]
     pub(crate) fn new(start: usize, end: usize) -> Self {
-        Self { start: narrow(start), end: narrow(end) }
+        Self(u32::from(narrow(end)) << 16 | u32::from(narrow(start)))
+    }
+
+    #[inline(always)]
+    pub(crate) const fn start(self) -> usize {
+        (self.0 & 0xffff) as usize
+    }
+
+    #[inline(always)]
+    pub(crate) const fn end(self) -> usize {
+        (self.0 >> 16) as usize
     }
 
     /// The octets themselves; none when the span was made for other octets.
     #[inline]
     pub(crate) fn of(self, octets: &[u8]) -> &[u8] {
-        octets.get(usize::from(self.start)..usize::from(self.end)).unwrap_or(&[])
+        octets.get(self.start()..self.end()).unwrap_or(&[])
     }
 
-    pub(crate) fn offset(self) -> u64 {
-        u64::from(self.start)
+    pub(crate) const fn offset(self) -> u64 {
+        self.start() as u64
     }
 }
 
@@ -39,11 +48,26 @@ pub(crate) const fn narrow(offset: usize) -> u16 {
     offset as u16
 }
 
-/// One field line: where its name and its trimmed value stand.
+/// One field line: where its name and its trimmed value stand. One word, too: the value in the
+/// upper half.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) name: Span,
-    pub(crate) value: Span,
+pub(crate) struct Place(u64);
+
+impl Place {
+    #[inline(always)]
+    pub(crate) fn new(name: Span, value: Span) -> Self {
+        Self(u64::from(value.0) << 32 | u64::from(name.0))
+    }
+
+    #[inline(always)]
+    pub(crate) const fn name(self) -> Span {
+        Span((self.0 & 0xffff_ffff) as u32)
+    }
+
+    #[inline(always)]
+    pub(crate) const fn value(self) -> Span {
+        Span((self.0 >> 32) as u32)
+    }
 }
 
 /// The lines of one field that decides something: the first of them, and how many.
@@ -117,6 +141,13 @@ pub(crate) struct Facts {
     pub(crate) hidden_count: u16,
 }
 
+impl Facts {
+    /// Offset of the target: one space behind the method.
+    pub(crate) const fn target_offset(&self) -> u64 {
+        self.method.end() as u64 + 1
+    }
+}
+
 /// Offsets of everything in one head: scratch memory for [`parse_head`](crate::parse_head).
 ///
 /// It holds no octets and borrows none, so one index can serve every connection of a loop: it
@@ -124,7 +155,8 @@ pub(crate) struct Facts {
 #[derive(Clone, Debug)]
 pub struct Index {
     pub(crate) facts: Facts,
-    /// One bit per field line that a function does not see.
+    /// One bit per field line that a function does not see. While a head is read in one pass,
+    /// the lines whose names are still to be looked at.
     hidden: [u64; FIELD_COUNT_CAP / 64],
     places: [Place; FIELD_COUNT_CAP],
 }
@@ -133,10 +165,9 @@ impl Index {
     /// An index of nothing.
     #[must_use]
     pub const fn new() -> Self {
-        const NOWHERE: Span = Span { start: 0, end: 0 };
         Self {
             facts: Facts {
-                method: NOWHERE,
+                method: Span(0),
                 target: Target::NONE,
                 version: Version::Http11,
                 framing: Framing::None,
@@ -148,7 +179,7 @@ impl Index {
                 hidden_count: 0,
             },
             hidden: [0; FIELD_COUNT_CAP / 64],
-            places: [Place { name: NOWHERE, value: NOWHERE }; FIELD_COUNT_CAP],
+            places: [Place(0); FIELD_COUNT_CAP],
         }
     }
 
@@ -167,6 +198,28 @@ impl Index {
         self.places.get_mut(at).map(|slot| *slot = place).is_some()
     }
 
+    /// Marks field line `at` for [`Self::note_marked`].
+    #[inline(always)]
+    pub(crate) fn mark(&mut self, at: usize) {
+        if let Some(word) = self.hidden.get_mut(at / 64) {
+            *word |= 1 << (at % 64);
+        }
+    }
+
+    /// Looks at the names of the marked lines; what stays marked is hidden.
+    #[inline]
+    pub(crate) fn note_marked(&mut self, octets: &[u8]) {
+        let marks = core::mem::take(&mut self.hidden);
+        for (at, mark) in (0u16..).step_by(64).zip(marks) {
+            let mut mark = mark;
+            while mark != 0 {
+                let at = at + mark.trailing_zeros() as u16;
+                self.note_known(octets, self.place(at), at);
+                mark &= mark - 1;
+            }
+        }
+    }
+
     /// Takes one more field line down; `false` when there is no room, which the limits exclude.
     pub(crate) fn note(&mut self, octets: &[u8], place: Place) -> bool {
         let at = self.facts.count;
@@ -180,7 +233,7 @@ impl Index {
 
     /// Remembers field line `at` if the parser itself reads it, or if it ends here.
     pub(crate) fn note_known(&mut self, octets: &[u8], place: Place, at: u16) {
-        let Some(known) = Known::of(place.name.of(octets)) else { return };
+        let Some(known) = Known::of(place.name().of(octets)) else { return };
         let seen = match known {
             Known::OtherHop => return self.hide(at),
             Known::Host => &mut self.facts.seen.host,
@@ -237,7 +290,7 @@ impl Index {
         self.places()
             .iter()
             .skip(usize::from(seen.first))
-            .filter(move |place| place.name.of(octets).eq_ignore_ascii_case(name))
+            .filter(move |place| place.name().of(octets).eq_ignore_ascii_case(name))
             .take(usize::from(seen.count))
             .copied()
     }

@@ -21,6 +21,7 @@ pub(crate) fn read<S: Scan>(
     let section = request_line(scan, octets, start, limits, index)?;
     index.begin_fields();
     let end = field_section(scan, octets, section, limits, index)?;
+    index.note_marked(octets);
     let section_bytes = end - 2 - section;
     (section_bytes <= limits.field_section_bytes_max as usize).then_some(end)
 }
@@ -129,35 +130,30 @@ fn field_section<S: Scan>(
     let mut first = *octets.get(line)?;
     let mut count = 0;
     while first != b'\r' {
-        let colon = scan.token_end(octets, line);
-        // The shortest right answer from here on is a colon and two line ends.
-        let (value, end) = match *octets.get(colon..)?.first_chunk::<4>()? {
-            [b':', b' ', ahead, _] if ahead > b' ' => {
-                (colon + 2, scan.value_end(octets, colon + 2))
-            }
-            [b':', ..] => (colon + 1, colon + 1),
-            _ => return None,
+        let (colon, stop) = scan.line(octets, line);
+        // The shortest right answer from the colon on is itself and two line ends.
+        let [b':', space, ahead, _] = *octets.get(colon..)?.first_chunk::<4>()? else {
+            return None;
         };
-        let (value, end, next) = match *octets.get(end - 1..)?.first_chunk::<4>()? {
-            [last, b'\r', b'\n', next] if last > b' ' && last != b':' => {
-                first = next;
-                (value, end, end + 2)
-            }
-            _ => {
-                let (value, end, next) = unusual_value(octets, colon + 1)?;
-                first = *octets.get(next)?;
-                (value, end, next)
-            }
+        let [last, cr, lf, next] = *octets.get(stop - 1..)?.first_chunk::<4>()?;
+        let usual = space == b' ' && ahead > b' ' && last > b' ';
+        let (value, end, after) = if usual && [cr, lf] == *b"\r\n" {
+            first = next;
+            (colon + 2, stop, stop + 2)
+        } else {
+            let (value, end, after) = unusual_value(octets, colon + 1)?;
+            first = *octets.get(after)?;
+            (value, end, after)
         };
-        let place = Place { name: Span::new(line, colon), value: Span::new(value, end) };
-        if colon == line || next - 2 - line > line_bytes_max || !index.put(count, place) {
+        let place = Place::new(Span::new(line, colon), Span::new(value, end));
+        if colon == line || after - 2 - line > line_bytes_max || !index.put(count, place) {
             return None;
         }
         if Known::is_likely(*octets.get(line)?, colon - line) {
-            index.note_known(octets, place, narrow(count));
+            index.mark(count);
         }
         count += 1;
-        line = next;
+        line = after;
     }
     index.facts.count = narrow(count);
     (count <= count_max && *octets.get(line + 1)? == b'\n').then_some(line + 2)

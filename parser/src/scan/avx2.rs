@@ -1,4 +1,7 @@
-//! Blocks of 64 octets become bit masks, and ends of runs are found in the masks.
+//! Windows of 64 octets become bit masks, and ends of runs are found in the masks.
+//!
+//! A window starts with a line, so that most lines are read in one. Where fewer than 64 octets
+//! are left, the window ends with them and its masks are shifted: nothing is read beyond.
 //!
 //! A class of ASCII octets is looked up by nibbles: one table row per low nibble says for which
 //! high nibbles the octet is in the class. Octets from 0x80 on are in no such class, which is
@@ -64,9 +67,8 @@ fn read_featured(
     limits: &HeadLimits,
     index: &mut Index,
 ) -> Option<usize> {
-    let mut blocks = Blocks { proof, base: 0, breaks: 0, stops: 0 };
-    blocks.look(octets, 0);
-    quick::read(&mut blocks, octets, limits, index)
+    let mut windows = Windows { proof, last: usize::MAX, breaks: 0, stops: 0 };
+    quick::read(&mut windows, octets, limits, index)
 }
 
 /// Intel SDM volume 1 §14.3, §14.7: AVX2 counts when the system saves the upper halves too.
@@ -83,98 +85,104 @@ fn is_supported() -> bool {
         && __cpuid_count(7, 0).ebx & BMI1_AVX2_BMI2 == BMI1_AVX2_BMI2
 }
 
-/// The masks of the block being looked at: bit `n` tells of octet `base + n`.
-pub(crate) struct Blocks {
+/// Masks of the octets at the end: bit `n` tells of octet `last + n`.
+pub(crate) struct Windows {
     proof: Avx2,
-    /// A multiple of 64.
-    base: usize,
+    /// Where the last window starts; `usize::MAX` before it is needed.
+    last: usize,
     /// Octets that no token may hold.
     breaks: u64,
     /// Control octets.
     stops: u64,
 }
 
-impl Scan for Blocks {
+impl Scan for Windows {
     #[inline(always)]
-    fn token_end(&mut self, octets: &[u8], at: usize) -> usize {
-        let mut at = at;
-        loop {
-            let ahead = at.wrapping_sub(self.base);
-            if ahead < 64 {
-                let found = self.breaks >> ahead;
-                if found != 0 {
-                    return at + found.trailing_zeros() as usize;
-                }
-                at = self.base + 64;
-            }
-            if at >= octets.len() {
-                return octets.len();
-            }
-            self.look(octets, at & !63);
-        }
-    }
-
-    #[inline(always)]
-    fn value_end(&mut self, octets: &[u8], at: usize) -> usize {
-        let mut at = at;
-        loop {
-            let ahead = at.wrapping_sub(self.base);
-            if ahead < 64 {
-                let found = self.stops >> ahead;
-                if found != 0 {
-                    return at + found.trailing_zeros() as usize;
-                }
-                at = self.base + 64;
-            }
-            if at >= octets.len() {
-                return octets.len();
-            }
-            self.look(octets, at & !63);
-        }
+    fn line(&mut self, octets: &[u8], at: usize) -> (usize, usize) {
+        // SAFETY: `self.proof` exists, so the processor has AVX2.
+        unsafe { line(self, octets, at) }
     }
 
     #[inline(always)]
     fn path_end(&mut self, octets: &[u8], at: usize) -> usize {
-        let mut at = at;
-        while at < octets.len() {
-            // SAFETY: `self.proof` exists, so the processor has AVX2.
-            let found = unsafe { path_breaks(octets, at) };
-            if found != 0 {
-                return at + found.trailing_zeros() as usize;
-            }
-            at += 32;
-        }
-        octets.len()
-    }
-}
-
-impl Blocks {
-    #[inline(always)]
-    fn look(&mut self, octets: &[u8], base: usize) {
-        let Avx2(()) = self.proof;
-        self.base = base;
         // SAFETY: `self.proof` exists, so the processor has AVX2.
-        (self.breaks, self.stops) = unsafe { masks(octets, base) };
+        unsafe { path_end(octets, at) }
     }
 }
 
-/// `breaks` and `stops` of the up to 64 octets from `base` on, which is not beyond the end.
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 #[inline]
-fn masks(octets: &[u8], base: usize) -> (u64, u64) {
-    let left = octets.len() - base;
-    if left < 32 {
-        // The last vector of the octets ends with the ones wanted.
-        let vector = load(octets, octets.len() - 32);
-        let shift = 32 - left;
-        return (u64::from(token_breaks(vector) >> shift), u64::from(control(vector) >> shift));
+fn line(windows: &mut Windows, octets: &[u8], at: usize) -> (usize, usize) {
+    let Avx2(()) = windows.proof;
+    if let Some(window) = octets.get(at..).and_then(|rest| rest.first_chunk::<64>()) {
+        let (low, high) = (load(window, 0), load(window, 32));
+        let breaks = token_breaks(low);
+        let stops = u64::from(control(low)) | u64::from(control(high)) << 32;
+        let name = breaks.trailing_zeros() as usize;
+        let name_end = if breaks != 0 { at + name } else { Class::TOKEN.end(octets, at + 32) };
+        let length = stops.trailing_zeros() as usize;
+        let value_end = if stops != 0 { at + length } else { long_value_end(octets, at + 64) };
+        return (name_end, value_end);
     }
-    let ahead = if left < 64 { left - 32 } else { 32 };
-    let (low, high) = (load(octets, base), load(octets, base + ahead));
+    if windows.last == usize::MAX {
+        (windows.last, windows.breaks, windows.stops) = last_window(octets);
+    }
+    let skipped = at - windows.last;
+    let end_of = |mask: u64| match mask >> skipped {
+        0 => octets.len(),
+        rest => at + rest.trailing_zeros() as usize,
+    };
+    (end_of(windows.breaks), end_of(windows.stops))
+}
+
+/// The last 64 octets, or all of them: where they start, and their `breaks` and `stops`.
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+#[inline]
+fn last_window(octets: &[u8]) -> (usize, u64, u64) {
+    let start = octets.len().saturating_sub(64);
+    let ahead = octets.len() - start - 32;
+    let (low, high) = (load(octets, start), load(octets, start + ahead));
     (
+        start,
         u64::from(token_breaks(low)) | u64::from(token_breaks(high)) << ahead,
         u64::from(control(low)) | u64::from(control(high)) << ahead,
     )
+}
+
+/// The end of a value that goes on at `at`.
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+#[inline]
+fn long_value_end(octets: &[u8], at: usize) -> usize {
+    let mut at = at;
+    while let Some(window) = octets.get(at..).and_then(|rest| rest.first_chunk::<64>()) {
+        let (low, high) = (load(window, 0), load(window, 32));
+        let stops = u64::from(control(low)) | u64::from(control(high)) << 32;
+        if stops != 0 {
+            return at + stops.trailing_zeros() as usize;
+        }
+        at += 64;
+    }
+    let start = octets.len() - 64;
+    let (low, high) = (load(octets, start), load(octets, start + 32));
+    let stops = u64::from(control(low)) | u64::from(control(high)) << 32;
+    match stops.unbounded_shr((at - start) as u32) {
+        0 => octets.len(),
+        rest => at + rest.trailing_zeros() as usize,
+    }
+}
+
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+#[inline]
+fn path_end(octets: &[u8], at: usize) -> usize {
+    let mut at = at;
+    while at < octets.len() {
+        let found = path_breaks(octets, at);
+        if found != 0 {
+            return at + found.trailing_zeros() as usize;
+        }
+        at += 32;
+    }
+    octets.len()
 }
 
 /// Octets from `at` on, at most 32, that no path holds.
