@@ -175,9 +175,9 @@ fn functions_do_not_see_each_other() {
     let shared = |name: &str, value: u8| {
         let source = format!(
             "{}
-            uint8_t helper(void) {{ return {value}; }}
+            uint8_t number(void) {{ return {value}; }}
             FezzOwned fezz_handle_v2(FezzSlice req) {{
-                uint8_t *p = malloc(1); *p = helper(); return (FezzOwned){{p, 1}};
+                uint8_t *p = malloc(1); *p = number(); return (FezzOwned){{p, 1}};
             }}
             void fezz_free_v2(FezzOwned buf) {{ free(buf.ptr); }}",
             common::TYPES
