@@ -54,6 +54,22 @@ impl Function {
     pub fn load(path: &Path) -> Result<Self, LoadError> {
         let (octets, inspection) = artifact::read(path)?;
         let library = open(path, &octets, &inspection)?;
+        Self::bind(path, library, inspection)
+    }
+
+    /// Like [`load`](Self::load), but always maps the file itself, under its own name: debuggers
+    /// and profilers find its symbols. Replacing the file must then be done by renaming another
+    /// over it, and loading one file twice gives one instance.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_in_place(path: &Path) -> Result<Self, LoadError> {
+        let (_, inspection) = artifact::read(path)?;
+        let library = open_file(path)?;
+        Self::bind(path, library, inspection)
+    }
+
+    fn bind(path: &Path, library: Library, inspection: Inspection) -> Result<Self, LoadError> {
         // SAFETY: the examination found both symbols defined as functions in this artifact. That
         // they have the signatures of the boundary is the promise an artifact makes by their
         // names; no host can check it.
@@ -300,6 +316,10 @@ fn open(path: &Path, octets: &[u8], inspection: &Inspection) -> Result<Library, 
     }
     #[cfg(not(target_os = "linux"))]
     let _ = (octets, inspection);
+    open_file(path)
+}
+
+fn open_file(path: &Path) -> Result<Library, LoadError> {
     // A name without a slash would be looked for in the system's library folders.
     let direct = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     open_path(path, &direct)
