@@ -3,5 +3,7 @@
 pub mod canonical;
 pub mod pattern;
 pub mod registry;
+pub mod root;
 pub mod router;
 mod tree;
+pub mod version;
