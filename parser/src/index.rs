@@ -1,0 +1,352 @@
+//! Where everything in one head stands: offsets only, so that one index serves many connections.
+//!
+//! Nothing is cleared between heads but a few counters; entries beyond the count are stale.
+
+use crate::framing::{Framing, Persistence};
+use crate::limits::FIELD_COUNT_CAP;
+use crate::target::{Authority, Target};
+
+/// A range of octets of the head.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) start: u16,
+    pub(crate) end: u16,
+}
+
+impl Span {
+    /// Both ends lie in a head of at most [`HEAD_BYTES_CAP`](crate::HEAD_BYTES_CAP) octets.
+    #[inline(always)]
+    pub(crate) fn new(start: usize, end: usize) -> Self {
+        Self { start: narrow(start), end: narrow(end) }
+    }
+
+    /// The octets themselves; none when the span was made for other octets.
+    #[inline]
+    pub(crate) fn of(self, octets: &[u8]) -> &[u8] {
+        octets.get(usize::from(self.start)..usize::from(self.end)).unwrap_or(&[])
+    }
+
+    pub(crate) fn offset(self) -> u64 {
+        u64::from(self.start)
+    }
+}
+
+/// An offset inside a head, which `parse_head` never lets grow beyond 16 bits.
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "parse_head cuts its view at HEAD_BYTES_CAP")]
+pub(crate) const fn narrow(offset: usize) -> u16 {
+    debug_assert!(offset <= crate::limits::HEAD_BYTES_CAP);
+    offset as u16
+}
+
+/// One field line: where its name and its trimmed value stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) name: Span,
+    pub(crate) value: Span,
+}
+
+/// The lines of one field that decides something: the first of them, and how many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) first: u8,
+    pub(crate) count: u16,
+}
+
+/// Names that the parser itself reads, or that end at this hop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    Host,
+    ContentLength,
+    TransferEncoding,
+    Connection,
+    Expect,
+    /// keep-alive, proxy-connection, te, trailer, upgrade (RFC 9110 §7.6.1).
+    OtherHop,
+}
+
+/// The version a request is treated as (RFC 9110 §6.2: 1.2 to 1.9 as 1.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Version {
+    /// HTTP/1.0.
+    Http10,
+    /// HTTP/1.1 and every later minor version.
+    #[default]
+    Http11,
+}
+
+/// Everything decided about a head that is not a field line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Facts {
+    pub(crate) method: Span,
+    pub(crate) target: Target,
+    pub(crate) version: Version,
+    pub(crate) framing: Framing,
+    pub(crate) persistence: Persistence,
+    pub(crate) expects_continue: bool,
+    /// The effective one: of the target in absolute-form, else of Host.
+    pub(crate) authority: Option<Authority>,
+    pub(crate) host: Seen,
+    pub(crate) content_length: Seen,
+    pub(crate) transfer_encoding: Seen,
+    pub(crate) connection: Seen,
+    pub(crate) expect: Seen,
+    /// Field lines in the head.
+    pub(crate) count: u16,
+    /// Field lines that end at this hop.
+    pub(crate) hidden_count: u16,
+}
+
+/// Offsets of everything in one head: scratch memory for [`parse_head`](crate::parse_head).
+///
+/// It holds no octets and borrows none, so one index can serve every connection of a loop: it
+/// describes the head of the last successful call, until the next call. About 2 KiB.
+#[derive(Clone, Debug)]
+pub struct Index {
+    pub(crate) facts: Facts,
+    /// One bit per field line that a function does not see.
+    hidden: [u64; FIELD_COUNT_CAP / 64],
+    places: [Place; FIELD_COUNT_CAP],
+}
+
+impl Index {
+    /// An index of nothing.
+    #[must_use]
+    pub const fn new() -> Self {
+        const NOWHERE: Span = Span { start: 0, end: 0 };
+        const UNSEEN: Seen = Seen { first: 0, count: 0 };
+        Self {
+            facts: Facts {
+                method: NOWHERE,
+                target: Target::NONE,
+                version: Version::Http11,
+                framing: Framing::None,
+                persistence: Persistence::Close,
+                expects_continue: false,
+                authority: None,
+                host: UNSEEN,
+                content_length: UNSEEN,
+                transfer_encoding: UNSEEN,
+                connection: UNSEEN,
+                expect: UNSEEN,
+                count: 0,
+                hidden_count: 0,
+            },
+            hidden: [0; FIELD_COUNT_CAP / 64],
+            places: [Place { name: NOWHERE, value: NOWHERE }; FIELD_COUNT_CAP],
+        }
+    }
+
+    /// Forgets the field lines of the head before.
+    #[inline]
+    pub(crate) fn begin_fields(&mut self) {
+        let unseen = Seen::default();
+        self.facts.host = unseen;
+        self.facts.content_length = unseen;
+        self.facts.transfer_encoding = unseen;
+        self.facts.connection = unseen;
+        self.facts.expect = unseen;
+        self.facts.count = 0;
+        self.facts.hidden_count = 0;
+        self.hidden = [0; FIELD_COUNT_CAP / 64];
+    }
+
+    /// Takes down one field line; `false` when there is no room, which the limits exclude.
+    #[inline(always)]
+    pub(crate) fn note(&mut self, octets: &[u8], place: Place) -> bool {
+        let at = self.facts.count;
+        let Some(slot) = self.places.get_mut(usize::from(at)) else { return false };
+        *slot = place;
+        self.facts.count = at + 1;
+        let length = place.name.end.wrapping_sub(place.name.start);
+        if length < 64 && KNOWN_LENGTHS >> length & 1 != 0 {
+            self.note_known(octets, place, at);
+        }
+        true
+    }
+
+    fn note_known(&mut self, octets: &[u8], place: Place, at: u16) {
+        let Some(known) = Known::of(place.name.of(octets)) else { return };
+        let facts = &mut self.facts;
+        let seen = match known {
+            Known::Host => &mut facts.host,
+            Known::ContentLength => &mut facts.content_length,
+            Known::Expect => &mut facts.expect,
+            Known::TransferEncoding => &mut facts.transfer_encoding,
+            Known::Connection => &mut facts.connection,
+            Known::OtherHop => return self.hide(at),
+        };
+        if seen.count == 0 {
+            seen.first = (at & 0xff) as u8;
+        }
+        seen.count += 1;
+        if matches!(known, Known::TransferEncoding | Known::Connection) {
+            self.hide(at);
+        }
+    }
+
+    /// Keeps field line `at` from functions.
+    pub(crate) fn hide(&mut self, at: u16) {
+        let Some(word) = self.hidden.get_mut(usize::from(at) / 64) else { return };
+        let bit = 1 << (at % 64);
+        self.facts.hidden_count += u16::from(*word & bit == 0);
+        *word |= bit;
+    }
+
+    #[inline]
+    pub(crate) fn is_hidden(&self, at: u16) -> bool {
+        self.hidden.get(usize::from(at) / 64).is_some_and(|word| word >> (at % 64) & 1 != 0)
+    }
+
+    #[inline]
+    pub(crate) fn place(&self, at: u16) -> Place {
+        self.places.get(usize::from(at)).copied().unwrap_or_default()
+    }
+
+    /// The field lines in use.
+    #[inline]
+    pub(crate) fn places(&self) -> &[Place] {
+        self.places.get(..usize::from(self.facts.count)).unwrap_or(&[])
+    }
+
+    /// The value of the first line of a field.
+    pub(crate) fn first(&self, seen: Seen) -> Place {
+        self.place(u16::from(seen.first))
+    }
+
+    /// The lines named `name` (lower case), from the first one seen on.
+    pub(crate) fn lines<'i>(
+        &'i self,
+        octets: &'i [u8],
+        seen: Seen,
+        name: &'i [u8],
+    ) -> impl Iterator<Item = Place> + 'i {
+        self.places()
+            .iter()
+            .skip(usize::from(seen.first))
+            .filter(move |place| place.name.of(octets).eq_ignore_ascii_case(name))
+            .take(usize::from(seen.count))
+            .copied()
+    }
+
+    /// Whether two indexes describe the same head; stale entries do not count.
+    pub(crate) fn agrees_with(&self, other: &Self) -> bool {
+        self.facts == other.facts && self.hidden == other.hidden && self.places() == other.places()
+    }
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// One bit per length of a known name: most names are dismissed by it alone.
+const KNOWN_LENGTHS: u64 =
+    1 << 2 | 1 << 4 | 1 << 6 | 1 << 7 | 1 << 10 | 1 << 14 | 1 << 16 | 1 << 17;
+
+impl Known {
+    /// Recognises a name of token octets, whatever its case (RFC 9110 §5.1).
+    ///
+    /// Setting bit 5 of every octet turns upper case into lower case and no other token octet
+    /// into a letter or a hyphen, so whole words can be compared.
+    pub(crate) fn of(name: &[u8]) -> Option<Self> {
+        let found = match name.len() {
+            2 => (name.eq_ignore_ascii_case(b"te"), Self::OtherHop),
+            4 => (quad(name, 0) == quad(b"host", 0), Self::Host),
+            6 => (both_quads(name, b"expect"), Self::Expect),
+            7 => {
+                let hop = both_quads(name, b"upgrade") || both_quads(name, b"trailer");
+                (hop, Self::OtherHop)
+            }
+            10 if both_octads(name, b"connection") => (true, Self::Connection),
+            10 => (both_octads(name, b"keep-alive"), Self::OtherHop),
+            14 => (both_octads(name, b"content-length"), Self::ContentLength),
+            16 => (both_octads(name, b"proxy-connection"), Self::OtherHop),
+            17 => {
+                let same = both_octads(name, b"transfer-encoding");
+                (same && name.get(8).is_some_and(|o| o | 0x20 == b'-'), Self::TransferEncoding)
+            }
+            _ => return None,
+        };
+        found.0.then_some(found.1)
+    }
+}
+
+/// Four octets from `at` on, in lower case.
+#[inline(always)]
+fn quad(name: &[u8], at: usize) -> u32 {
+    let octets = name.get(at..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default();
+    u32::from_le_bytes(octets) | 0x2020_2020
+}
+
+/// Eight octets from `at` on, in lower case.
+#[inline(always)]
+fn octad(name: &[u8], at: usize) -> u64 {
+    let octets = name.get(at..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default();
+    u64::from_le_bytes(octets) | 0x2020_2020_2020_2020
+}
+
+/// Compares names of the same length, 4 to 8 octets, by their two ends.
+#[inline(always)]
+fn both_quads(name: &[u8], known: &[u8]) -> bool {
+    let last = known.len() - 4;
+    quad(name, 0) == quad(known, 0) && quad(name, last) == quad(known, last)
+}
+
+/// Compares the first and the last eight octets of names of the same length.
+#[inline(always)]
+fn both_octads(name: &[u8], known: &[u8]) -> bool {
+    let last = known.len() - 8;
+    octad(name, 0) == octad(known, 0) && octad(name, last) == octad(known, last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMES: [(&[u8], Known); 10] = [
+        (b"host", Known::Host),
+        (b"content-length", Known::ContentLength),
+        (b"transfer-encoding", Known::TransferEncoding),
+        (b"connection", Known::Connection),
+        (b"expect", Known::Expect),
+        (b"keep-alive", Known::OtherHop),
+        (b"proxy-connection", Known::OtherHop),
+        (b"te", Known::OtherHop),
+        (b"trailer", Known::OtherHop),
+        (b"upgrade", Known::OtherHop),
+    ];
+
+    #[test]
+    fn known_names_are_found_in_any_case() {
+        for (name, known) in NAMES {
+            assert_eq!(Known::of(name), Some(known));
+            assert_eq!(Known::of(&name.to_ascii_uppercase()), Some(known));
+            assert!(KNOWN_LENGTHS >> name.len() & 1 != 0);
+        }
+    }
+
+    #[test]
+    fn a_name_that_differs_in_one_octet_is_another_name() {
+        for (name, _) in NAMES {
+            for at in 0..name.len() {
+                for octet in (0..=u8::MAX).filter(|o| crate::class::Class::TOKEN.has(*o)) {
+                    let mut other = name.to_vec();
+                    other[at] = octet;
+                    let same = name.eq_ignore_ascii_case(&other);
+                    assert_eq!(Known::of(&other).is_some(), same, "{:?}", other);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn hiding_a_line_twice_counts_once() {
+        let mut index = Index::new();
+        index.hide(70);
+        index.hide(70);
+        assert_eq!(index.facts.hidden_count, 1);
+        assert!(index.is_hidden(70) && !index.is_hidden(6));
+    }
+}
