@@ -70,22 +70,8 @@ impl Registry {
     /// one without a version, else the newest pre-release.
     #[must_use]
     pub fn select(&self, selector: &Selector) -> Option<FunctionId> {
-        let named = self.entries.iter().enumerate().filter(|(_, it)| it.name == selector.name);
-        let newest = named
-            .filter(|(_, entry)| match (&selector.version, &entry.version) {
-                (None, _) => true,
-                (Some(prefix), Some(version)) => version.is_named_by(prefix),
-                (Some(_), None) => false,
-            })
-            .max_by_key(|(_, entry)| {
-                let rank = match &entry.version {
-                    Some(version) if version.is_pre_release() => 0,
-                    None => 1,
-                    Some(_) => 2,
-                };
-                (rank, &entry.version)
-            });
-        newest.map(|(index, _)| Self::id(index))
+        let known = self.entries.iter().map(|it| (it.name.as_str(), it.version.as_ref()));
+        newest(selector, known).map(Self::id)
     }
 
     /// All functions with their numbers.
@@ -108,5 +94,62 @@ impl Registry {
     /// Memory for as many functions as u32 counts does not exist.
     fn id(index: usize) -> FunctionId {
         FunctionId(u32::try_from(index).unwrap_or(u32::MAX))
+    }
+}
+
+/// The place of the newest version that a selector names.
+fn newest<'e>(
+    selector: &Selector,
+    known: impl Iterator<Item = (&'e str, Option<&'e Version>)>,
+) -> Option<usize> {
+    let named = known.enumerate().filter(|(_, (name, version))| {
+        *name == selector.name
+            && match (&selector.version, version) {
+                (None, _) => true,
+                (Some(prefix), Some(version)) => version.is_named_by(prefix),
+                (Some(_), None) => false,
+            }
+    });
+    let newest = named.max_by_key(|(_, (_, version))| {
+        let rank = match version {
+            Some(version) if version.is_pre_release() => 0,
+            None => 1,
+            Some(_) => 2,
+        };
+        (rank, *version)
+    });
+    newest.map(|(index, _)| index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_of_what_is_named() {
+        let versions = ["1.9", "1.10.1", "2.0.0-rc.1", "2", "3.0.0-beta", "1.10"];
+        let versions = versions.map(|text| Version::parse(text).unwrap());
+        let known = || {
+            let versioned = versions.iter().map(|version| ("a", Some(version)));
+            versioned.chain([("b", None), ("b", Some(&versions[4])), ("c", Some(&versions[4]))])
+        };
+        let cases = [
+            ("a", Some(3)),
+            ("a@1", Some(1)),
+            ("a@1.9", Some(0)),
+            ("a@1.10", Some(1)),
+            ("a@1.10.0", Some(5)),
+            ("a@2", Some(3)),
+            ("a@2.0.0-rc.1", Some(2)),
+            ("a@3", None),
+            ("b", Some(6)),
+            ("b@1", None),
+            ("c", Some(8)),
+            ("d", None),
+        ];
+        for (text, place) in cases {
+            let selector = Selector::parse(text).unwrap();
+            assert_eq!(newest(&selector, known()), place, "{text}");
+        }
     }
 }
