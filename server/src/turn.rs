@@ -27,8 +27,8 @@ const EVENTS_PER_TURN_MAX: usize = 1_024;
 pub(crate) const WAKE: Token = Token(usize::MAX);
 /// Listeners count down from here; no connection has such a place.
 const LISTENER_LAST: usize = usize::MAX - 1;
-/// Listeners of one loop.
-pub(crate) const LISTENERS_MAX: usize = 64;
+/// Addresses that one server listens on.
+pub const LISTENERS_MAX: usize = 64;
 /// Milliseconds of the first wait for workers that may owe a wake; doubled while nothing comes.
 const NAP_MS_MIN: u64 = 1;
 /// Milliseconds of the longest such wait.
@@ -39,6 +39,7 @@ const NAP_MS_MAX: u64 = 1_024;
 pub(crate) struct Control(AtomicU8);
 
 impl Control {
+    const SERVE: u8 = 0;
     const DRAIN: u8 = 1;
     const KILL: u8 = 2;
 
@@ -62,6 +63,7 @@ pub(crate) struct Loop {
     pub(crate) outbound: Arc<Outbound>,
     pub(crate) control: Arc<Control>,
     pub(crate) clock: Clock,
+    pub(crate) drain_delay_ms: u64,
     pub(crate) drain_ms: u64,
     pub(crate) observers: Vec<Box<dyn Observer>>,
     pub(crate) lists: Lists,
@@ -83,7 +85,8 @@ pub(crate) struct Lists {
     date_second: u64,
     nap_ms: u64,
     drain_began: Option<Instant>,
-    drain_until: Option<Instant>,
+    /// The next step of the drain, while there is one.
+    drain_next: Option<Instant>,
     cut: u64,
 }
 
@@ -92,6 +95,8 @@ pub(crate) struct Lists {
 pub(crate) struct Ended {
     /// Connections ended by force.
     pub(crate) cut: u64,
+    /// Calls that had not come back.
+    pub(crate) abandoned: u64,
     /// From the begin of the drain to its end.
     pub(crate) took: Duration,
 }
@@ -112,7 +117,11 @@ impl Loop {
         let now = self.clock.now();
         self.report(now);
         let began = self.lists.drain_began.unwrap_or(now);
-        Ok(Ended { cut: self.lists.cut, took: Duration::from_micros(now.micros_since(began)) })
+        Ok(Ended {
+            cut: self.lists.cut,
+            abandoned: self.dispatcher.in_flight() as u64,
+            took: Duration::from_micros(now.micros_since(began)),
+        })
     }
 
     /// One turn:
@@ -176,7 +185,7 @@ impl Loop {
         for listener in &self.listeners {
             sooner(listener.next_try());
         }
-        sooner(self.lists.drain_until);
+        sooner(self.lists.drain_next);
         if self.dispatcher.is_waiting() {
             // A worker may owe us a wake while it makes short calls; one of them may turn out long.
             sooner(Some(now.plus_millis(self.lists.nap_ms)));
@@ -238,17 +247,25 @@ impl Loop {
 
     fn obey(&mut self, now: Instant) {
         let told = self.control.0.load(Ordering::Acquire);
-        if told >= Control::DRAIN && self.hub.stage() == Stage::Serving {
+        if told == Control::SERVE {
+            return;
+        }
+        let began = *self.lists.drain_began.get_or_insert(now);
+        let starts = began.plus_millis(self.drain_delay_ms);
+        let ends = starts.plus_millis(self.drain_ms);
+        if self.hub.stage() == Stage::Serving {
+            if now < starts && told == Control::DRAIN {
+                self.lists.drain_next = Some(starts);
+                return;
+            }
             self.listeners.clear();
-            self.lists.drain_began = Some(now);
-            self.lists.drain_until = Some(now.plus_millis(self.drain_ms));
+            self.lists.drain_next = Some(ends);
             let mut ready = Vec::new();
             self.hub.handle_drain(now, &mut ready);
             self.list_all(ready);
         }
-        let until = self.lists.drain_until;
-        if until.is_some_and(|until| until <= now || told >= Control::KILL) {
-            self.lists.drain_until = None;
+        if self.lists.drain_next.is_some() && (now >= ends || told == Control::KILL) {
+            self.lists.drain_next = None;
             self.lists.cut += self.hub.len() as u64;
             let mut ready = Vec::new();
             self.hub.handle_kill(now, &mut ready);

@@ -3,8 +3,10 @@
 pub mod canonical;
 pub mod pattern;
 pub mod registry;
+pub mod root;
 pub mod router;
 mod tree;
+pub mod version;
 
 pub use registry::FunctionId;
 pub use router::{Route, RouteId, Router, Verdict};
