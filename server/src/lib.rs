@@ -1,10 +1,27 @@
 //! The server as a library: configuration and functions in, a drained server out.
 
 pub mod assemble;
-pub mod clock;
+pub mod cli;
+mod clock;
 pub mod config;
+mod counters;
+mod crew;
+mod dispatch;
+mod envelope;
 pub mod error;
+mod link;
+mod listen;
+mod log;
+mod observe;
 pub mod plugin;
 pub mod report;
+mod server;
 pub mod sys;
+mod transport;
+mod turn;
 pub mod units;
+
+pub use counters::{Counters, Snapshot};
+pub use listen::AcceptFault;
+pub use observe::Observer;
+pub use server::{BindError, DrainReport, EVENT_LOOPS_MAX, Handle, Server, Settings};

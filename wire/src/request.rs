@@ -52,7 +52,7 @@ pub enum BodySlot {
 pub const OPEN_SLOT_BYTES: usize = HEAD_BYTES_MAX;
 
 /// Where things are in a buffer that holds an envelope. Offsets count from the buffer's start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Layout {
     /// The envelope's first octet.
     pub start: u32,

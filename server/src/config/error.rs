@@ -52,6 +52,11 @@ pub enum ConfigError {
         /// The address.
         address: SocketAddr,
     },
+    /// There are more addresses than one loop can watch.
+    TooManyListeners {
+        /// The most there may be.
+        max: usize,
+    },
     /// There is no function to serve.
     NoFunction,
     /// A limit that must not be above another one is.
@@ -61,6 +66,8 @@ pub enum ConfigError {
         /// The flag it must not exceed.
         high: &'static str,
     },
+    /// The core cannot obey the limits.
+    Limits(fezz_proto::LimitsError),
     /// An artifact cannot be loaded.
     Artifact(LoadError),
     /// The version an artifact says it has is none.
@@ -136,8 +143,10 @@ impl ConfigError {
             Self::Route { .. } => "route",
             Self::NoListener => "no_listener",
             Self::RepeatedListener { .. } => "repeated_listener",
+            Self::TooManyListeners { .. } => "too_many_listeners",
             Self::NoFunction => "no_function",
             Self::Order { .. } => "order",
+            Self::Limits(_) => "limits",
             Self::Artifact(_) => "artifact",
             Self::ArtifactVersion { .. } => "artifact_version",
             Self::SameFunction { .. } => "same_function",
@@ -158,10 +167,12 @@ impl fmt::Display for ConfigError {
             Self::Route { text, why } => write!(out, "--route '{text}': {why}"),
             Self::NoListener => out.write_str("there is nothing to listen on; add --listen"),
             Self::RepeatedListener { address } => write!(out, "--listen {address} is given twice"),
+            Self::TooManyListeners { max } => write!(out, "there are more than {max} --listen"),
             Self::NoFunction => out.write_str(
                 "there is no function to serve; add --function ./libhello.so or --root DIR",
             ),
             Self::Order { low, high } => write!(out, "{low} must not be above {high}"),
+            Self::Limits(error) => error.fmt(out),
             Self::Artifact(error) => error.fmt(out),
             Self::ArtifactVersion { name, text, why } => write!(
                 out,

@@ -7,3 +7,6 @@ pub mod root;
 pub mod router;
 mod tree;
 pub mod version;
+
+pub use registry::FunctionId;
+pub use router::{Route, RouteId, Router, Verdict};
