@@ -54,6 +54,22 @@ impl Function {
     pub fn load(path: &Path) -> Result<Self, LoadError> {
         let (octets, inspection) = artifact::read(path)?;
         let library = open(path, &octets, &inspection)?;
+        Self::bind(path, library, inspection)
+    }
+
+    /// Like [`load`](Self::load), but always maps the file itself, under its own name: debuggers
+    /// and profilers find its symbols. Replacing the file must then be done by renaming another
+    /// over it, and loading one file twice gives one instance.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_in_place(path: &Path) -> Result<Self, LoadError> {
+        let (_, inspection) = artifact::read(path)?;
+        let library = open_file(path)?;
+        Self::bind(path, library, inspection)
+    }
+
+    fn bind(path: &Path, library: Library, inspection: Inspection) -> Result<Self, LoadError> {
         // SAFETY: the examination found both symbols defined as functions in this artifact. That
         // they have the signatures of the boundary is the promise an artifact makes by their
         // names; no host can check it.
@@ -279,7 +295,7 @@ impl fmt::Display for CallError {
                 write!(f, "the function returned {len} octets; at most {max} are accepted")
             }
             Self::PointsIntoRequest => f.write_str(
-                "the function returned a pointer into the request; it must return memory of its own",
+                "the function returned a pointer into the request instead of memory of its own",
             ),
             Self::RunsIntoRequest { len } => {
                 write!(f, "the function returned {len} octets that would overlap the request")
@@ -295,11 +311,19 @@ fn open(path: &Path, octets: &[u8], inspection: &Inspection) -> Result<Library, 
     #[cfg(target_os = "linux")]
     if !inspection.origin_run_path
         && let Some(copy) = sealed::copy(inspection.name(), octets)
+        && let Ok(library) = open_path(path, &copy.path())
     {
-        return open_path(path, &copy);
+        copy.keep();
+        return Ok(library);
     }
+    // A policy may forbid running code from memory, and a library that cannot be bound runs no
+    // constructor: trying again by the file is harmless, and its message names the file.
     #[cfg(not(target_os = "linux"))]
     let _ = (octets, inspection);
+    open_file(path)
+}
+
+fn open_file(path: &Path) -> Result<Library, LoadError> {
     // A name without a slash would be looked for in the system's library folders.
     let direct = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     open_path(path, &direct)
@@ -309,7 +333,7 @@ fn open_path(path: &Path, mapped: &Path) -> Result<Library, LoadError> {
     // SAFETY: loading runs the constructors of the artifact, which the operator trusts by naming
     // it. Every symbol is bound now, so that a missing one is an error here, not in traffic.
     unsafe { Library::open(Some(mapped), RTLD_NOW | RTLD_LOCAL) }
-        .map_err(|error| refused(path, mapped, &error))
+        .map_err(|error| refused(path, &error))
 }
 
 /// The address of a symbol; never null.
@@ -317,13 +341,12 @@ fn address(path: &Path, library: &Library, symbol: &str) -> Result<*mut (), Load
     // SAFETY: read as a plain address, which every symbol has; `get` refuses a null one.
     unsafe { library.get::<*mut ()>(symbol) }
         .map(|symbol| symbol.as_raw_ptr().cast())
-        .map_err(|error| refused(path, path, &error))
+        .map_err(|error| refused(path, &error))
 }
 
-/// The words of the dynamic linker, about the file the operator named.
-fn refused(path: &Path, mapped: &Path, error: &libloading::Error) -> LoadError {
-    let words = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-    let message = words.replace(&*mapped.to_string_lossy(), &path.to_string_lossy());
+/// The words of the dynamic linker.
+fn refused(path: &Path, error: &libloading::Error) -> LoadError {
+    let message = error.source().map_or_else(|| error.to_string(), ToString::to_string);
     LoadError::new(path, LoadFault::Linker { message })
 }
 

@@ -17,8 +17,6 @@ use libloading::os::unix::Library;
 struct Probe(Library);
 
 impl Probe {
-    /// The instance the host mapped is the one whose counters count, so the host is made to map
-    /// the file itself by a run path.
     fn of(path: &Path) -> Self {
         // SAFETY: a library of this test without constructors.
         Self(unsafe { Library::new(path) }.unwrap())
@@ -36,21 +34,12 @@ impl Probe {
 
 /// Loads the file in place, so that [`Probe`] sees the same instance.
 fn load(path: &Path) -> (Function, Probe) {
-    let function = Function::load(path).unwrap();
-    assert!(function.inspection().origin_run_path, "compiled without the run path");
-    (function, Probe::of(path))
-}
-
-fn artifact(test: &str, body: &str) -> std::path::PathBuf {
-    let flags = "-Wl,-rpath,$ORIGIN";
-    let path = handle(test, body);
-    let source = std::fs::read_to_string(path.with_extension("so.c")).unwrap();
-    library(test, &source, &[flags])
+    (Function::load_in_place(path).unwrap(), Probe::of(path))
 }
 
 #[test]
 fn an_answer_is_read_and_freed_once_on_the_calling_thread() {
-    let path = artifact(
+    let path = handle(
         "good",
         "uint8_t *p = malloc(req.len + 1); p[0] = '>'; memcpy(p + 1, req.ptr, req.len);
          return (FezzOwned){p, req.len + 1};",
@@ -71,7 +60,7 @@ fn an_answer_is_read_and_freed_once_on_the_calling_thread() {
 
 #[test]
 fn it_is_freed_when_the_reader_unwinds() {
-    let path = artifact("unwind", "return (FezzOwned){malloc(4), 4};");
+    let path = handle("unwind", "return (FezzOwned){malloc(4), 4};");
     let (function, probe) = load(&path);
     let call = || function.call(b"x", |_| std::panic::resume_unwind(Box::new(())));
     let outcome: Result<(), _> = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call));
@@ -136,7 +125,7 @@ fn refused_answers_are_freed_exactly_when_there_is_something_to_free() {
         ),
     ];
     for (name, body, expected, stage, frees) in cases {
-        let (function, probe) = load(&artifact(name, body));
+        let (function, probe) = load(&handle(name, body));
         let error = function.call(b"request", |answer| answer.unwrap_err());
         assert_eq!((error, error.stage()), (expected, stage), "{name}");
         assert_eq!(probe.frees(), frees, "{name}");
@@ -147,7 +136,7 @@ fn refused_answers_are_freed_exactly_when_there_is_something_to_free() {
 
 #[test]
 fn the_operator_sets_the_limit_of_an_answer() {
-    let path = artifact("limited", "return (FezzOwned){calloc(1, 32), req.len};");
+    let path = handle("limited", "return (FezzOwned){calloc(1, 32), req.len};");
     let (function, probe) = load(&path);
     let function = function.with_response_bytes_max(32);
     assert_eq!(function.call(&[0; 32], |answer| answer.unwrap().len()), 32);
@@ -171,13 +160,24 @@ fn equal_files_are_two_instances_and_survive_being_overwritten() {
 }
 
 #[test]
+fn a_run_path_relative_to_the_file_still_works() {
+    let answer = "uint8_t *p = malloc(1); *p = 5; return (FezzOwned){p, 1};";
+    let source = std::fs::read_to_string(handle("relative", answer).with_extension("so.c"));
+    let path = library("relative", &source.unwrap(), &["-Wl,-rpath,$ORIGIN"]);
+    let function = Function::load(&path).unwrap();
+    assert!(function.inspection().origin_run_path);
+    assert_eq!(function.call(b"x", |answer| answer.unwrap()[0]), 5);
+    assert_eq!(Probe::of(&path).frees(), 1, "the file itself is mapped");
+}
+
+#[test]
 fn functions_do_not_see_each_other() {
     let shared = |name: &str, value: u8| {
         let source = format!(
             "{}
-            uint8_t helper(void) {{ return {value}; }}
+            uint8_t number(void) {{ return {value}; }}
             FezzOwned fezz_handle_v2(FezzSlice req) {{
-                uint8_t *p = malloc(1); *p = helper(); return (FezzOwned){{p, 1}};
+                uint8_t *p = malloc(1); *p = number(); return (FezzOwned){{p, 1}};
             }}
             void fezz_free_v2(FezzOwned buf) {{ free(buf.ptr); }}",
             common::TYPES

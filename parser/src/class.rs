@@ -35,10 +35,22 @@ impl Class {
     #[inline]
     pub(crate) fn end(self, octets: &[u8], at: usize) -> usize {
         let mut at = at;
-        while let Some(&octet) = octets.get(at) {
-            if !self.has(octet) {
-                break;
+        while let Some(&[a, b, c, d]) = octets.get(at..).and_then(|rest| rest.first_chunk()) {
+            if !self.has(a) {
+                return at;
             }
+            if !self.has(b) {
+                return at + 1;
+            }
+            if !self.has(c) {
+                return at + 2;
+            }
+            if !self.has(d) {
+                return at + 3;
+            }
+            at += 4;
+        }
+        while octets.get(at).is_some_and(|octet| self.has(*octet)) {
             at += 1;
         }
         at

@@ -49,20 +49,20 @@ pub(crate) fn decide(octets: &[u8], index: &mut Index) -> Result<(), Error> {
 #[inline]
 fn framing(octets: &[u8], index: &Index) -> Result<Framing, Error> {
     let facts = &index.facts;
-    match (facts.transfer_encoding.count, facts.content_length.count) {
+    match (facts.seen.transfer_encoding.count, facts.seen.content_length.count) {
         // RFC 9112 §6.3 item 7.
         (0, 0) => Ok(Framing::None),
         (0, 1) => {
-            let value = index.first(facts.content_length).value;
+            let value = index.first(facts.seen.content_length).value();
             content_length(value.of(octets))
                 .map(Framing::Length)
                 .map_err(|error| error.moved(value.offset()))
         }
         // RFC 9112 §6.3 item 5: a second line is refused even when it says the same.
         (0, _) => {
-            let mut lines = index.lines(octets, facts.content_length, b"content-length");
+            let mut lines = index.lines(octets, facts.seen.content_length, b"content-length");
             let again = lines.nth(1).unwrap_or_default();
-            Err(Error::ContentLengthRepeated { offset: again.name.offset() })
+            Err(Error::ContentLengthRepeated { offset: again.name().offset() })
         }
         (_, lengths) => transfer_encoding(octets, index, lengths),
     }
@@ -87,29 +87,29 @@ fn content_length(value: &[u8]) -> Result<u64, Error> {
 
 /// RFC 9112 §6.1: `chunked`, once, alone and in HTTP/1.1, is all that is decoded.
 #[cold]
-fn transfer_encoding(octets: &[u8], index: &Index, lengths: u16) -> Result<Framing, Error> {
+fn transfer_encoding(octets: &[u8], index: &Index, lengths: u8) -> Result<Framing, Error> {
     let facts = &index.facts;
-    let seen = facts.transfer_encoding;
+    let seen = facts.seen.transfer_encoding;
     let first = index.first(seen);
     if facts.version == Version::Http10 {
-        return Err(Error::TransferEncodingInHttp10 { offset: first.name.offset() });
+        return Err(Error::TransferEncodingInHttp10 { offset: first.name().offset() });
     }
     if lengths > 0 {
-        return Err(Error::TransferEncodingWithLength { offset: first.name.offset() });
+        return Err(Error::TransferEncodingWithLength { offset: first.name().offset() });
     }
-    if seen.count == 1 && first.value.of(octets).eq_ignore_ascii_case(b"chunked") {
+    if seen.count == 1 && first.value().of(octets).eq_ignore_ascii_case(b"chunked") {
         return Ok(Framing::Chunked);
     }
     // A list that could be decoded by somebody is told apart from one that frames nothing.
     let mut chunked_last = false;
     let mut sound = true;
     for line in index.lines(octets, seen, b"transfer-encoding") {
-        for member in line.value.of(octets).split(|octet| *octet == b',').map(trim) {
+        for member in line.value().of(octets).split(|octet| *octet == b',').map(trim) {
             sound &= is_coding(member) && !chunked_last;
             chunked_last = member.eq_ignore_ascii_case(b"chunked");
         }
     }
-    let offset = first.value.offset();
+    let offset = first.value().offset();
     if sound && chunked_last {
         Err(Error::TransferCodingUnknown { offset })
     } else {
@@ -133,7 +133,7 @@ fn is_token(text: &[u8]) -> bool {
 
 #[inline]
 fn persistence(octets: &[u8], index: &mut Index) -> Result<Persistence, Error> {
-    let options = match index.facts.connection.count {
+    let options = match index.facts.seen.connection.count {
         0 => Options::default(),
         _ => connection_options(octets, index)?,
     };
@@ -157,16 +157,16 @@ struct Options {
 fn connection_options(octets: &[u8], index: &mut Index) -> Result<Options, Error> {
     let mut options = Options::default();
     let mut count = 0;
-    for at in u16::from(index.facts.connection.first)..index.facts.count {
+    for at in u16::from(index.facts.seen.connection.first)..index.facts.count {
         let line = index.place(at);
-        if Known::of(line.name.of(octets)) != Some(Known::Connection) {
+        if Known::of(line.name().of(octets)) != Some(Known::Connection) {
             continue;
         }
-        for option in line.value.of(octets).split(|octet| *octet == b',').map(trim) {
+        for option in line.value().of(octets).split(|octet| *octet == b',').map(trim) {
             if option.is_empty() {
                 continue;
             }
-            let offset = line.value.offset();
+            let offset = line.value().offset();
             count += 1;
             if count > CONNECTION_OPTION_COUNT_MAX {
                 let max = CONNECTION_OPTION_COUNT_MAX as u64;
@@ -193,7 +193,7 @@ fn hide_nominated(octets: &[u8], index: &mut Index, option: &[u8]) {
         return;
     }
     for at in 0..index.facts.count {
-        if index.place(at).name.of(octets).eq_ignore_ascii_case(option) {
+        if index.place(at).name().of(octets).eq_ignore_ascii_case(option) {
             index.hide(at);
         }
     }
@@ -203,16 +203,16 @@ fn hide_nominated(octets: &[u8], index: &mut Index, option: &[u8]) {
 #[inline]
 fn expectation(octets: &[u8], index: &Index) -> Result<bool, Error> {
     let facts = &index.facts;
-    if facts.expect.count == 0 || facts.version == Version::Http10 {
+    if facts.seen.expect.count == 0 || facts.version == Version::Http10 {
         return Ok(false);
     }
     let mut expects = false;
-    for line in index.lines(octets, facts.expect, b"expect") {
-        for member in line.value.of(octets).split(|octet| *octet == b',').map(trim) {
+    for line in index.lines(octets, facts.seen.expect, b"expect") {
+        for member in line.value().of(octets).split(|octet| *octet == b',').map(trim) {
             if member.eq_ignore_ascii_case(b"100-continue") {
                 expects = true;
             } else if !member.is_empty() {
-                return Err(Error::ExpectationUnknown { offset: line.value.offset() });
+                return Err(Error::ExpectationUnknown { offset: line.value().offset() });
             }
         }
     }

@@ -5,7 +5,9 @@ use crate::framing::{self, Framing, Persistence};
 use crate::index::{Index, Version};
 use crate::limits::{HEAD_BYTES_CAP, HeadLimits};
 use crate::quick;
-use crate::scan::{Engine, Portable};
+use crate::scan::Portable;
+#[cfg(target_arch = "x86_64")]
+use crate::scan::avx2;
 use crate::target::{Path, Scheme, TargetForm};
 use crate::walk::Resume;
 
@@ -25,11 +27,12 @@ pub fn parse_head(
     resume: &mut Resume,
     index: &mut Index,
 ) -> Result<Option<usize>, Error> {
-    parse_head_with::<Portable>(octets, limits, resume, index)
+    parse_head_with(read_fastest, octets, limits, resume, index)
 }
 
 #[inline(always)]
-pub(crate) fn parse_head_with<E: Engine>(
+pub(crate) fn parse_head_with(
+    read_whole: impl Fn(&[u8], &HeadLimits, &mut Index) -> Option<usize>,
     octets: &[u8],
     limits: &HeadLimits,
     resume: &mut Resume,
@@ -37,17 +40,17 @@ pub(crate) fn parse_head_with<E: Engine>(
 ) -> Result<Option<usize>, Error> {
     let octets = octets.get(..HEAD_BYTES_CAP).unwrap_or(octets);
     if resume.octets_seen() == 0
-        && let Some(end) = read_whole::<E>(octets, limits, index)
+        && let Some(end) = read_whole(octets, limits, index)
     {
         framing::decide(octets, index)?;
         return Ok(Some(end));
     }
-    walk_on::<E>(octets, limits, resume, index)
+    walk_on(octets, limits, resume, index)
 }
 
 /// The way of a head that came in pieces, or is wrong.
 #[cold]
-fn walk_on<E: Engine>(
+fn walk_on(
     octets: &[u8],
     limits: &HeadLimits,
     resume: &mut Resume,
@@ -56,7 +59,7 @@ fn walk_on<E: Engine>(
     let in_pieces = resume.octets_seen() != 0;
     let Some(end) = resume.walk(octets, limits, index)? else { return Ok(None) };
     // What earlier calls took down may have been overwritten for other connections.
-    if in_pieces && read_whole::<E>(octets, limits, index).is_none() {
+    if in_pieces && read_fastest(octets, limits, index).is_none() {
         Resume::default().walk(octets, limits, index)?;
     }
     framing::decide(octets, index)?;
@@ -64,10 +67,23 @@ fn walk_on<E: Engine>(
 }
 
 #[inline(always)]
-fn read_whole<E: Engine>(octets: &[u8], limits: &HeadLimits, index: &mut Index) -> Option<usize> {
-    #[cfg(test)]
-    crate::work::add(octets.len());
-    quick::read::<E>(octets, limits, index)
+fn read_fastest(octets: &[u8], limits: &HeadLimits, index: &mut Index) -> Option<usize> {
+    #[cfg(target_arch = "x86_64")]
+    if octets.len() >= avx2::OCTETS_LEAST
+        && let Some(avx2) = avx2::Avx2::detect()
+    {
+        return avx2.read(octets, limits, index);
+    }
+    read_portable(octets, limits, index)
+}
+
+#[inline(never)]
+pub(crate) fn read_portable(
+    octets: &[u8],
+    limits: &HeadLimits,
+    index: &mut Index,
+) -> Option<usize> {
+    quick::read(&mut Portable, octets, limits, index)
 }
 
 /// A complete head: a view of octets through the index that describes them.
@@ -148,7 +164,7 @@ impl<'b> Head<'b> {
     #[must_use]
     #[inline]
     pub fn host(&self) -> Option<&'b str> {
-        self.index.facts.authority.map(|authority| ascii(authority.host().of(self.octets)))
+        self.index.facts.authority.map(|authority| ascii(authority.host.of(self.octets)))
     }
 
     /// The scheme of an absolute-form target. Whether it agrees with the connection is for the
@@ -198,10 +214,10 @@ impl<'b> Head<'b> {
     #[inline]
     pub fn fields(&self) -> impl Iterator<Item = Field<'b>> + Clone + use<'b> {
         let octets = self.octets;
-        self.index
-            .places()
-            .iter()
-            .map(move |place| Field { name: place.name.of(octets), value: place.value.of(octets) })
+        self.index.places().iter().map(move |place| Field {
+            name: place.name().of(octets),
+            value: place.value().of(octets),
+        })
     }
 
     /// The field lines a function may see, in their order: those that end at this hop, and those

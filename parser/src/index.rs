@@ -6,28 +6,37 @@ use crate::framing::{Framing, Persistence};
 use crate::limits::FIELD_COUNT_CAP;
 use crate::target::{Authority, Target};
 
-/// A range of octets of the head.
+/// A range of octets of the head: its end in the upper half, its start in the lower.
+///
+/// One word, because what is written in halves and read at once makes the processor wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Span {
-    pub(crate) start: u16,
-    pub(crate) end: u16,
-}
+pub(crate) struct Span(u32);
 
 impl Span {
     /// Both ends lie in a head of at most [`HEAD_BYTES_CAP`](crate::HEAD_BYTES_CAP) octets.
     #[inline(always)]
     pub(crate) fn new(start: usize, end: usize) -> Self {
-        Self { start: narrow(start), end: narrow(end) }
+        Self(u32::from(narrow(end)) << 16 | u32::from(narrow(start)))
+    }
+
+    #[inline(always)]
+    pub(crate) const fn start(self) -> usize {
+        (self.0 & 0xffff) as usize
+    }
+
+    #[inline(always)]
+    pub(crate) const fn end(self) -> usize {
+        (self.0 >> 16) as usize
     }
 
     /// The octets themselves; none when the span was made for other octets.
     #[inline]
     pub(crate) fn of(self, octets: &[u8]) -> &[u8] {
-        octets.get(usize::from(self.start)..usize::from(self.end)).unwrap_or(&[])
+        octets.get(self.start()..self.end()).unwrap_or(&[])
     }
 
-    pub(crate) fn offset(self) -> u64 {
-        u64::from(self.start)
+    pub(crate) const fn offset(self) -> u64 {
+        self.start() as u64
     }
 }
 
@@ -39,18 +48,57 @@ pub(crate) const fn narrow(offset: usize) -> u16 {
     offset as u16
 }
 
-/// One field line: where its name and its trimmed value stand.
+/// One field line: where its name and its trimmed value stand. One word, too: the value in the
+/// upper half.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) name: Span,
-    pub(crate) value: Span,
+pub(crate) struct Place(u64);
+
+impl Place {
+    #[inline(always)]
+    pub(crate) fn new(name: Span, value: Span) -> Self {
+        Self(u64::from(value.0) << 32 | u64::from(name.0))
+    }
+
+    #[inline(always)]
+    pub(crate) const fn name(self) -> Span {
+        Span((self.0 & 0xffff_ffff) as u32)
+    }
+
+    #[inline(always)]
+    pub(crate) const fn value(self) -> Span {
+        Span((self.0 >> 32) as u32)
+    }
 }
 
 /// The lines of one field that decides something: the first of them, and how many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) first: u8,
-    pub(crate) count: u16,
+    /// Stops at 255, which is as many as are refused.
+    pub(crate) count: u8,
+}
+
+/// The fields that decide something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SeenFields {
+    pub(crate) host: Seen,
+    pub(crate) content_length: Seen,
+    pub(crate) transfer_encoding: Seen,
+    pub(crate) connection: Seen,
+    pub(crate) expect: Seen,
+}
+
+impl SeenFields {
+    const NONE: Self = {
+        const UNSEEN: Seen = Seen { first: 0, count: 0 };
+        Self {
+            host: UNSEEN,
+            content_length: UNSEEN,
+            transfer_encoding: UNSEEN,
+            connection: UNSEEN,
+            expect: UNSEEN,
+        }
+    };
 }
 
 /// Names that the parser itself reads, or that end at this hop.
@@ -86,15 +134,18 @@ pub(crate) struct Facts {
     pub(crate) expects_continue: bool,
     /// The effective one: of the target in absolute-form, else of Host.
     pub(crate) authority: Option<Authority>,
-    pub(crate) host: Seen,
-    pub(crate) content_length: Seen,
-    pub(crate) transfer_encoding: Seen,
-    pub(crate) connection: Seen,
-    pub(crate) expect: Seen,
+    pub(crate) seen: SeenFields,
     /// Field lines in the head.
     pub(crate) count: u16,
     /// Field lines that end at this hop.
     pub(crate) hidden_count: u16,
+}
+
+impl Facts {
+    /// Offset of the target: one space behind the method.
+    pub(crate) const fn target_offset(&self) -> u64 {
+        self.method.end() as u64 + 1
+    }
 }
 
 /// Offsets of everything in one head: scratch memory for [`parse_head`](crate::parse_head).
@@ -104,7 +155,8 @@ pub(crate) struct Facts {
 #[derive(Clone, Debug)]
 pub struct Index {
     pub(crate) facts: Facts,
-    /// One bit per field line that a function does not see.
+    /// One bit per field line that a function does not see. While a head is read in one pass,
+    /// the lines whose names are still to be looked at.
     hidden: [u64; FIELD_COUNT_CAP / 64],
     places: [Place; FIELD_COUNT_CAP],
 }
@@ -113,73 +165,87 @@ impl Index {
     /// An index of nothing.
     #[must_use]
     pub const fn new() -> Self {
-        const NOWHERE: Span = Span { start: 0, end: 0 };
-        const UNSEEN: Seen = Seen { first: 0, count: 0 };
         Self {
             facts: Facts {
-                method: NOWHERE,
+                method: Span(0),
                 target: Target::NONE,
                 version: Version::Http11,
                 framing: Framing::None,
                 persistence: Persistence::Close,
                 expects_continue: false,
                 authority: None,
-                host: UNSEEN,
-                content_length: UNSEEN,
-                transfer_encoding: UNSEEN,
-                connection: UNSEEN,
-                expect: UNSEEN,
+                seen: SeenFields::NONE,
                 count: 0,
                 hidden_count: 0,
             },
             hidden: [0; FIELD_COUNT_CAP / 64],
-            places: [Place { name: NOWHERE, value: NOWHERE }; FIELD_COUNT_CAP],
+            places: [Place(0); FIELD_COUNT_CAP],
         }
     }
 
     /// Forgets the field lines of the head before.
     #[inline]
     pub(crate) fn begin_fields(&mut self) {
-        let unseen = Seen::default();
-        self.facts.host = unseen;
-        self.facts.content_length = unseen;
-        self.facts.transfer_encoding = unseen;
-        self.facts.connection = unseen;
-        self.facts.expect = unseen;
+        self.facts.seen = SeenFields::NONE;
         self.facts.count = 0;
         self.facts.hidden_count = 0;
         self.hidden = [0; FIELD_COUNT_CAP / 64];
     }
 
-    /// Takes down one field line; `false` when there is no room, which the limits exclude.
+    /// Writes field line `at` down; `false` when there is no room for it.
     #[inline(always)]
+    pub(crate) fn put(&mut self, at: usize, place: Place) -> bool {
+        self.places.get_mut(at).map(|slot| *slot = place).is_some()
+    }
+
+    /// Marks field line `at` for [`Self::note_marked`].
+    #[inline(always)]
+    pub(crate) fn mark(&mut self, at: usize) {
+        if let Some(word) = self.hidden.get_mut(at / 64) {
+            *word |= 1 << (at % 64);
+        }
+    }
+
+    /// Looks at the names of the marked lines; what stays marked is hidden.
+    #[inline]
+    pub(crate) fn note_marked(&mut self, octets: &[u8]) {
+        let marks = core::mem::take(&mut self.hidden);
+        for (at, mark) in (0u16..).step_by(64).zip(marks) {
+            let mut mark = mark;
+            while mark != 0 {
+                let at = at + mark.trailing_zeros() as u16;
+                self.note_known(octets, self.place(at), at);
+                mark &= mark - 1;
+            }
+        }
+    }
+
+    /// Takes one more field line down; `false` when there is no room, which the limits exclude.
     pub(crate) fn note(&mut self, octets: &[u8], place: Place) -> bool {
         let at = self.facts.count;
-        let Some(slot) = self.places.get_mut(usize::from(at)) else { return false };
-        *slot = place;
-        self.facts.count = at + 1;
-        let length = place.name.end.wrapping_sub(place.name.start);
-        if length < 64 && KNOWN_LENGTHS >> length & 1 != 0 {
-            self.note_known(octets, place, at);
+        if !self.put(usize::from(at), place) {
+            return false;
         }
+        self.facts.count = at + 1;
+        self.note_known(octets, place, at);
         true
     }
 
-    fn note_known(&mut self, octets: &[u8], place: Place, at: u16) {
-        let Some(known) = Known::of(place.name.of(octets)) else { return };
-        let facts = &mut self.facts;
+    /// Remembers field line `at` if the parser itself reads it, or if it ends here.
+    pub(crate) fn note_known(&mut self, octets: &[u8], place: Place, at: u16) {
+        let Some(known) = Known::of(place.name().of(octets)) else { return };
         let seen = match known {
-            Known::Host => &mut facts.host,
-            Known::ContentLength => &mut facts.content_length,
-            Known::Expect => &mut facts.expect,
-            Known::TransferEncoding => &mut facts.transfer_encoding,
-            Known::Connection => &mut facts.connection,
             Known::OtherHop => return self.hide(at),
+            Known::Host => &mut self.facts.seen.host,
+            Known::ContentLength => &mut self.facts.seen.content_length,
+            Known::Expect => &mut self.facts.seen.expect,
+            Known::TransferEncoding => &mut self.facts.seen.transfer_encoding,
+            Known::Connection => &mut self.facts.seen.connection,
         };
         if seen.count == 0 {
             seen.first = (at & 0xff) as u8;
         }
-        seen.count += 1;
+        seen.count = seen.count.saturating_add(1);
         if matches!(known, Known::TransferEncoding | Known::Connection) {
             self.hide(at);
         }
@@ -224,7 +290,7 @@ impl Index {
         self.places()
             .iter()
             .skip(usize::from(seen.first))
-            .filter(move |place| place.name.of(octets).eq_ignore_ascii_case(name))
+            .filter(move |place| place.name().of(octets).eq_ignore_ascii_case(name))
             .take(usize::from(seen.count))
             .copied()
     }
@@ -241,11 +307,38 @@ impl Default for Index {
     }
 }
 
-/// One bit per length of a known name: most names are dismissed by it alone.
-const KNOWN_LENGTHS: u64 =
-    1 << 2 | 1 << 4 | 1 << 6 | 1 << 7 | 1 << 10 | 1 << 14 | 1 << 16 | 1 << 17;
+/// For each length, the first letters of the known names: bit `n` is the `n`th of the alphabet.
+const KNOWN_LETTERS: [u32; 18] = {
+    let mut letters = [0; 18];
+    let mut at = 0;
+    while at < KNOWN_NAMES.len() {
+        let name = KNOWN_NAMES[at];
+        letters[name.len()] |= 1 << (name[0] & 31);
+        at += 1;
+    }
+    letters
+};
+
+const KNOWN_NAMES: [&[u8]; 10] = [
+    b"host",
+    b"content-length",
+    b"transfer-encoding",
+    b"connection",
+    b"expect",
+    b"keep-alive",
+    b"proxy-connection",
+    b"te",
+    b"trailer",
+    b"upgrade",
+];
 
 impl Known {
+    /// Dismisses nearly all other names by their length and their first octet.
+    #[inline(always)]
+    pub(crate) fn is_likely(first: u8, length: usize) -> bool {
+        KNOWN_LETTERS.get(length).is_some_and(|letters| letters >> (first & 31) & 1 != 0)
+    }
+
     /// Recognises a name of token octets, whatever its case (RFC 9110 §5.1).
     ///
     /// Setting bit 5 of every octet turns upper case into lower case and no other token octet
@@ -322,8 +415,10 @@ mod tests {
     fn known_names_are_found_in_any_case() {
         for (name, known) in NAMES {
             assert_eq!(Known::of(name), Some(known));
-            assert_eq!(Known::of(&name.to_ascii_uppercase()), Some(known));
-            assert!(KNOWN_LENGTHS >> name.len() & 1 != 0);
+            let upper = name.to_ascii_uppercase();
+            assert_eq!(Known::of(&upper), Some(known));
+            assert!(Known::is_likely(upper[0], upper.len()));
+            assert!(Known::is_likely(name[0], name.len()));
         }
     }
 

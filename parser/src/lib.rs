@@ -43,11 +43,13 @@
 //! assert_eq!(head.authority(), Some("example.org"));
 //! ```
 #![no_std]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 #[cfg(test)]
 extern crate std;
 
+#[doc(hidden)]
+pub mod check;
 mod chunked;
 mod class;
 mod error;

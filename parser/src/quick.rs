@@ -3,27 +3,27 @@
 //! This file only ever accepts. Whatever it does not accept (not whole, over a limit, wrong) is
 //! left to the walk, which reads octet by octet and says why.
 
-use crate::class::{Class, is_space};
-use crate::index::{Index, Place, Span, Version};
+use crate::class::{Class, is_space, trim};
+use crate::index::{Index, Known, Place, Span, Version, narrow};
 use crate::limits::{HeadLimits, LEADING_EMPTY_LINES_MAX, METHOD_BYTES_MAX};
-use crate::scan::Engine;
+use crate::scan::Scan;
 use crate::target::{Target, percent};
 
 /// Reads a whole head into `index` and returns its length, or declines.
 #[inline(always)]
-pub(crate) fn read<E: Engine>(
+pub(crate) fn read<S: Scan>(
+    scan: &mut S,
     octets: &[u8],
     limits: &HeadLimits,
     index: &mut Index,
 ) -> Option<usize> {
     let start = skip_empty_lines(octets)?;
-    let section = request_line::<E>(octets, start, limits, index)?;
+    let section = request_line(scan, octets, start, limits, index)?;
     index.begin_fields();
-    let end = field_section::<E>(octets, section, limits, index)?;
+    let end = field_section(scan, octets, section, limits, index)?;
+    index.note_marked(octets);
     let section_bytes = end - 2 - section;
-    let fits = section_bytes <= limits.field_section_bytes_max as usize
-        && index.facts.count <= limits.field_count_max;
-    fits.then_some(end)
+    (section_bytes <= limits.field_section_bytes_max as usize).then_some(end)
 }
 
 #[inline(always)]
@@ -39,7 +39,8 @@ fn skip_empty_lines(octets: &[u8]) -> Option<usize> {
 
 /// RFC 9112 §3; returns where the field section begins.
 #[inline(always)]
-fn request_line<E: Engine>(
+fn request_line<S: Scan>(
+    scan: &mut S,
     octets: &[u8],
     start: usize,
     limits: &HeadLimits,
@@ -53,19 +54,21 @@ fn request_line<E: Engine>(
     let method = Span::new(start, method_end);
     let at = method_end + 1;
     let (target, end) = if *octets.get(at)? == b'/' && method.of(octets) != b"CONNECT" {
-        origin::<E>(octets, at)?
+        origin(scan, octets, at)?
     } else {
         let end = Class::TARGET.end(octets, at);
         (Target::read(octets, method, Span::new(at, end)).ok()?, end)
     };
-    // RFC 9112 §2.3.
-    let rest: &[u8; 11] = octets.get(end..)?.first_chunk()?;
-    index.facts.version = match rest {
-        b" HTTP/1.1\r\n" => Version::Http11,
-        b" HTTP/1.0\r\n" => Version::Http10,
-        [b' ', b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'2'..=b'9', b'\r', b'\n'] => {
-            Version::Http11
-        }
+    // RFC 9112 §2.3, in two overlapping words.
+    let [before @ .., minor, b'\r', b'\n'] = octets.get(end..)?.first_chunk::<11>()? else {
+        return None;
+    };
+    if u64::from_le_bytes(*before) != u64::from_le_bytes(*b" HTTP/1.") {
+        return None;
+    }
+    index.facts.version = match minor {
+        b'1'..=b'9' => Version::Http11,
+        b'0' => Version::Http10,
         _ => return None,
     };
     index.facts.method = method;
@@ -84,15 +87,14 @@ fn method_end(octets: &[u8], start: usize) -> usize {
 
 /// RFC 9112 §3.2.1: origin-form, whose end is not known yet.
 #[inline(always)]
-fn origin<E: Engine>(octets: &[u8], start: usize) -> Option<(Target, usize)> {
+fn origin<S: Scan>(scan: &mut S, octets: &[u8], start: usize) -> Option<(Target, usize)> {
     let mut at = start + 1;
     loop {
-        at = E::path(octets, at);
+        at = scan.path_end(octets, at);
         match *octets.get(at)? {
             b' ' => return Some((Target::origin(Span::new(start, at), None), at)),
             b'%' => at = percent(octets, at).ok()?,
             b'?' => break,
-            octet if Class::PATH.has(octet) => at += 1,
             _ => return None,
         }
     }
@@ -100,7 +102,7 @@ fn origin<E: Engine>(octets: &[u8], start: usize) -> Option<(Target, usize)> {
     let query_start = at + 1;
     at = query_start;
     loop {
-        at = E::path(octets, at);
+        at = scan.path_end(octets, at);
         match *octets.get(at)? {
             b' ' => {
                 let query = Span::new(query_start, at);
@@ -115,51 +117,58 @@ fn origin<E: Engine>(octets: &[u8], start: usize) -> Option<(Target, usize)> {
 
 /// RFC 9112 §5; returns where the head ends.
 #[inline(always)]
-fn field_section<E: Engine>(
+fn field_section<S: Scan>(
+    scan: &mut S,
     octets: &[u8],
     start: usize,
     limits: &HeadLimits,
     index: &mut Index,
 ) -> Option<usize> {
     let line_bytes_max = limits.field_line_bytes_max as usize;
+    let count_max = usize::from(limits.field_count_max);
     let mut line = start;
-    loop {
-        let colon = name_end::<E>(octets, line);
-        if colon == line {
-            return (octets.get(line..line + 2)? == b"\r\n").then_some(line + 2);
-        }
-        if *octets.get(colon)? != b':' {
+    let mut first = *octets.get(line)?;
+    let mut count = 0;
+    while first != b'\r' {
+        let (colon, stop) = scan.line(octets, line);
+        // The shortest right answer from the colon on is itself and two line ends.
+        let [b':', space, ahead, _] = *octets.get(colon..)?.first_chunk::<4>()? else {
+            return None;
+        };
+        let [last, cr, lf, next] = *octets.get(stop - 1..)?.first_chunk::<4>()?;
+        let usual = space == b' ' && ahead > b' ' && last > b' ';
+        let (value, end, after) = if usual && [cr, lf] == *b"\r\n" {
+            first = next;
+            (colon + 2, stop, stop + 2)
+        } else {
+            let (value, end, after) = unusual_value(octets, colon + 1)?;
+            first = *octets.get(after)?;
+            (value, end, after)
+        };
+        let place = Place::new(Span::new(line, colon), Span::new(value, end));
+        if colon == line || after - 2 - line > line_bytes_max || !index.put(count, place) {
             return None;
         }
-        let mut value = colon + 1;
-        value += usize::from(*octets.get(value)? == b' ');
-        while is_space(*octets.get(value)?) {
-            value += 1;
+        if Known::is_likely(*octets.get(line)?, colon - line) {
+            index.mark(count);
         }
-        let mut end = E::value(octets, value);
-        while *octets.get(end)? == b'\t' {
-            end = E::value(octets, end + 1);
-        }
-        if *octets.get(end..)?.first_chunk()? != *b"\r\n" || end - line > line_bytes_max {
-            return None;
-        }
-        let next = end + 2;
-        while end > value && is_space(*octets.get(end - 1)?) {
-            end -= 1;
-        }
-        let place = Place { name: Span::new(line, colon), value: Span::new(value, end) };
-        if !index.note(octets, place) {
-            return None;
-        }
-        line = next;
+        count += 1;
+        line = after;
     }
+    index.facts.count = narrow(count);
+    (count <= count_max && *octets.get(line + 1)? == b'\n').then_some(line + 2)
 }
 
-#[inline(always)]
-fn name_end<E: Engine>(octets: &[u8], at: usize) -> usize {
-    let stop = E::token(octets, at);
-    match octets.get(stop) {
-        Some(octet) if Class::TOKEN.has(*octet) => Class::TOKEN.end(octets, stop),
-        _ => stop,
+/// A value with white space or HTAB anywhere but after the colon, or with no octets: where it
+/// begins, where it ends, and where the next line begins.
+#[cold]
+fn unusual_value(octets: &[u8], at: usize) -> Option<(usize, usize, usize)> {
+    let line_end = Class::VALUE.end(octets, at);
+    if *octets.get(line_end..)?.first_chunk()? != *b"\r\n" {
+        return None;
     }
+    let octets = octets.get(at..line_end)?;
+    let start = octets.iter().position(|octet| !is_space(*octet)).unwrap_or(octets.len());
+    let length = trim(octets).len();
+    Some((at + start, at + start + length, line_end + 2))
 }

@@ -5,7 +5,7 @@
 
 use crate::class::{Class, hex_digit};
 use crate::error::Error;
-use crate::index::{Index, Span, Version, narrow};
+use crate::index::{Index, Span, Version};
 use crate::limits::HOST_NAME_BYTES_MAX;
 use core::net::Ipv6Addr;
 
@@ -52,8 +52,6 @@ pub(crate) struct Target {
     pub(crate) path: Path,
     pub(crate) query: Option<Span>,
     pub(crate) authority: Option<Authority>,
-    /// Offset of the target, for refusals.
-    pub(crate) start: u16,
 }
 
 /// Targets that are well formed and served by nobody here.
@@ -67,7 +65,7 @@ pub(crate) enum Unserved {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Authority {
     pub(crate) whole: Span,
-    pub(crate) host_end: u16,
+    pub(crate) host: Span,
 }
 
 /// Whether an authority may do without a port.
@@ -85,19 +83,18 @@ impl Target {
         path: Path::Root,
         query: None,
         authority: None,
-        start: 0,
     };
 
     /// A path and a query whose octets have been checked.
     #[inline]
     pub(crate) fn origin(path: Span, query: Option<Span>) -> Self {
-        Self { path: Path::At(path), query, start: path.start, ..Self::NONE }
+        Self { path: Path::At(path), query, ..Self::NONE }
     }
 
     /// Takes a target of visible octets apart.
     pub(crate) fn read(octets: &[u8], method: Span, target: Span) -> Result<Self, Error> {
         let method = method.of(octets);
-        let none = Self { start: target.start, ..Self::NONE };
+        let none = Self::NONE;
         if method == b"CONNECT" {
             // RFC 9112 §3.2.3: authority-form, and a port is a part of it.
             let authority = Some(Authority::read(octets, target, Port::Required)?);
@@ -132,23 +129,23 @@ fn absolute(octets: &[u8], options: bool, target: Span) -> Result<Target, Error>
     if !is_scheme(scheme) || !rest.starts_with(b"://") {
         return Err(wrong_form);
     }
-    let start = target.start + narrow(scheme_end) + 3;
-    let none = Target { form: TargetForm::Absolute, start: target.start, ..Target::NONE };
+    let (start, end) = (target.start() + scheme_end + 3, target.end());
+    let none = Target { form: TargetForm::Absolute, ..Target::NONE };
     let scheme = if scheme.eq_ignore_ascii_case(b"http") {
         Scheme::Http
     } else if scheme.eq_ignore_ascii_case(b"https") {
         Scheme::Https
     } else {
         // RFC 9110 §7.4: a URI this server does not serve.
-        path_and_query(octets, Span { start, end: target.end })?;
+        path_and_query(octets, Span::new(start, end))?;
         return Ok(Target { refusal: Some(Unserved::OtherScheme), ..none });
     };
-    let rest = Span { start, end: target.end };
-    let length = rest.of(octets).iter().position(|octet| matches!(octet, b'/' | b'?'));
-    let split = length.map_or(target.end, |length| start + narrow(length));
-    let authority = Authority::read(octets, Span { start, end: split }, Port::Optional)?;
-    let (path, query) = path_and_query(octets, Span { start: split, end: target.end })?;
-    let path = match (path.start == path.end, options && query.is_none()) {
+    let rest = octets.get(start..end).unwrap_or(&[]);
+    let length = rest.iter().position(|octet| matches!(octet, b'/' | b'?'));
+    let split = length.map_or(end, |length| start + length);
+    let authority = Authority::read(octets, Span::new(start, split), Port::Optional)?;
+    let (path, query) = path_and_query(octets, Span::new(split, end))?;
+    let path = match (path.start() == path.end(), options && query.is_none()) {
         (false, _) => Path::At(path),
         (true, false) => Path::Root,
         (true, true) => Path::Server,
@@ -164,9 +161,8 @@ fn is_scheme(text: &[u8]) -> bool {
 
 /// Checks the octets of a path and of a query (RFC 3986 §3.3, §3.4); there is no fragment.
 fn path_and_query(octets: &[u8], text: Span) -> Result<(Span, Option<Span>), Error> {
-    let end = usize::from(text.end);
-    let octets = octets.get(..end).unwrap_or(octets);
-    let path_end = stretch(octets, usize::from(text.start), Class::PATH)?;
+    let octets = octets.get(..text.end()).unwrap_or(octets);
+    let path_end = stretch(octets, text.start(), Class::PATH)?;
     match octets.get(path_end) {
         None => Ok((text, None)),
         Some(b'?') => {
@@ -174,7 +170,7 @@ fn path_and_query(octets: &[u8], text: Span) -> Result<(Span, Option<Span>), Err
             if query_end < octets.len() {
                 return Err(Error::QueryOctet { offset: query_end as u64 });
             }
-            let path = Span { start: text.start, end: narrow(path_end) };
+            let path = Span::new(text.start(), path_end);
             Ok((path, Some(Span::new(path_end + 1, query_end))))
         }
         Some(_) => Err(Error::PathOctet { offset: path_end as u64 }),
@@ -207,7 +203,7 @@ impl Authority {
     pub(crate) fn read(octets: &[u8], whole: Span, port: Port) -> Result<Self, Error> {
         let text = whole.of(octets);
         match host_length(text).and_then(|host| check_port(text, host, port).map(|()| host)) {
-            Ok(host) => Ok(Self { whole, host_end: whole.start + narrow(host) }),
+            Ok(host) => Ok(Self::split(whole, host)),
             // RFC 9110 §4.2.4: user information is an error in a target and in Host alike.
             Err(error) => Err(match text.iter().position(|octet| *octet == b'@') {
                 Some(at) => Error::Userinfo { offset: at as u64 },
@@ -217,8 +213,23 @@ impl Authority {
         }
     }
 
-    pub(crate) fn host(self) -> Span {
-        Span { start: self.whole.start, end: self.host_end }
+    #[inline]
+    fn split(whole: Span, host: usize) -> Self {
+        Self { whole, host: Span::new(whole.start(), whole.start() + host) }
+    }
+
+    /// Accepts what nearly every authority is: a name of plain octets and perhaps a port of four
+    /// digits. The rest is left to [`Authority::read`].
+    #[inline]
+    fn plain(octets: &[u8], whole: Span) -> Option<Self> {
+        let text = whole.of(octets);
+        let host = Class::HOST.end(text, 0);
+        let right = match text.get(host..)? {
+            [] => true,
+            [b':', digits @ ..] => digits.len() <= 4 && digits.iter().all(u8::is_ascii_digit),
+            _ => false,
+        };
+        (right && matches!(host, 1..=HOST_NAME_BYTES_MAX)).then(|| Self::split(whole, host))
     }
 }
 
@@ -271,16 +282,19 @@ pub(crate) fn effective_authority(
     index: &Index,
 ) -> Result<Option<Authority>, Error> {
     let facts = &index.facts;
-    let host = match facts.host.count {
+    let host = match facts.seen.host.count {
         0 if facts.version == Version::Http10 => None,
-        0 => return Err(Error::HostMissing { offset: u64::from(facts.target.start) }),
+        0 => return Err(Error::HostMissing { offset: facts.target_offset() }),
         1 => {
-            let value = index.first(facts.host).value;
-            Some(Authority::read(octets, value, Port::Optional)?)
+            let value = index.first(facts.seen.host).value();
+            match Authority::plain(octets, value) {
+                Some(plain) => Some(plain),
+                None => Some(Authority::read(octets, value, Port::Optional)?),
+            }
         }
         _ => {
-            let again = index.lines(octets, facts.host, b"host").nth(1).unwrap_or_default();
-            return Err(Error::HostRepeated { offset: again.name.offset() });
+            let again = index.lines(octets, facts.seen.host, b"host").nth(1).unwrap_or_default();
+            return Err(Error::HostRepeated { offset: again.name().offset() });
         }
     };
     Ok(facts.target.authority.or(host))
@@ -289,7 +303,7 @@ pub(crate) fn effective_authority(
 /// Refuses what is well formed and served by nobody here.
 #[inline]
 pub(crate) fn check_served(index: &Index) -> Result<(), Error> {
-    let offset = u64::from(index.facts.target.start);
+    let offset = index.facts.target_offset();
     match index.facts.target.refusal {
         None => Ok(()),
         Some(Unserved::Tunnel) => Err(Error::ConnectUnsupported { offset }),

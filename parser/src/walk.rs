@@ -10,7 +10,7 @@ use crate::index::{Index, Place, Span, Version, narrow};
 use crate::limits::{
     FIELD_COUNT_CAP, HEAD_BYTES_CAP, HeadLimits, LEADING_EMPTY_LINES_MAX, METHOD_BYTES_MAX,
 };
-use crate::scan::{Engine, Portable};
+use crate::scan::value_end;
 use crate::target::Target;
 
 /// How far an incomplete head has been looked at. Starts with [`Resume::default`] for each head.
@@ -200,7 +200,7 @@ impl Resume {
             (State::Target, _) if Class::TARGET.has(octet) => Ok(State::Target),
             (State::Target, _) => Err(Error::TargetOctet { offset }),
             (_, b' ') => {
-                index.facts.method = Span { start: self.line, end: self.at };
+                index.facts.method = span(self.line, self.at);
                 self.mark = self.at + 1;
                 Ok(State::Target)
             }
@@ -217,8 +217,8 @@ impl Resume {
             return Err(Error::TargetEmpty { offset: self.offset() });
         }
         // The index may have served another head since the method went by.
-        let method = Span { start: self.line, end: self.mark - 1 };
-        let target = Span { start: self.mark, end: self.at };
+        let method = span(self.line, self.mark - 1);
+        let target = span(self.mark, self.at);
         index.facts.target = Target::read(octets, method, target)?;
         self.mark = self.at + 1;
         Ok(State::Version)
@@ -314,7 +314,7 @@ impl Resume {
         let section_end = usize::from(self.section) + limits.field_section_bytes_max as usize;
         let end = octets.len().min(line_end).min(section_end);
         let at = usize::from(self.at);
-        let stop = octets.get(..end).map_or(at, |free| Portable::value(free, at));
+        let stop = octets.get(..end).map_or(at, |free| value_end(free, at));
         #[cfg(test)]
         crate::work::add(stop - at);
         self.at = narrow(stop);
@@ -328,10 +328,14 @@ impl Resume {
         let start = value.iter().position(|octet| !is_space(*octet)).unwrap_or(value.len());
         let length = trim(value).len();
         let value = Span::new(colon + 1 + start, colon + 1 + start + length);
-        let name = Span { start: self.line, end: self.mark };
+        let name = span(self.line, self.mark);
         // An index that served other heads in between may be full: it is made anew at the end.
-        index.note(octets, Place { name, value });
+        index.note(octets, Place::new(name, value));
         self.count += 1;
         self.line = self.at + 1;
     }
+}
+
+fn span(start: u16, end: u16) -> Span {
+    Span::new(usize::from(start), usize::from(end))
 }

@@ -1,6 +1,8 @@
 //! A configuration becomes loaded functions and a router, or a list of everything that stands in
 //! the way. It is the one place where artifacts are loaded for serving.
 
+use std::sync::Arc;
+
 use fezz_abi::host::Function;
 
 use crate::config::{Config, ConfigError, FunctionConfig, RouteConfig, Target};
@@ -91,7 +93,7 @@ fn load(
     };
     let bytes = config.limits.response_body_bytes_max.saturating_add(RESPONSE_HEAD_BYTES_MAX);
     let function = function.with_response_bytes_max(usize::try_from(bytes).unwrap_or(usize::MAX));
-    let entry = Entry { name, version, function };
+    let entry = Entry { name, version, function: Arc::new(function) };
     let shown = entry.to_string();
     match registry.add(entry) {
         Ok(id) => Some(id),

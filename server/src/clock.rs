@@ -9,7 +9,7 @@ use fezz_proto::Instant;
 
 /// A monotonic clock that counts from its creation, the same for every thread it is copied to.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock {
+pub struct Clock {
     origin: std::time::Instant,
 }
 
@@ -17,13 +17,13 @@ impl Clock {
     /// A clock that begins now.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one file that reads clocks")]
-    pub(crate) fn start() -> Self {
+    pub fn start() -> Self {
         Self { origin: std::time::Instant::now() }
     }
 
     /// Now, in microseconds since the clock began.
     #[must_use]
-    pub(crate) fn now(&self) -> Instant {
+    pub fn now(&self) -> Instant {
         let micros = self.origin.elapsed().as_micros();
         Instant::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
     }
@@ -31,7 +31,7 @@ impl Clock {
     /// Seconds since 1970-01-01 00:00 UTC; zero before it.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one file that reads clocks")]
-    pub(crate) fn unix_seconds() -> u64 {
+    pub fn unix_seconds() -> u64 {
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
     }
 }

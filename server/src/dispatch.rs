@@ -52,6 +52,11 @@ impl Dispatcher {
         self.in_flight > 0
     }
 
+    /// Jobs of this loop that the crew has.
+    pub(crate) const fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
     /// So many jobs came back.
     pub(crate) const fn came_back(&mut self, jobs: usize) {
         self.in_flight = self.in_flight.saturating_sub(jobs);

@@ -2,8 +2,9 @@
 
 pub mod assemble;
 pub mod cli;
-mod clock;
+pub mod clock;
 pub mod config;
+mod control;
 mod counters;
 mod crew;
 mod dispatch;
@@ -16,7 +17,9 @@ mod observe;
 pub mod plugin;
 pub mod report;
 mod server;
+mod settings;
 pub mod sys;
+mod token;
 mod transport;
 mod turn;
 pub mod units;
@@ -24,4 +27,6 @@ pub mod units;
 pub use counters::{Counters, Snapshot};
 pub use listen::AcceptFault;
 pub use observe::Observer;
-pub use server::{BindError, DrainReport, EVENT_LOOPS_MAX, Handle, Server, Settings};
+pub use server::{EVENT_LOOPS_MAX, Handle, Server};
+pub use settings::Settings;
+pub use token::LISTENERS_MAX;

@@ -4,48 +4,27 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
-use fezz_proto::{Checked, Hub};
+use fezz_abi::host::Function;
+use fezz_proto::Hub;
 use mio::net::TcpListener;
 use mio::{Interest, Poll, Waker};
 
 use crate::clock::Clock;
+use crate::control::Control;
 use crate::counters::{Counters, Counting, Snapshot};
 use crate::crew::{self, Callee, Inbound, Outbound, Workplace};
 use crate::dispatch::{Dispatcher, Site};
+use crate::error::{StartError, Task};
 use crate::listen::{self, Listener};
 use crate::observe::Observer;
-use crate::plugin::Router;
-use crate::turn::{Control, Ended, LISTENERS_MAX, Lists, Loop, WAKE, listener_token};
+use crate::report::DrainReport;
+use crate::settings::Settings;
+use crate::token::{WAKE, of_listener};
+use crate::turn::{Ended, Lists, Loop};
 
 /// Loops that one server may have.
 pub const EVENT_LOOPS_MAX: usize = 64;
-
-/// What a server is made of, checked by whoever read it from the operator.
-pub struct Settings {
-    /// Where to listen; port 0 lets the system choose.
-    pub listen: Vec<SocketAddr>,
-    /// Event loops, each with its own thread.
-    pub event_loops: usize,
-    /// Worker threads.
-    pub workers: usize,
-    /// Jobs that may wait for a worker.
-    pub queue_jobs_max: usize,
-    /// Milliseconds that a job may wait for a worker.
-    pub queue_ms_max: u64,
-    /// Milliseconds from the begin of a drain to its forced end.
-    pub drain_ms_max: u64,
-    /// Limits of each loop's connections. `connections_max` and `body_bytes_total_max` count per
-    /// loop.
-    pub limits: Checked,
-    /// Limits of what functions answer.
-    pub response_limits: fezz_wire::WireLimits,
-    /// Routes to functions by their place in `functions`.
-    pub router: Router,
-    /// Loaded functions and their names.
-    pub functions: Vec<(String, fezz_abi::host::Function)>,
-}
 
 /// A server that has its sockets and threads' worth of state, and does not serve yet.
 pub struct Server {
@@ -54,36 +33,6 @@ pub struct Server {
     workplace: Arc<Workplace>,
     workers: usize,
     handle: Handle,
-}
-
-/// Why a server cannot begin.
-#[derive(Debug)]
-pub enum BindError {
-    /// A socket cannot listen.
-    Listen {
-        /// Where it should.
-        address: SocketAddr,
-        /// What the system said.
-        error: io::Error,
-    },
-    /// The system has no event queue, descriptor or thread for us.
-    System(io::Error),
-    /// More listeners than one loop takes.
-    TooManyListeners {
-        /// The most there may be.
-        max: usize,
-    },
-}
-
-/// How a drain went.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DrainReport {
-    /// What was counted over the server's life.
-    pub counted: Snapshot,
-    /// Connections that were ended by force.
-    pub cut: u64,
-    /// From the begin of the drain to its end.
-    pub took: Duration,
 }
 
 /// The server's remote control: cheap to clone, usable from any thread.
@@ -123,10 +72,7 @@ impl Server {
     /// # Errors
     ///
     /// The first thing the operating system refused.
-    pub fn bind(settings: Settings) -> Result<Self, BindError> {
-        if settings.listen.len() > LISTENERS_MAX {
-            return Err(BindError::TooManyListeners { max: LISTENERS_MAX });
-        }
+    pub fn bind(settings: Settings) -> Result<Self, StartError> {
         let clock = Clock::start();
         let event_loops = settings.event_loops.clamp(1, EVENT_LOOPS_MAX);
         let (addresses, mut sockets) = open_all(&settings.listen, event_loops)?;
@@ -138,14 +84,14 @@ impl Server {
         let counters: Vec<Arc<Counters>> = (0..event_loops).map(|_| Arc::default()).collect();
         let mut loops = Vec::new();
         for (number, counters) in counters.iter().enumerate() {
-            let poll = Poll::new().map_err(BindError::System)?;
-            let waker = Waker::new(poll.registry(), WAKE).map_err(BindError::System)?;
+            let poll = Poll::new().map_err(system)?;
+            let waker = Waker::new(poll.registry(), WAKE).map_err(system)?;
             let mut listeners = Vec::new();
             for (place, socket) in sockets.pop().unwrap_or_default().into_iter().enumerate() {
                 let mut socket = TcpListener::from_std(socket);
                 poll.registry()
-                    .register(&mut socket, listener_token(place), Interest::READABLE)
-                    .map_err(BindError::System)?;
+                    .register(&mut socket, of_listener(place), Interest::READABLE)
+                    .map_err(system)?;
                 listeners.push(Listener::new(socket));
             }
             let home = u16::try_from(number).unwrap_or(0);
@@ -157,6 +103,7 @@ impl Server {
                 outbound: Arc::new(Outbound::new(waker)),
                 control: Arc::default(),
                 clock,
+                drain_delay_ms: settings.drain_delay_ms,
                 drain_ms: settings.drain_ms_max,
                 observers: vec![Box::new(Counting(Arc::clone(counters)))],
                 lists: Lists::default(),
@@ -232,6 +179,7 @@ impl Server {
             match thread.join() {
                 Ok(Ok(ended)) => {
                     report.cut += ended.cut;
+                    report.abandoned += ended.abandoned;
                     report.took = report.took.max(ended.took);
                 }
                 Ok(Err(error)) => failure = Some(error),
@@ -239,7 +187,7 @@ impl Server {
             }
         }
         self.workplace.inbound.close();
-        report.counted = self.handle.counted();
+        report.served = self.handle.counted().served();
         failure.map_or(Ok(report), Err)
     }
 }
@@ -262,8 +210,12 @@ fn drive(mut one: Loop, mut end_all: EndAll) -> io::Result<Ended> {
 }
 
 /// Artifacts are never unloaded, so that whatever points to one lives as long as the process.
-fn engage((name, function): (String, fezz_abi::host::Function)) -> &'static Callee {
+fn engage((name, function): (String, Arc<Function>)) -> &'static Callee {
     Box::leak(Box::new(Callee::new(function, name)))
+}
+
+const fn system(error: io::Error) -> StartError {
+    StartError::System { doing: Task::Poll, error }
 }
 
 type Sockets = Vec<std::net::TcpListener>;
@@ -272,11 +224,11 @@ type Sockets = Vec<std::net::TcpListener>;
 fn open_all(
     listen: &[SocketAddr],
     event_loops: usize,
-) -> Result<(Vec<SocketAddr>, Vec<Sockets>), BindError> {
+) -> Result<(Vec<SocketAddr>, Vec<Sockets>), StartError> {
     let mut addresses = Vec::new();
     let mut sockets: Vec<Sockets> = (0..event_loops).map(|_| Vec::new()).collect();
     for &address in listen {
-        let failed = |error| BindError::Listen { address, error };
+        let failed = |error| StartError::Listen { address, error };
         let mut bound = address;
         for (number, one) in sockets.iter_mut().enumerate() {
             let socket = listen::open(bound, event_loops > 1).map_err(failed)?;

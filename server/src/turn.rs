@@ -3,55 +3,31 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use fezz_proto::{ConnId, Hub, Instant, Refusal, Stage, Ticket};
 use fezz_wire::Layout;
 use mio::event::Event;
 use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll};
 
 use crate::clock::Clock;
+use crate::control::{Control, Order};
 use crate::crew::{Completion, Outbound};
 use crate::dispatch::Dispatcher;
 use crate::link::{ClientIp, Facts, Link, Pumped, pump};
 use crate::listen::{ACCEPTS_PER_TURN_MAX, Accepted, Listener};
 use crate::observe::Observer;
 use crate::plugin::RouteId;
+use crate::token;
 use crate::transport::Transport;
 
 /// Events taken from the kernel in one turn.
 const EVENTS_PER_TURN_MAX: usize = 1_024;
-/// The wake of other threads.
-pub(crate) const WAKE: Token = Token(usize::MAX);
-/// Listeners count down from here; no connection has such a place.
-const LISTENER_LAST: usize = usize::MAX - 1;
-/// Listeners of one loop.
-pub(crate) const LISTENERS_MAX: usize = 64;
 /// Milliseconds of the first wait for workers that may owe a wake; doubled while nothing comes.
 const NAP_MS_MIN: u64 = 1;
 /// Milliseconds of the longest such wait.
 const NAP_MS_MAX: u64 = 1_024;
-
-/// What other threads tell a loop; read once a turn.
-#[derive(Debug, Default)]
-pub(crate) struct Control(AtomicU8);
-
-impl Control {
-    const DRAIN: u8 = 1;
-    const KILL: u8 = 2;
-
-    /// Finish what is there; a later call does not take back a kill.
-    pub(crate) fn drain(&self) {
-        self.0.fetch_max(Self::DRAIN, Ordering::Release);
-    }
-
-    /// End now.
-    pub(crate) fn kill(&self) {
-        self.0.fetch_max(Self::KILL, Ordering::Release);
-    }
-}
 
 /// Everything one loop owns. Nothing here is shared but the queues to the workers and the control.
 pub(crate) struct Loop {
@@ -62,6 +38,7 @@ pub(crate) struct Loop {
     pub(crate) outbound: Arc<Outbound>,
     pub(crate) control: Arc<Control>,
     pub(crate) clock: Clock,
+    pub(crate) drain_delay_ms: u64,
     pub(crate) drain_ms: u64,
     pub(crate) observers: Vec<Box<dyn Observer>>,
     pub(crate) lists: Lists,
@@ -83,7 +60,8 @@ pub(crate) struct Lists {
     date_second: u64,
     nap_ms: u64,
     drain_began: Option<Instant>,
-    drain_until: Option<Instant>,
+    /// The next step of the drain, while there is one.
+    drain_next: Option<Instant>,
     cut: u64,
 }
 
@@ -92,6 +70,8 @@ pub(crate) struct Lists {
 pub(crate) struct Ended {
     /// Connections ended by force.
     pub(crate) cut: u64,
+    /// Calls that had not come back.
+    pub(crate) abandoned: u64,
     /// From the begin of the drain to its end.
     pub(crate) took: Duration,
 }
@@ -112,7 +92,11 @@ impl Loop {
         let now = self.clock.now();
         self.report(now);
         let began = self.lists.drain_began.unwrap_or(now);
-        Ok(Ended { cut: self.lists.cut, took: Duration::from_micros(now.micros_since(began)) })
+        Ok(Ended {
+            cut: self.lists.cut,
+            abandoned: self.dispatcher.in_flight() as u64,
+            took: Duration::from_micros(now.micros_since(began)),
+        })
     }
 
     /// One turn:
@@ -176,7 +160,7 @@ impl Loop {
         for listener in &self.listeners {
             sooner(listener.next_try());
         }
-        sooner(self.lists.drain_until);
+        sooner(self.lists.drain_next);
         if self.dispatcher.is_waiting() {
             // A worker may owe us a wake while it makes short calls; one of them may turn out long.
             sooner(Some(now.plus_millis(self.lists.nap_ms)));
@@ -213,16 +197,16 @@ impl Loop {
 
     fn mark(&mut self, event: &Event) {
         let token = event.token();
-        if token == WAKE {
+        if token == token::WAKE {
             return;
         }
-        if token.0 > LISTENER_LAST - LISTENERS_MAX {
-            if let Some(listener) = self.listeners.get_mut(LISTENER_LAST - token.0) {
+        if let Some(number) = token::listener_of(token) {
+            if let Some(listener) = self.listeners.get_mut(number) {
                 listener.pending = true;
             }
             return;
         }
-        let id = id_of(token);
+        let id = token::conn_of(token);
         let Some(link) = self.link(id) else { return };
         link.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
         link.writable |= event.is_writable() || event.is_write_closed() || event.is_error();
@@ -237,18 +221,26 @@ impl Loop {
     }
 
     fn obey(&mut self, now: Instant) {
-        let told = self.control.0.load(Ordering::Acquire);
-        if told >= Control::DRAIN && self.hub.stage() == Stage::Serving {
+        let order = self.control.order();
+        if order == Order::Serve {
+            return;
+        }
+        let began = *self.lists.drain_began.get_or_insert(now);
+        let starts = began.plus_millis(self.drain_delay_ms);
+        let ends = starts.plus_millis(self.drain_ms);
+        if self.hub.stage() == Stage::Serving {
+            if now < starts && order == Order::Drain {
+                self.lists.drain_next = Some(starts);
+                return;
+            }
             self.listeners.clear();
-            self.lists.drain_began = Some(now);
-            self.lists.drain_until = Some(now.plus_millis(self.drain_ms));
+            self.lists.drain_next = Some(ends);
             let mut ready = Vec::new();
             self.hub.handle_drain(now, &mut ready);
             self.list_all(ready);
         }
-        let until = self.lists.drain_until;
-        if until.is_some_and(|until| until <= now || told >= Control::KILL) {
-            self.lists.drain_until = None;
+        if self.lists.drain_next.is_some() && (now >= ends || order == Order::Kill) {
+            self.lists.drain_next = None;
             self.lists.cut += self.hub.len() as u64;
             let mut ready = Vec::new();
             self.hub.handle_kill(now, &mut ready);
@@ -307,7 +299,7 @@ impl Loop {
         }
         let Some(id) = self.hub.handle_accepted(false, now) else { return };
         let interest = Interest::READABLE | Interest::WRITABLE;
-        let registered = self.poll.registry().register(&mut stream, token_of(id), interest);
+        let registered = self.poll.registry().register(&mut stream, token::of_conn(id), interest);
         if registered.is_err() {
             self.hub.handle_peer_gone(id, now);
         }
@@ -439,46 +431,5 @@ impl Loop {
         for id in ids {
             self.list(id);
         }
-    }
-}
-
-/// The token of a listener by its number.
-pub(crate) const fn listener_token(number: usize) -> Token {
-    Token(LISTENER_LAST - number)
-}
-
-/// Place in the lower half, generation in the upper: an event of a former holder finds nobody.
-#[expect(clippy::cast_possible_truncation, reason = "asserted below: a usize has 64 bits")]
-const fn token_of(id: ConnId) -> Token {
-    Token(((id.generation as u64) << 32 | id.index as u64) as usize)
-}
-
-const fn id_of(token: Token) -> ConnId {
-    let bits = token.0 as u64;
-    ConnId { index: (bits & 0xFFFF_FFFF) as u32, generation: (bits >> 32) as u32 }
-}
-
-const _: () = assert!(usize::BITS >= 64, "a token holds a place and a generation");
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_says_who_it_belongs_to() {
-        for id in
-            [ConnId { index: 0, generation: 1 }, ConnId { index: 65_535, generation: u32::MAX }]
-        {
-            assert_eq!(id_of(token_of(id)), id);
-            assert!(token_of(id).0 <= LISTENER_LAST - LISTENERS_MAX);
-        }
-    }
-
-    #[test]
-    fn a_kill_is_not_taken_back_by_a_drain() {
-        let control = Control::default();
-        control.kill();
-        control.drain();
-        assert_eq!(control.0.load(Ordering::Acquire), Control::KILL);
     }
 }

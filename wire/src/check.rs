@@ -24,6 +24,12 @@ pub(crate) fn value_fault(value: &[u8]) -> Option<u8> {
     value.iter().copied().find(|&octet| !is_value_octet(octet))
 }
 
+/// Whether the octets are UTF-8.
+#[inline]
+pub(crate) fn is_text(octets: &[u8]) -> bool {
+    every_word(octets, |word| word & HIGH == 0) || core::str::from_utf8(octets).is_ok()
+}
+
 /// [`name_fault`] for a string in segments.
 pub(crate) fn name_fault_across(name: &Str<'_>) -> Option<u8> {
     name.octets().find(|&octet| !is_token_octet(octet))
@@ -74,7 +80,7 @@ const fn between(word: u64, low: u8, high: u8) -> u64 {
 
 /// Whether `is_plain` holds for all octets, eight at a time; the last eight may overlap.
 #[inline]
-fn every_word(octets: &[u8], is_plain: fn(u64) -> bool) -> bool {
+fn every_word(octets: &[u8], is_plain: impl Fn(u64) -> bool) -> bool {
     let (words, rest) = octets.as_chunks::<8>();
     if !words.iter().all(|word| is_plain(u64::from_ne_bytes(*word))) {
         return false;

@@ -4,8 +4,8 @@
 
 use crate::check;
 use crate::headers::List;
-use crate::item::{BYTES, EIGHT, FOUR, LEAD_ARRAY, NULL, ONE, TEXT, TWO};
-use crate::key::{self, lead};
+use crate::item::{EIGHT, FOUR, LEAD_ARRAY, LEAD_BYTES, LEAD_TEXT, NULL, ONE, TWO};
+use crate::key;
 use crate::limits::WireLimits;
 use crate::octets::Str;
 use crate::request_view::{MetaView, RequestView};
@@ -18,36 +18,53 @@ pub(crate) struct Plain<'b> {
     text: bool,
 }
 
-impl<'b> Plain<'b> {
-    /// The octets, if a text string is plainly text.
-    #[inline]
-    fn valid(self) -> Option<&'b [u8]> {
-        if self.text && !self.octets.is_ascii() {
-            core::str::from_utf8(self.octets).ok()?;
-        }
-        Some(self.octets)
+impl Plain<'_> {
+    /// Whether a text string is text.
+    #[inline(always)]
+    fn is_valid(&self) -> bool {
+        !self.text || check::is_text(self.octets)
     }
 }
 
-/// Consumes exactly these octets.
-#[inline]
-fn literal<const N: usize>(rest: &mut &[u8], octets: [u8; N]) -> Option<()> {
+/// What was consumed and what follows it.
+type Found<'b, T> = Option<(T, &'b [u8])>;
+
+/// Consumes all octets of `key` but the last, then the first octet of an item, which it returns.
+#[inline(always)]
+fn keyed<'b, const N: usize>(rest: &'b [u8], key: &[u8; N]) -> Found<'b, u8> {
     let (found, after) = rest.split_first_chunk::<N>()?;
-    if *found != octets {
+    if found[..N - 1] != key[..N - 1] {
         return None;
     }
-    *rest = after;
-    Some(())
+    Some((found[N - 1], after))
 }
 
-/// Consumes the argument of an item head whose additional information is `info`.
-#[inline]
-fn argument(rest: &mut &[u8], info: u8) -> Option<u64> {
-    if info < ONE {
-        return Some(u64::from(info));
+/// Consumes the content of a string, where `info` is what its first octet adds to the major type.
+#[inline(always)]
+fn content(rest: &[u8], info: u8) -> Found<'_, &[u8]> {
+    match info {
+        ..ONE => rest.split_at_checked(usize::from(info)),
+        ONE => {
+            let (&len, after) = rest.split_first()?;
+            after.split_at_checked(usize::from(len))
+        }
+        _ => long_content(rest, info),
     }
-    let (value, after) = match info {
-        ONE => rest.split_first_chunk().map(|(n, after)| (u64::from(u8::from_be_bytes(*n)), after)),
+}
+
+#[cold]
+#[inline(never)]
+fn long_content(rest: &[u8], info: u8) -> Found<'_, &[u8]> {
+    let (len, after) = argument(rest, info)?;
+    after.split_at_checked(usize::try_from(len).ok()?)
+}
+
+/// Consumes the argument of an item head.
+#[inline]
+fn argument(rest: &[u8], info: u8) -> Found<'_, u64> {
+    match info {
+        ..ONE => Some((u64::from(info), rest)),
+        ONE => rest.split_first().map(|(n, after)| (u64::from(*n), after)),
         TWO => {
             rest.split_first_chunk().map(|(n, after)| (u64::from(u16::from_be_bytes(*n)), after))
         }
@@ -56,91 +73,70 @@ fn argument(rest: &mut &[u8], info: u8) -> Option<u64> {
         }
         EIGHT => rest.split_first_chunk().map(|(n, after)| (u64::from_be_bytes(*n), after)),
         _ => None,
-    }?;
-    *rest = after;
-    Some(value)
-}
-
-/// Consumes a byte or text string.
-#[inline]
-fn string<'b>(rest: &mut &'b [u8]) -> Option<Plain<'b>> {
-    let (&first, mut after) = rest.split_first()?;
-    if !matches!(first >> 5, BYTES | TEXT) {
-        return None;
     }
-    let len = usize::try_from(argument(&mut after, first & 0x1f)?).ok()?;
-    let (octets, after) = after.split_at_checked(len)?;
-    *rest = after;
-    Some(Plain { octets, text: first >> 5 == TEXT })
 }
 
-/// Consumes a text string; only its form is checked here.
-#[inline]
-fn text<'b>(rest: &mut &'b [u8]) -> Option<&'b [u8]> {
-    let plain = string(rest)?;
-    if plain.text { plain.valid() } else { None }
+/// Consumes a key and a byte or text string.
+#[inline(always)]
+fn string<'b, const N: usize>(rest: &'b [u8], key: &[u8; N]) -> Found<'b, Plain<'b>> {
+    let (first, after) = keyed(rest, key)?;
+    let text = first & (LEAD_BYTES ^ LEAD_TEXT) != 0;
+    let info = (first & !(LEAD_BYTES ^ LEAD_TEXT)).wrapping_sub(LEAD_BYTES);
+    let (octets, after) = content(after, info)?;
+    Some((Plain { octets, text }, after))
 }
 
-/// Consumes a text string or `null`.
-#[inline]
-fn nullable_text<'b>(rest: &mut &'b [u8]) -> Option<Option<&'b [u8]>> {
-    if let Some((&NULL, after)) = rest.split_first() {
-        *rest = after;
-        return Some(None);
+/// Consumes a key and a text string, which is not checked yet.
+#[inline(always)]
+fn unchecked_text<'b, const N: usize>(rest: &'b [u8], key: &[u8; N]) -> Found<'b, &'b [u8]> {
+    let (first, after) = keyed(rest, key)?;
+    content(after, first.wrapping_sub(LEAD_TEXT))
+}
+
+/// Consumes a key and a text string.
+#[inline(always)]
+fn text<'b, const N: usize>(rest: &'b [u8], key: &[u8; N]) -> Found<'b, &'b [u8]> {
+    unchecked_text(rest, key).filter(|(octets, _)| check::is_text(octets))
+}
+
+/// Consumes a key and a text string or `null`.
+#[inline(always)]
+fn nullable<'b, const N: usize>(rest: &'b [u8], key: &[u8; N]) -> Found<'b, Option<&'b [u8]>> {
+    let (first, after) = keyed(rest, key)?;
+    if first == NULL {
+        return Some((None, after));
     }
-    text(rest).map(Some)
+    let (octets, after) = content(after, first.wrapping_sub(LEAD_TEXT))?;
+    check::is_text(octets).then_some((Some(octets), after))
 }
 
 /// Consumes a header entry in the usual form.
-#[inline]
-pub(crate) fn entry<'b>(rest: &mut &'b [u8]) -> Option<(Plain<'b>, Plain<'b>)> {
-    let mut after = *rest;
-    literal(&mut after, lead::<7, 6>(key::NAME))?;
-    let name = string(&mut after)?;
-    literal(&mut after, lead::<7, 6>(key::VALUE))?;
-    let value = string(&mut after)?;
-    *rest = after;
-    Some((name, value))
-}
-
-/// Consumes the head of an array of definite length.
-#[inline]
-fn array(rest: &mut &[u8]) -> Option<usize> {
-    let (&first, mut after) = rest.split_first()?;
-    let count = argument(&mut after, first.checked_sub(LEAD_ARRAY).filter(|info| *info <= EIGHT)?)?;
-    *rest = after;
-    usize::try_from(count).ok()
-}
-
-/// Consumes an unsigned integer.
-#[inline]
-fn unsigned(rest: &mut &[u8]) -> Option<u64> {
-    let (&first, mut after) = rest.split_first()?;
-    let value = argument(&mut after, first)?;
-    *rest = after;
-    Some(value)
+#[inline(always)]
+pub(crate) fn entry(rest: &[u8]) -> Found<'_, (Plain<'_>, Plain<'_>)> {
+    let (name, after) = string(rest, &key::NAME)?;
+    let (value, after) = string(after, &key::VALUE)?;
+    Some(((name, value), after))
 }
 
 /// Consumes `headers`, every entry of which passes `accept`.
-#[inline]
+#[inline(always)]
 fn headers<'b>(
-    rest: &mut &'b [u8],
+    rest: &'b [u8],
     limits: &WireLimits,
     accept: impl Fn(Plain<'b>, Plain<'b>) -> bool,
-) -> Option<List<'b>> {
-    literal(rest, lead::<9, 8>(key::HEADERS))?;
-    let count = array(rest)?;
-    if count > limits.header_count_max {
-        return None;
-    }
-    let entries = *rest;
+) -> Found<'b, List<'b>> {
+    let (first, after) = keyed(rest, &key::HEADERS)?;
+    let (count, entries) = argument(after, first.wrapping_sub(LEAD_ARRAY))?;
+    let count = usize::try_from(count).ok().filter(|count| *count <= limits.header_count_max)?;
+    let mut rest = entries;
     for _ in 0..count {
-        let (name, value) = entry(rest)?;
+        let ((name, value), after) = entry(rest)?;
         if !accept(name, value) {
             return None;
         }
+        rest = after;
     }
-    Some(List { entries, count })
+    Some((List { entries, count }, rest))
 }
 
 /// Levels of the usual layout: the envelope, its list of headers, an entry.
@@ -149,37 +145,24 @@ const NESTING: u8 = 3;
 /// Reads a request as [`write_request`](crate::write_request) lays it out.
 #[inline]
 pub(crate) fn request<'b>(octets: &'b [u8], limits: &WireLimits) -> Option<RequestView<'b>> {
-    let mut rest = octets;
-    literal(&mut rest, lead::<9, 8>(key::METHOD))?;
-    let method = text(&mut rest)?;
-    literal(&mut rest, lead::<8, 7>(key::SCHEME))?;
-    let scheme = nullable_text(&mut rest)?;
-    literal(&mut rest, lead::<11, 10>(key::AUTHORITY))?;
-    let authority = nullable_text(&mut rest)?;
-    literal(&mut rest, lead::<16, 15>(key::PATH_AND_QUERY))?;
-    let path_and_query = text(&mut rest)?;
-    let list = headers(&mut rest, limits, |name, value| {
-        name.valid().is_some() && value.valid().is_some()
-    })?;
-    literal(&mut rest, key::META)?;
-    let map = rest;
-    literal(&mut rest, lead::<11, 10>(key::TRACE_ID))?;
-    let trace_id = nullable_text(&mut rest)?;
-    literal(&mut rest, key::DEADLINE_MS)?;
-    let deadline_ms = match rest.split_first() {
-        Some((&NULL, after)) => {
-            rest = after;
-            None
-        }
-        _ => Some(unsigned(&mut rest)?),
+    let (method, rest) = text(octets, &key::METHOD)?;
+    let (scheme, rest) = nullable(rest, &key::SCHEME)?;
+    let (authority, rest) = nullable(rest, &key::AUTHORITY)?;
+    let (path_and_query, rest) = text(rest, &key::PATH_AND_QUERY)?;
+    let (list, rest) = headers(rest, limits, |name, value| name.is_valid() && value.is_valid())?;
+    let map = rest.strip_prefix(&key::META)?;
+    let (trace_id, rest) = nullable(map, &key::TRACE_ID)?;
+    let (first, after) = keyed(rest, &key::DEADLINE_MS)?;
+    let (deadline_ms, rest) = match first {
+        NULL => (None, after),
+        _ => argument(after, first).map(|(deadline_ms, rest)| (Some(deadline_ms), rest))?,
     };
-    literal(&mut rest, lead::<11, 10>(key::CLIENT_IP))?;
-    let client_ip = nullable_text(&mut rest)?;
-    literal(&mut rest, lead::<6, 5>(key::BODY))?;
-    let body = string(&mut rest)?.valid()?;
-    if !rest.is_empty() || limits.nesting_max < NESTING {
+    let (client_ip, rest) = nullable(rest, &key::CLIENT_IP)?;
+    let (body, rest) = string(rest, &key::BODY)?;
+    if !rest.is_empty() || !body.is_valid() || limits.nesting_max < NESTING {
         return None;
     }
+    let body = body.octets;
     let meta = MetaView { map, trace_id, deadline_ms, client_ip };
     Some(RequestView { method, scheme, authority, path_and_query, list, meta, body })
 }
@@ -187,26 +170,24 @@ pub(crate) fn request<'b>(octets: &'b [u8], limits: &WireLimits) -> Option<Reque
 /// Reads a response as [`encode_response`](crate::encode_response) lays it out, without `meta`.
 #[inline]
 pub(crate) fn response<'b>(octets: &'b [u8], limits: &WireLimits) -> Option<ResponseView<'b>> {
-    let mut rest = octets;
-    literal(&mut rest, key::STATUS)?;
-    let status = u16::try_from(unsigned(&mut rest)?).ok()?;
-    if !STATUS_RANGE.contains(&status) {
-        return None;
-    }
-    let list = headers(&mut rest, limits, |name, value| {
+    let (first, after) = keyed(octets, &key::STATUS)?;
+    let (status, rest) = argument(after, first)?;
+    let status = u16::try_from(status).ok().filter(|status| STATUS_RANGE.contains(status))?;
+    let (list, rest) = headers(rest, limits, |name, value| {
         !name.octets.is_empty()
             && check::name_fault(name.octets).is_none()
             && check::value_fault(value.octets).is_none()
-            && value.valid().is_some()
+            && value.is_valid()
     })?;
-    literal(&mut rest, lead::<6, 5>(key::BODY))?;
-    let body = string(&mut rest)?.valid()?;
+    let (body, rest) = string(rest, &key::BODY)?;
     if !rest.is_empty()
+        || !body.is_valid()
         || limits.nesting_max < NESTING
-        || body.len() > limits.body_bytes_max
-        || octets.len() - body.len() > limits.head_bytes_max
+        || body.octets.len() > limits.body_bytes_max
+        || octets.len() - body.octets.len() > limits.head_bytes_max
     {
         return None;
     }
-    Some(ResponseView { status, list, body: Str::whole(body), panic: false, version: None })
+    let body = Str::whole(body.octets);
+    Some(ResponseView { status, list, body, panic: false, version: None })
 }

@@ -3,6 +3,7 @@
 
 use crate::check;
 use crate::error::{Part, WireError};
+use crate::fast;
 use crate::item::{ARRAY, INDEFINITE, MAP, NULL};
 use crate::key;
 use crate::limits::WireLimits;
@@ -154,7 +155,8 @@ impl<'b> Iterator for Headers<'b> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.list.count = self.list.count.checked_sub(1)?;
-        if let Some((name, value)) = crate::fast::entry(&mut self.list.entries) {
+        if let Some(((name, value), rest)) = fast::entry(self.list.entries) {
+            self.list.entries = rest;
             return Some((Str::whole(name.octets), Str::whole(value.octets)));
         }
         next_entry(&mut self.list)

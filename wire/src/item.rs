@@ -72,33 +72,6 @@ pub(crate) fn put_head(buf: &mut Vec<u8>, lead: u8, argument: u64) {
     }
 }
 
-/// Appends constant octets that end with the first octet of an empty string, and then the string:
-/// one copy for key and length in the common case of fewer than 24 octets.
-#[inline]
-pub(crate) fn put_string<const N: usize>(buf: &mut Vec<u8>, mut lead: [u8; N], octets: &[u8]) {
-    let len = octets.len();
-    if let Some(last) = lead.last_mut() {
-        match u8::try_from(len) {
-            Ok(short @ 0..=0x17) => {
-                *last |= short;
-                buf.extend_from_slice(&lead);
-            }
-            Ok(byte) => {
-                *last |= ONE;
-                buf.extend_from_slice(&lead);
-                buf.push(byte);
-            }
-            Err(_) => {
-                let first = *last;
-                buf.extend_from_slice(&lead);
-                buf.pop();
-                put_head(buf, first, len as u64);
-            }
-        }
-    }
-    buf.extend_from_slice(octets);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,18 +91,6 @@ mod tests {
             let mut oracle = Vec::new();
             minicbor::Encoder::new(&mut oracle).u64(argument).unwrap();
             oracle[0] |= LEAD_BYTES;
-            assert_eq!(buf, oracle);
-        }
-    }
-
-    #[test]
-    fn strings_follow_their_lead_at_every_width() {
-        for len in [0, 1, 23, 24, 255, 256, 65_535, 65_536] {
-            let octets = alloc::vec![b'x'; len];
-            let mut buf = Vec::new();
-            put_string(&mut buf, *b"\x61k\x40", &octets);
-            let mut oracle = Vec::new();
-            minicbor::Encoder::new(&mut oracle).str("k").unwrap().bytes(&octets).unwrap();
             assert_eq!(buf, oracle);
         }
     }

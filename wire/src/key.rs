@@ -50,8 +50,8 @@ pub(crate) static HEADER: Table =
     Table { rows: &[(b"name", Part::Name), (b"value", Part::Value)], packed: 2 };
 
 // What the writers emit, and what the readers look for first: keys together with the constant
-// octets around them. Those that end in 0x40, 0x60 or 0x80 end with the first octet of an empty
-// byte string, text string or array, to which the writer adds the length.
+// octets around them. Most end with the first octet of an item whose argument is 0 (0x00
+// integer, 0x40 byte string, 0x60 text string, 0x80 array), which the argument is added to.
 
 pub(crate) const METHOD: [u8; 9] = *b"\xa7\x66method\x60";
 pub(crate) const SCHEME: [u8; 8] = *b"\x66scheme\x60";
@@ -62,12 +62,12 @@ pub(crate) const NAME: [u8; 7] = *b"\xa2\x64name\x40";
 pub(crate) const VALUE: [u8; 7] = *b"\x65value\x40";
 pub(crate) const META: [u8; 5] = *b"\x64meta";
 pub(crate) const TRACE_ID: [u8; 11] = *b"\xa3\x68trace_id\x60";
-pub(crate) const DEADLINE_MS: [u8; 12] = *b"\x6bdeadline_ms";
+pub(crate) const DEADLINE_MS: [u8; 13] = *b"\x6bdeadline_ms\x00";
 pub(crate) const CLIENT_IP: [u8; 11] = *b"\x69client_ip\x60";
 pub(crate) const BODY: [u8; 6] = *b"\x64body\x40";
 
-pub(crate) const STATUS: [u8; 8] = *b"\xa3\x66status";
-pub(crate) const STATUS_WITH_META: [u8; 8] = *b"\xa4\x66status";
+pub(crate) const STATUS: [u8; 9] = *b"\xa3\x66status\x00";
+pub(crate) const STATUS_WITH_META: [u8; 9] = *b"\xa4\x66status\x00";
 pub(crate) const PANIC: [u8; 13] = *b"\x64meta\xa1\x65panic\xf5";
 
 /// `key` without its last octet: the part before a string of any length.

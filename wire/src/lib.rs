@@ -79,6 +79,7 @@ mod request;
 mod request_view;
 mod response;
 mod response_view;
+mod room;
 
 pub use error::{Kind, Part, Stage, WireError};
 pub use headers::{Headers, PlainHeaders};

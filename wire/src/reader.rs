@@ -1,6 +1,7 @@
 //! Reads one CBOR item after the other, borrowing: every length is compared with the octets that
 //! are there before anything is done with it, and nothing is ever allocated.
 
+use crate::check::is_text;
 use crate::error::{Kind, Part, WireError};
 use crate::item::{
     ARRAY, BREAK, BYTES, EIGHT, FALSE, FOUR, INDEFINITE, MAP, NULL, ONE, SIMPLE, TAG, TEXT, TRUE,
@@ -282,7 +283,7 @@ fn argument<const N: usize>(at: usize, rest: &[u8]) -> Result<(u64, &[u8]), Wire
 // RFC 8949 §3.1
 #[inline]
 fn check_text(item: &Item, octets: &[u8]) -> Result<(), WireError> {
-    if item.major == TEXT && !octets.is_ascii() && core::str::from_utf8(octets).is_err() {
+    if item.major == TEXT && !is_text(octets) {
         return Err(WireError::NotUtf8 { at: item.at });
     }
     Ok(())

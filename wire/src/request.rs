@@ -4,10 +4,10 @@
 use alloc::vec::Vec;
 
 use crate::item::{
-    EIGHT, FOUR, HEAD_BYTES_MAX, LEAD_ARRAY, LEAD_BYTES, LEAD_TEXT, LEAD_UNSIGNED, NULL, ONE, TWO,
-    head, head_len, put_head, put_string,
+    EIGHT, FOUR, HEAD_BYTES_MAX, LEAD_BYTES, LEAD_UNSIGNED, NULL, ONE, TWO, head, head_len,
 };
 use crate::key::{self, lead};
+use crate::room::{Room, Sheet, with_last};
 
 /// What the host knows about a request besides its headers and body.
 #[derive(Debug, Clone, Copy, Default)]
@@ -78,12 +78,17 @@ impl Layout {
     }
 }
 
-/// Octets of a request beside strings and headers, heads of short strings included.
-const FIXED_BYTES: usize = 128;
-/// Octets around a header's name and value.
-const ENTRY_BYTES: usize = 24;
-/// What a header's strings are taken to need when room is made for all of them at once.
-const ENTRY_STRING_BYTES: usize = 48;
+/// Octets of a header entry beside its strings, at most.
+const ENTRY_ROOM: usize = key::NAME.len() + key::VALUE.len() + 2 * HEAD_BYTES_MAX;
+/// Octets one header is taken to need when room is made for all of them at once.
+const ENTRY_ESTIMATE: usize = 64;
+/// Octets from `meta` to the body's head beside the strings, at most.
+const META_ROOM: usize = key::META.len()
+    + key::TRACE_ID.len()
+    + key::DEADLINE_MS.len()
+    + key::CLIENT_IP.len()
+    + key::BODY.len()
+    + 4 * HEAD_BYTES_MAX;
 
 /// Appends the envelope up to the body, which the caller then pushes to `buf` as it arrives.
 /// Equal arguments append equal octets. `headers` must yield `head.header_count` entries, and the
@@ -96,31 +101,24 @@ pub fn write_request<'h>(
     slot: BodySlot,
 ) -> Layout {
     let start = buf.len();
-    buf.reserve(
-        FIXED_BYTES
-            + head.path.len()
-            + head.query.map_or(0, str::len)
-            + head.authority.map_or(0, str::len)
-            + head.header_count * (ENTRY_BYTES + ENTRY_STRING_BYTES),
-    );
-    put_string(buf, key::METHOD, head.method.as_bytes());
-    put_nullable(buf, key::SCHEME, head.scheme);
-    put_nullable(buf, key::AUTHORITY, head.authority);
-    put_target(buf, head.path, head.query);
-    buf.extend_from_slice(&lead::<9, 8>(key::HEADERS));
-    put_head(buf, LEAD_ARRAY, head.header_count as u64);
+    let estimate = head_room(head) + head.header_count * ENTRY_ESTIMATE + META_ROOM;
+    let mut sheet = Sheet::new(buf, estimate);
+    sheet.write(head_room(head), |room| put_line(room, head));
     let mut written = 0;
     for (name, value) in headers {
-        put_entry(buf, name, value);
+        sheet.write(entry_room(name, value), |room| put_entry(room, name, value));
         written += 1;
     }
     debug_assert_eq!(written, head.header_count, "headers as announced");
-    let deadline_at = put_meta(buf, &head.meta);
-    buf.extend_from_slice(&lead::<6, 5>(key::BODY));
-    match slot {
-        BodySlot::Known(len) => put_head(buf, LEAD_BYTES, len),
-        BodySlot::Open => buf.extend_from_slice(&[0; OPEN_SLOT_BYTES]),
-    }
+    let mut deadline_at = 0;
+    let at = sheet.at();
+    sheet.write(META_ROOM + strings_len(&head.meta), |room| {
+        let all = room.left();
+        put_before_deadline(room, &head.meta);
+        deadline_at = at + all - room.left();
+        put_after_deadline(room, &head.meta, slot);
+    });
+    sheet.finish();
     Layout {
         start: offset(start),
         deadline_at: offset(deadline_at),
@@ -166,11 +164,8 @@ pub fn set_deadline(buf: &mut [u8], layout: &mut Layout, deadline_ms: u64) {
         slide(buf, layout, at, room - width);
         layout.deadline_at += offset(room - width);
     }
-    let (octets, _) = head(LEAD_UNSIGNED, deadline_ms);
-    let at = layout.deadline_at as usize;
-    for (to, octet) in buf.iter_mut().skip(at).take(width).zip(octets) {
-        *to = octet;
-    }
+    let rest = buf.get_mut(layout.deadline_at as usize..).unwrap_or_default();
+    Room::new(rest).put_head(LEAD_UNSIGNED, deadline_ms);
 }
 
 /// Moves the envelope's octets before `until` towards the end by `by`.
@@ -193,51 +188,84 @@ fn offset(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
+/// Octets of the request line's parts, at most.
 #[inline]
-fn put_nullable<const N: usize>(buf: &mut Vec<u8>, mut key: [u8; N], text: Option<&str>) {
-    match text {
-        Some(text) => put_string(buf, key, text.as_bytes()),
-        None => {
-            if let Some(last) = key.last_mut() {
-                *last = NULL;
-            }
-            buf.extend_from_slice(&key);
-        }
-    }
+fn head_room(head: &RequestHead<'_>) -> usize {
+    const KEYS: usize = key::METHOD.len()
+        + key::SCHEME.len()
+        + key::AUTHORITY.len()
+        + key::PATH_AND_QUERY.len()
+        + key::HEADERS.len()
+        + 5 * HEAD_BYTES_MAX;
+    KEYS + head.method.len()
+        + head.scheme.map_or(0, str::len)
+        + head.authority.map_or(0, str::len)
+        + head.path.len()
+        + head.query.map_or(0, |query| query.len() + 1)
 }
 
-#[inline]
-fn put_target(buf: &mut Vec<u8>, path: &str, query: Option<&str>) {
-    match query {
-        None => put_string(buf, key::PATH_AND_QUERY, path.as_bytes()),
+#[inline(always)]
+fn put_line(room: &mut Room<'_>, head: &RequestHead<'_>) {
+    room.put_string(key::METHOD, head.method.as_bytes());
+    put_nullable(room, key::SCHEME, head.scheme);
+    put_nullable(room, key::AUTHORITY, head.authority);
+    match head.query {
+        None => room.put_string(key::PATH_AND_QUERY, head.path.as_bytes()),
         Some(query) => {
-            buf.extend_from_slice(&lead::<16, 15>(key::PATH_AND_QUERY));
-            put_head(buf, LEAD_TEXT, (path.len() + 1 + query.len()) as u64);
-            buf.extend_from_slice(path.as_bytes());
-            buf.push(b'?');
-            buf.extend_from_slice(query.as_bytes());
+            room.put_keyed(key::PATH_AND_QUERY, (head.path.len() + 1 + query.len()) as u64);
+            room.put_slice(head.path.as_bytes());
+            room.put([b'?']);
+            room.put_slice(query.as_bytes());
         }
     }
+    room.put_keyed(key::HEADERS, head.header_count as u64);
 }
 
-/// Appends one header entry; shared with the writer of responses.
-#[inline]
-pub(crate) fn put_entry(buf: &mut Vec<u8>, name: &[u8], value: &[u8]) {
-    put_string(buf, key::NAME, name);
-    put_string(buf, key::VALUE, value);
-}
-
-/// Appends `meta` and says where the deadline stands.
-#[inline]
-fn put_meta(buf: &mut Vec<u8>, meta: &Meta<'_>) -> usize {
-    buf.extend_from_slice(&key::META);
-    put_nullable(buf, key::TRACE_ID, meta.trace_id);
-    buf.extend_from_slice(&key::DEADLINE_MS);
-    let deadline_at = buf.len();
-    match meta.deadline_ms {
-        Some(deadline_ms) => put_head(buf, LEAD_UNSIGNED, deadline_ms),
-        None => buf.push(NULL),
+#[inline(always)]
+fn put_nullable<const N: usize>(room: &mut Room<'_>, key: [u8; N], text: Option<&str>) {
+    match text {
+        Some(text) => room.put_string(key, text.as_bytes()),
+        None => room.put(with_last(key, NULL)),
     }
-    put_nullable(buf, key::CLIENT_IP, meta.client_ip);
-    deadline_at
+}
+
+/// Octets of one header entry, at most.
+#[inline]
+fn entry_room(name: &[u8], value: &[u8]) -> usize {
+    ENTRY_ROOM + name.len() + value.len()
+}
+
+/// Writes one header entry; shared with the writer of responses.
+#[inline(always)]
+pub(crate) fn put_entry(room: &mut Room<'_>, name: &[u8], value: &[u8]) {
+    room.put_string(key::NAME, name);
+    room.put_string(key::VALUE, value);
+}
+
+#[inline]
+fn strings_len(meta: &Meta<'_>) -> usize {
+    meta.trace_id.map_or(0, str::len) + meta.client_ip.map_or(0, str::len)
+}
+
+#[inline(always)]
+fn put_before_deadline(room: &mut Room<'_>, meta: &Meta<'_>) {
+    room.put(key::META);
+    put_nullable(room, key::TRACE_ID, meta.trace_id);
+    room.put(lead::<13, 12>(key::DEADLINE_MS));
+}
+
+#[inline(always)]
+fn put_after_deadline(room: &mut Room<'_>, meta: &Meta<'_>, slot: BodySlot) {
+    match meta.deadline_ms {
+        Some(deadline_ms) => room.put_head(LEAD_UNSIGNED, deadline_ms),
+        None => room.put([NULL]),
+    }
+    put_nullable(room, key::CLIENT_IP, meta.client_ip);
+    match slot {
+        BodySlot::Known(len) => room.put_keyed(key::BODY, len),
+        BodySlot::Open => {
+            room.put(lead::<6, 5>(key::BODY));
+            room.put([0; OPEN_SLOT_BYTES]);
+        }
+    }
 }

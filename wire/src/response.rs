@@ -3,9 +3,10 @@
 
 use alloc::vec::Vec;
 
-use crate::item::{LEAD_ARRAY, LEAD_BYTES, LEAD_UNSIGNED, head_len, put_head};
-use crate::key::{self, lead};
+use crate::item::head_len;
+use crate::key;
 use crate::request::put_entry;
+use crate::room::Room;
 
 /// Encodes one response. The vector's capacity is its length. `meta` is written only to say that
 /// the function panicked. Nothing is judged here: the host does, whoever wrote the envelope.
@@ -16,8 +17,7 @@ pub fn encode_response<'h>(
     panic: bool,
     body: &[u8],
 ) -> Vec<u8> {
-    let (mut count, mut len) =
-        (0, key::STATUS.len() + key::HEADERS.len() - 1 + key::BODY.len() - 1);
+    let (mut count, mut len) = (0, key::STATUS.len() + key::HEADERS.len() + key::BODY.len() - 3);
     for (name, value) in headers.clone() {
         count += 1;
         len += key::NAME.len() - 1 + string_len(name) + key::VALUE.len() - 1 + string_len(value);
@@ -27,20 +27,19 @@ pub fn encode_response<'h>(
         len += key::PANIC.len();
     }
     let mut buf = Vec::with_capacity(len);
-    buf.extend_from_slice(if panic { &key::STATUS_WITH_META } else { &key::STATUS });
-    put_head(&mut buf, LEAD_UNSIGNED, u64::from(status));
-    buf.extend_from_slice(&lead::<9, 8>(key::HEADERS));
-    put_head(&mut buf, LEAD_ARRAY, count);
+    buf.extend(core::iter::repeat_n(0, len - body.len()));
+    let mut room = Room::new(&mut buf);
+    room.put_keyed(if panic { key::STATUS_WITH_META } else { key::STATUS }, u64::from(status));
+    room.put_keyed(key::HEADERS, count);
     for (name, value) in headers {
-        put_entry(&mut buf, name, value);
+        put_entry(&mut room, name, value);
     }
     if panic {
-        buf.extend_from_slice(&key::PANIC);
+        room.put(key::PANIC);
     }
-    buf.extend_from_slice(&lead::<6, 5>(key::BODY));
-    put_head(&mut buf, LEAD_BYTES, body.len() as u64);
+    room.put_keyed(key::BODY, body.len() as u64);
+    debug_assert_eq!(room.left(), 0, "measured as written");
     buf.extend_from_slice(body);
-    debug_assert_eq!(buf.len(), len, "measured as written");
     buf
 }
 

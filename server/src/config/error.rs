@@ -66,8 +66,6 @@ pub enum ConfigError {
         /// The flag it must not exceed.
         high: &'static str,
     },
-    /// The core cannot obey the limits.
-    Limits(fezz_proto::LimitsError),
     /// An artifact cannot be loaded.
     Artifact(LoadError),
     /// The version an artifact says it has is none.
@@ -100,6 +98,8 @@ pub enum ConfigError {
     },
     /// Two routes could both win.
     Conflict(RouteError),
+    /// Limits contradict each other.
+    Limits(fezz_proto::LimitsError),
 }
 
 /// What is wrong with an address to listen on.
@@ -146,7 +146,6 @@ impl ConfigError {
             Self::TooManyListeners { .. } => "too_many_listeners",
             Self::NoFunction => "no_function",
             Self::Order { .. } => "order",
-            Self::Limits(_) => "limits",
             Self::Artifact(_) => "artifact",
             Self::ArtifactVersion { .. } => "artifact_version",
             Self::SameFunction { .. } => "same_function",
@@ -154,6 +153,7 @@ impl ConfigError {
             Self::UnknownFunction { .. } => "unknown_function",
             Self::Unreachable { .. } => "unreachable",
             Self::Conflict(_) => "conflict",
+            Self::Limits(_) => "limits",
         }
     }
 }
@@ -172,7 +172,6 @@ impl fmt::Display for ConfigError {
                 "there is no function to serve; add --function ./libhello.so or --root DIR",
             ),
             Self::Order { low, high } => write!(out, "{low} must not be above {high}"),
-            Self::Limits(error) => error.fmt(out),
             Self::Artifact(error) => error.fmt(out),
             Self::ArtifactVersion { name, text, why } => write!(
                 out,
@@ -195,6 +194,7 @@ impl fmt::Display for ConfigError {
                  --route NAME=/ROUTE"
             ),
             Self::Conflict(error) => error.fmt(out),
+            Self::Limits(error) => error.fmt(out),
         }
     }
 }

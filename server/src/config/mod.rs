@@ -237,6 +237,9 @@ impl Config {
         if self.listeners.is_empty() {
             found.push(ConfigError::NoListener);
         }
+        if self.listeners.len() > crate::LISTENERS_MAX {
+            found.push(ConfigError::TooManyListeners { max: crate::LISTENERS_MAX });
+        }
         for (index, address) in self.listeners.iter().enumerate() {
             if address.port() != 0 && self.listeners[..index].contains(address) {
                 found.push(ConfigError::RepeatedListener { address: *address });

@@ -1,5 +1,6 @@
 //! A function as workers see it: the loaded artifact, and how long its calls take.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use fezz_abi::host::Function;
@@ -12,7 +13,7 @@ const MEMORY_CALLS: u32 = 8;
 
 /// A loaded function. Artifacts are never unloaded, so that a callee lives as long as the process.
 pub(crate) struct Callee {
-    pub(crate) function: Function,
+    pub(crate) function: Arc<Function>,
     /// The name in routes, logs and metrics.
     pub(crate) name: String,
     /// Running mean of the time of a call in 1/16 microseconds; the maximum before the first one.
@@ -20,7 +21,7 @@ pub(crate) struct Callee {
 }
 
 impl Callee {
-    pub(crate) const fn new(function: Function, name: String) -> Self {
+    pub(crate) const fn new(function: Arc<Function>, name: String) -> Self {
         Self { function, name, call_us_16: AtomicU32::new(u32::MAX) }
     }
 

@@ -2,6 +2,7 @@
 //! a function that was loaded is never unloaded.
 
 use std::fmt;
+use std::sync::Arc;
 
 use fezz_abi::host::Function;
 
@@ -12,13 +13,14 @@ use super::version::{Selector, Version};
 pub struct FunctionId(pub u32);
 
 /// A loaded function under its name.
+#[derive(Clone)]
 pub struct Entry {
     /// The operator's name for it, else the artifact's own.
     pub name: String,
     /// The operator's version for it, else the artifact's own, if it has one.
     pub version: Option<Version>,
-    /// The function.
-    pub function: Function,
+    /// The function; workers hold it as long as they call it.
+    pub function: Arc<Function>,
 }
 
 impl fmt::Debug for Entry {
@@ -75,12 +77,6 @@ impl Registry {
     /// All functions with their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (FunctionId, &Entry)> {
         self.entries.iter().enumerate().map(|(index, entry)| (Self::id(index), entry))
-    }
-
-    /// All functions under their names with versions; a function's number is its place.
-    #[must_use]
-    pub fn into_functions(self) -> Vec<(String, Function)> {
-        self.entries.into_iter().map(|entry| (entry.to_string(), entry.function)).collect()
     }
 
     /// How many functions there are.
