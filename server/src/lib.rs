@@ -1,6 +1,7 @@
 //! The server as a library: configuration and functions in, a drained server out.
 
 pub mod assemble;
+pub mod cli;
 pub mod clock;
 pub mod config;
 mod control;
