@@ -433,7 +433,6 @@ impl Conn {
             Ok(Some(head_bytes)) => {
                 let head = fezz_parser::Head::new(inbox.filled(), &shared.index);
                 work.exchange = Exchange::of(&head, head_bytes);
-                inbox.resume = fezz_parser::Resume::default();
                 self.exchange = shared.next_exchange();
                 shared.index_exchange = self.exchange;
                 self.served += 1;
@@ -442,7 +441,6 @@ impl Conn {
                 true
             }
             Err(error) => {
-                inbox.resume = fezz_parser::Resume::default();
                 work.exchange = Exchange {
                     head_only: inbox.filled().starts_with(b"HEAD "),
                     ..Exchange::default()

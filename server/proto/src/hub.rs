@@ -21,6 +21,8 @@ use crate::wheel::Wheel;
 
 /// Places looked at to find an idle connection that can be shed.
 const SHED_LOOKS_MAX: usize = 256;
+/// Places beyond the limit for those who leave in order while their successors are served.
+const SHED_OVER_MAX: usize = 64;
 
 /// How a hub's life goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +47,8 @@ pub struct Hub {
     stage: Stage,
     generation: u32,
     shed_hand: usize,
+    /// The next connection may have a place beyond the limit.
+    granted: bool,
     due: Vec<u32>,
 }
 
@@ -59,6 +63,7 @@ impl Hub {
             stage: Stage::Serving,
             generation: 0,
             shed_hand: 0,
+            granted: false,
             due: Vec::new(),
         }
     }
@@ -159,9 +164,10 @@ impl Hub {
 
     /// A connection was accepted. `None` when there is no room or the hub drains.
     pub fn handle_accepted(&mut self, secure: bool, now: Instant) -> Option<ConnId> {
-        if self.stage == Stage::Draining || !self.has_room() {
+        if self.stage == Stage::Draining || !(self.has_room() || self.granted) {
             return None;
         }
+        self.granted = false;
         self.generation = self.generation.wrapping_add(1);
         let index = self.conns.insert(Conn::open(self.generation, secure, now));
         let id = ConnId { index: u32::try_from(index).ok()?, generation: self.generation };
@@ -170,25 +176,38 @@ impl Hub {
         Some(id)
     }
 
-    /// Tells the oldest idle connection of the next few places to leave; the driver pumps it.
+    /// Whether a connection could be shed for a new one.
+    #[must_use]
+    pub fn can_shed(&self) -> bool {
+        let over_max = self.shared.limits.connections_max as usize + SHED_OVER_MAX;
+        self.conns.len() < over_max && self.oldest_idle().is_some()
+    }
+
+    /// A new connection is here and there is no room: the oldest idle one of the next few places is
+    /// told to leave, and the new one may have a place beyond the limit while that one lingers.
+    /// The driver pumps the one that leaves.
     pub fn handle_full(&mut self, now: Instant) -> Option<ConnId> {
-        let places = self.conns.capacity().max(1);
-        let mut oldest: Option<(Instant, usize)> = None;
-        for _ in 0..SHED_LOOKS_MAX.min(places) {
-            self.shed_hand = (self.shed_hand + 1) % places;
-            let Some(conn) = self.conns.get(self.shed_hand) else { continue };
-            let entered = conn.entered();
-            let older = oldest.is_none_or(|(known, _)| entered < known);
-            if conn.phase() == Phase::Idle && older {
-                oldest = Some((entered, self.shed_hand));
-            }
+        if !self.can_shed() {
+            return None;
         }
-        let (_, index) = oldest?;
+        let index = self.oldest_idle()?;
+        self.shed_hand = index;
+        self.granted = true;
         let conn = self.conns.get_mut(index)?;
         self.shared.notice(Notice::Shed);
         conn.handle_event(Event::Drain, &mut self.shared, now);
         let generation = conn.generation;
         Some(ConnId { index: u32::try_from(index).ok()?, generation })
+    }
+
+    fn oldest_idle(&self) -> Option<usize> {
+        let places = self.conns.capacity().max(1);
+        let looks = (1..=SHED_LOOKS_MAX.min(places)).map(|step| (self.shed_hand + step) % places);
+        looks
+            .filter_map(|index| Some((self.conns.get(index)?, index)))
+            .filter(|(conn, _)| conn.phase() == Phase::Idle)
+            .min_by_key(|(conn, _)| conn.entered())
+            .map(|(_, index)| index)
     }
 
     /// Where the next octets should land: head buffer, envelope or discard area; empty when none are
