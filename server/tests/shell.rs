@@ -1,5 +1,6 @@
 //! The binary as an operator meets it: exit codes, one clear line each, closed descriptors, the
 //! two signals. What it answers over HTTP is tested elsewhere.
+#![expect(clippy::unwrap_used, reason = "a test that cannot start its server has failed")]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -234,4 +235,29 @@ fn a_broken_contract_is_70() {
     let (code, error) = code_and_error(&["invoke", artifact.to_str().unwrap(), "GET", "/"]);
     assert_eq!(code, Some(70));
     assert!(error.contains("stage=deserialize_response"), "{error}");
+}
+
+/// The first block of a language in the README.
+fn block(language: &str) -> String {
+    let readme = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let text = std::fs::read_to_string(readme).unwrap();
+    let (_, after) = text.split_once(&format!("```{language}\n")).unwrap();
+    after.split_once("```").unwrap().0.to_owned()
+}
+
+#[test]
+fn the_functions_of_the_readme_work() {
+    let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let example = std::fs::read_to_string(manifest.join("../examples/hello/src/lib.rs")).unwrap();
+    assert!(example.contains(&block("rust")), "the README and examples/hello differ");
+
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let (source, artifact) = (directory.join("readme.c"), directory.join("libreadme.so"));
+    std::fs::write(&source, block("c")).unwrap();
+    let mut compiler = Command::new("cc");
+    compiler.args(["-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]);
+    compiler.arg("-I").arg(manifest.join("../abi/include")).arg("-o").arg(&artifact).arg(&source);
+    assert!(compiler.status().unwrap().success());
+    let called = fezz(&["invoke", artifact.to_str().unwrap(), "GET", "/"]);
+    assert_eq!((called.status.code(), called.stdout.as_slice()), (Some(0), &b"hello from C\n"[..]));
 }

@@ -20,9 +20,8 @@ fn refused_with(server: &Running, status: u16, reason: &str) {
     for round in 1..=2 {
         let text = server.talk(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
         assert_eq!(statuses(&text), [status], "{text}");
-        server.wait("the refusal is counted", |counted| {
-            counted.refused.get(reason) == Some(&round)
-        });
+        server
+            .wait("the refusal is counted", |counted| counted.refused.get(reason) == Some(&round));
     }
 }
 
