@@ -47,7 +47,7 @@ fn headers(list: &[u8]) -> Vec<u8> {
 fn responses() -> Vec<(Vec<u8>, WireError, Stage)> {
     use Stage::{DeserializeResponse as Cbor, ResponseDecode as Rule, ResponseEnvelope as Shape};
     use WireError as E;
-    let list = |n: usize| [&[0x80 | n as u8][..], &b"\x82\x41a\x41b".repeat(n)].concat();
+    let list = |n: u8| [&[0x80 | n][..], &b"\x82\x41a\x41b".repeat(n.into())].concat();
     let name_at = |octets: &[u8]| headers(&[b"\x81\x82", octets, b"\x40"].concat());
     vec![
         (vec![], E::Empty, Cbor),
