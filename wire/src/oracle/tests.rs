@@ -251,7 +251,9 @@ fn response_spelled() -> impl Strategy<Value = Spelled> {
     let flag = prop::sample::select(vec![vec![0xf4], vec![0xf5], vec![0xf6], vec![0x00]]);
     let meta = prop_oneof![
         1 => null(),
-        3 => map_of((text_of(Just("panic")), flag, text_of(Just("version")), unsigned_of(any::<u64>()))
+        3 => map_of((
+            text_of(Just("panic")), flag, text_of(Just("version")), unsigned_of(any::<u64>()),
+        )
             .prop_map(|(a, b, c, d)| vec![(a, Spelled::Raw(b)), (c, d)])),
     ];
     let with_meta = (
@@ -335,6 +337,10 @@ fn mutated(mut octets: Vec<u8>, edits: &[(Index, u8, u8)]) -> Vec<u8> {
     octets
 }
 
+fn token() -> impl Strategy<Value = Vec<u8>> {
+    vec_of(prop::sample::select(b"abcXYZ-019_".to_vec()), 1..40)
+}
+
 fn edits() -> impl Strategy<Value = Vec<(Index, u8, u8)>> {
     vec_of(
         (
@@ -347,7 +353,11 @@ fn edits() -> impl Strategy<Value = Vec<(Index, u8, u8)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 4096,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn every_spelling_of_a_response(spelled in response_spelled()) {
@@ -374,7 +384,7 @@ proptest! {
     #[test]
     fn responses_written_read_and_mutated(
         status in 200..600u16,
-        pairs in vec_of((vec_of(prop::sample::select(b"abcXYZ-019_".to_vec()), 1..40), vec_of(0x20..0x7fu8, 0..300)), 0..5),
+        pairs in vec_of((token(), vec_of(0x20..0x7fu8, 0..300)), 0..5),
         panic: bool,
         body in vec_of(any::<u8>(), 0..600),
         edits in edits(),
@@ -382,7 +392,8 @@ proptest! {
         let octets = encode_response(status, slices(&pairs), panic, &body);
         prop_assert_eq!(octets.capacity(), octets.len());
         let view = ResponseView::decode(&octets, &WireLimits::default()).unwrap();
-        let expected = Response { status: u64::from(status), headers: pairs, panic, version: None, body };
+        let status = u64::from(status);
+        let expected = Response { status, headers: pairs, panic, version: None, body };
         prop_assert_eq!(response_of(&view), expected);
         check_both(&octets);
         check_both(&mutated(octets, &edits));
@@ -408,26 +419,36 @@ proptest! {
         let head = RequestHead {
             method: &method, scheme: scheme.as_deref(), authority: authority.as_deref(),
             path: &path, query: query.as_deref(),
-            meta: Meta { trace_id: trace_id.as_deref(), deadline_ms, client_ip: client_ip.as_deref() },
+            meta: Meta {
+                trace_id: trace_id.as_deref(),
+                deadline_ms,
+                client_ip: client_ip.as_deref(),
+            },
             header_count: pairs.len(),
         };
         let mut buf = vec![0xee; before];
-        let slot = if open { BodySlot::Open } else { BodySlot::Known(body.len() as u64) };
+        let known_slot = BodySlot::Known(body.len() as u64);
+        let slot = if open { BodySlot::Open } else { known_slot };
         let mut layout = write_request(&mut buf, &head, slices(&pairs), slot);
         prop_assert_eq!(layout.body_at as usize, buf.len());
         buf.extend_from_slice(&body);
         close_body(&mut buf, &mut layout);
         let mut expected = Request {
-            path_and_query: query.as_ref().map_or(path.clone(), |query| alloc::format!("{path}?{query}")),
+            path_and_query: match &query {
+                Some(query) => alloc::format!("{path}?{query}"),
+                None => path.clone(),
+            },
             method: method.clone(), scheme: scheme.clone(), authority: authority.clone(),
             headers: pairs.clone(),
-            trace_id: trace_id.clone(), deadline_ms, client_ip: client_ip.clone(), body: body.clone(),
+            trace_id: trace_id.clone(), deadline_ms, client_ip: client_ip.clone(),
+            body: body.clone(),
         };
-        prop_assert_eq!(&request_of(&RequestView::decode(layout.envelope(&buf)).unwrap()), &expected);
+        let octets = layout.envelope(&buf);
+        prop_assert_eq!(&request_of(&RequestView::decode(octets).unwrap()), &expected);
         // Known or found out later, the octets are the same.
         let known = {
             let mut buf = Vec::new();
-            write_request(&mut buf, &head, slices(&pairs), BodySlot::Known(body.len() as u64));
+            write_request(&mut buf, &head, slices(&pairs), known_slot);
             buf.extend_from_slice(&body);
             buf
         };
@@ -440,7 +461,8 @@ proptest! {
             prop_assert_eq!(&request_of(&RequestView::decode(octets).unwrap()), &expected);
             let meta = Meta { deadline_ms: Some(left), ..head.meta };
             let mut known = Vec::new();
-            write_request(&mut known, &RequestHead { meta, ..head }, slices(&pairs), BodySlot::Known(body.len() as u64));
+            let head = RequestHead { meta, ..head };
+            write_request(&mut known, &head, slices(&pairs), known_slot);
             known.extend_from_slice(&body);
             prop_assert_eq!(octets, &known[..]);
         }
