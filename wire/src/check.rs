@@ -4,7 +4,7 @@
 use crate::octets::Str;
 
 /// The first octet of `name` that no token may hold.
-#[inline]
+#[inline(always)]
 pub(crate) fn name_fault(name: &[u8]) -> Option<u8> {
     if every(name, is_plain_name) {
         return None;
@@ -13,7 +13,7 @@ pub(crate) fn name_fault(name: &[u8]) -> Option<u8> {
 }
 
 /// The first octet of `value` that no field value may hold.
-#[inline]
+#[inline(always)]
 pub(crate) fn value_fault(value: &[u8]) -> Option<u8> {
     if every(value, is_plain_value) {
         return None;
