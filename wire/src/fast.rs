@@ -119,20 +119,25 @@ fn each_is_text(texts: [Option<&[u8]>; 4]) -> bool {
 }
 
 /// Consumes a key of seven octets with the first octet of a byte string, and the string. Seen as
-/// one number, what stands here differs from the key of an empty string by the length, if the
-/// length stands in the first octet; otherwise by more, and the other forms are tried.
+/// one number, what stands here differs from the key of an empty string by what the first octet
+/// adds: the length, or that the length stands in the next octet, which is part of the number too.
+/// Anything else differs by more, and the other forms are tried.
 #[inline(always)]
 fn entry_string<'b>(rest: &'b [u8], key: &'static [u8; 7]) -> Found<'b, Plain<'b>> {
     let [a, b, c, d, e, f, g] = *key;
     let word = rest.first_chunk::<8>().map_or(u64::MAX, |word| u64::from_be_bytes(*word));
     let difference = (word ^ u64::from_be_bytes([a, b, c, d, e, f, g, 0])) >> 8;
-    if difference < u64::from(ONE) {
-        let (octets, after) = rest.get(7..)?.split_at_checked(difference as usize)?;
-        return Some((Plain { octets, text: false }, after));
-    }
-    entry_string_other(rest, key)
+    let (octets, after) = if difference < u64::from(ONE) {
+        rest.get(7..)?.split_at_checked(difference as usize)?
+    } else if difference == u64::from(ONE) {
+        rest.get(8..)?.split_at_checked((word & 0xff) as usize)?
+    } else {
+        return entry_string_other(rest, key);
+    };
+    Some((Plain { octets, text: false }, after))
 }
 
+#[cold]
 #[inline(never)]
 fn entry_string_other<'b>(rest: &'b [u8], key: &'static [u8; 7]) -> Found<'b, Plain<'b>> {
     string(rest, key)

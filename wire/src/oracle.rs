@@ -371,4 +371,6 @@ impl<T> Flip<T> for Option<Option<T>> {
 }
 
 #[cfg(test)]
+mod spelling;
+#[cfg(test)]
 mod tests;

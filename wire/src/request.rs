@@ -233,8 +233,8 @@ fn put_nullable<const N: usize>(room: &mut Room<'_>, key: &'static [u8; N], text
 /// Writes one header entry; shared with the writer of responses.
 #[inline(always)]
 pub(crate) fn put_entry(room: &mut Room<'_>, name: &[u8], value: &[u8]) {
-    room.put_string(&key::NAME, name);
-    room.put_string(&key::VALUE, value);
+    room.put_entry_string(&key::NAME, name);
+    room.put_entry_string(&key::VALUE, value);
 }
 
 #[inline]

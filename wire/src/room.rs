@@ -160,6 +160,31 @@ impl<'v> Room<'v> {
         }
     }
 
+    /// The same for the keys of header entries: one word is stored, the octet too many is
+    /// overwritten by whatever comes next.
+    #[inline(always)]
+    pub(crate) fn put_entry_string(&mut self, key: &'static [u8; 7], octets: &[u8]) {
+        let [a, b, c, d, e, f, g] = *key;
+        let (word, shift) = (u64::from_le_bytes([a, b, c, d, e, f, g, 0]), 6 * u8::BITS);
+        let (word, used) = match octets.len() as u64 {
+            len @ 0..=0x17 => (word | len << shift, 7),
+            len @ 0x18..=0xff => (word | u64::from(ONE) << shift | len << (shift + u8::BITS), 8),
+            _ => return self.put_string(key, octets),
+        };
+        let rest = core::mem::take(&mut self.rest);
+        match rest.first_chunk_mut::<8>() {
+            Some(to) => {
+                *to = word.to_le_bytes();
+                self.rest = rest.get_mut(used..).unwrap_or_default();
+                self.put_slice(octets);
+            }
+            None => {
+                self.rest = rest;
+                self.put_string(key, octets);
+            }
+        }
+    }
+
     /// Writes constant octets that end with the first octet of an empty string, and the string.
     #[inline(always)]
     pub(crate) fn put_string<const N: usize>(&mut self, key: &'static [u8; N], octets: &[u8]) {
