@@ -3,7 +3,7 @@
 //! Nothing is cleared between heads but a few counters; entries beyond the count are stale.
 
 use crate::framing::{Framing, Persistence};
-use crate::limits::FIELD_COUNT_CAP;
+use crate::limits::{FIELD_COUNT_CAP, HEAD_BYTES_CAP};
 use crate::target::{Authority, Target};
 
 /// A range of octets of the head: its end in the upper half, its start in the lower.
@@ -15,8 +15,10 @@ pub(crate) struct Span(u32);
 impl Span {
     /// Both ends lie in a head of at most [`HEAD_BYTES_CAP`](crate::HEAD_BYTES_CAP) octets.
     #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "parse_head cuts its view to 16 bits")]
     pub(crate) fn new(start: usize, end: usize) -> Self {
-        Self(u32::from(narrow(end)) << 16 | u32::from(narrow(start)))
+        debug_assert!(start <= end && end <= HEAD_BYTES_CAP);
+        Self((end as u32) << 16 | start as u32)
     }
 
     #[inline(always)]
@@ -44,7 +46,7 @@ impl Span {
 #[inline(always)]
 #[expect(clippy::cast_possible_truncation, reason = "parse_head cuts its view at HEAD_BYTES_CAP")]
 pub(crate) const fn narrow(offset: usize) -> u16 {
-    debug_assert!(offset <= crate::limits::HEAD_BYTES_CAP);
+    debug_assert!(offset <= HEAD_BYTES_CAP);
     offset as u16
 }
 
@@ -155,8 +157,7 @@ impl Facts {
 #[derive(Clone, Debug)]
 pub struct Index {
     pub(crate) facts: Facts,
-    /// One bit per field line that a function does not see. While a head is read in one pass,
-    /// the lines whose names are still to be looked at.
+    /// One bit per field line that a function does not see.
     hidden: [u64; FIELD_COUNT_CAP / 64],
     places: [Place; FIELD_COUNT_CAP],
 }
@@ -198,25 +199,14 @@ impl Index {
         self.places.get_mut(at).map(|slot| *slot = place).is_some()
     }
 
-    /// Marks field line `at` for [`Self::note_marked`].
-    #[inline(always)]
-    pub(crate) fn mark(&mut self, at: usize) {
-        if let Some(word) = self.hidden.get_mut(at / 64) {
-            *word |= 1 << (at % 64);
-        }
-    }
-
-    /// Looks at the names of the marked lines; what stays marked is hidden.
+    /// Looks at the names of the lines marked in `marks`, bit `n` for line `n`, in their order.
     #[inline]
-    pub(crate) fn note_marked(&mut self, octets: &[u8]) {
-        let marks = core::mem::take(&mut self.hidden);
-        for (at, mark) in (0u16..).step_by(64).zip(marks) {
-            let mut mark = mark;
-            while mark != 0 {
-                let at = at + mark.trailing_zeros() as u16;
-                self.note_known(octets, self.place(at), at);
-                mark &= mark - 1;
-            }
+    pub(crate) fn note_marked(&mut self, octets: &[u8], marks: u64) {
+        let mut marks = marks;
+        while marks != 0 {
+            let at = marks.trailing_zeros() as u16;
+            self.note_known(octets, self.place(at), at);
+            marks &= marks - 1;
         }
     }
 
@@ -340,58 +330,52 @@ impl Known {
     }
 
     /// Recognises a name of token octets, whatever its case (RFC 9110 §5.1).
-    ///
-    /// Setting bit 5 of every octet turns upper case into lower case and no other token octet
-    /// into a letter or a hyphen, so whole words can be compared.
+    #[inline]
     pub(crate) fn of(name: &[u8]) -> Option<Self> {
-        let found = match name.len() {
-            2 => (name.eq_ignore_ascii_case(b"te"), Self::OtherHop),
-            4 => (quad(name, 0) == quad(b"host", 0), Self::Host),
-            6 => (both_quads(name, b"expect"), Self::Expect),
-            7 => {
-                let hop = both_quads(name, b"upgrade") || both_quads(name, b"trailer");
-                (hop, Self::OtherHop)
-            }
-            10 if both_octads(name, b"connection") => (true, Self::Connection),
-            10 => (both_octads(name, b"keep-alive"), Self::OtherHop),
-            14 => (both_octads(name, b"content-length"), Self::ContentLength),
-            16 => (both_octads(name, b"proxy-connection"), Self::OtherHop),
-            17 => {
-                let same = both_octads(name, b"transfer-encoding");
-                (same && name.get(8).is_some_and(|o| o | 0x20 == b'-'), Self::TransferEncoding)
-            }
+        let (same, known) = match name.len() {
+            2 => (is(name, b"te"), Self::OtherHop),
+            4 => (is(name, b"host"), Self::Host),
+            6 => (is(name, b"expect"), Self::Expect),
+            7 => (is(name, b"upgrade") || is(name, b"trailer"), Self::OtherHop),
+            10 if is(name, b"connection") => (true, Self::Connection),
+            10 => (is(name, b"keep-alive"), Self::OtherHop),
+            14 => (is(name, b"content-length"), Self::ContentLength),
+            16 => (is(name, b"proxy-connection"), Self::OtherHop),
+            17 => (is(name, b"transfer-encoding"), Self::TransferEncoding),
             _ => return None,
         };
-        found.0.then_some(found.1)
+        same.then_some(known)
     }
 }
 
-/// Four octets from `at` on, in lower case.
+/// Whether `text` is `lower`, a row of lower-case letters and hyphens, in any case. `text` holds
+/// token octets only: setting bit 5 makes letters of letters and a hyphen of nothing else, so
+/// that whole words are compared.
 #[inline(always)]
-fn quad(name: &[u8], at: usize) -> u32 {
-    let octets = name.get(at..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default();
-    u32::from_le_bytes(octets) | 0x2020_2020
+pub(crate) fn is<const N: usize>(text: &[u8], lower: &[u8; N]) -> bool {
+    let Ok(text) = <&[u8; N]>::try_from(text) else { return false };
+    let mut difference = 0;
+    let mut at = 0;
+    while at + 8 <= N {
+        difference |= octad(text, at) ^ octad(lower, at);
+        at += 8;
+    }
+    if at < N && N >= 8 {
+        difference |= octad(text, N - 8) ^ octad(lower, N - 8);
+    } else {
+        while at < N {
+            difference |= u64::from((text[at] | 0x20) ^ lower[at]);
+            at += 1;
+        }
+    }
+    difference == 0
 }
 
-/// Eight octets from `at` on, in lower case.
+/// The eight octets from `at` on, in lower case.
 #[inline(always)]
-fn octad(name: &[u8], at: usize) -> u64 {
-    let octets = name.get(at..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default();
+fn octad<const N: usize>(text: &[u8; N], at: usize) -> u64 {
+    let octets = text.get(at..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default();
     u64::from_le_bytes(octets) | 0x2020_2020_2020_2020
-}
-
-/// Compares names of the same length, 4 to 8 octets, by their two ends.
-#[inline(always)]
-fn both_quads(name: &[u8], known: &[u8]) -> bool {
-    let last = known.len() - 4;
-    quad(name, 0) == quad(known, 0) && quad(name, last) == quad(known, last)
-}
-
-/// Compares the first and the last eight octets of names of the same length.
-#[inline(always)]
-fn both_octads(name: &[u8], known: &[u8]) -> bool {
-    let last = known.len() - 8;
-    octad(name, 0) == octad(known, 0) && octad(name, last) == octad(known, last)
 }
 
 #[cfg(test)]

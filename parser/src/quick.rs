@@ -21,9 +21,19 @@ pub(crate) fn read<S: Scan>(
     let section = request_line(scan, octets, start, limits, index)?;
     index.begin_fields();
     let end = field_section(scan, octets, section, limits, index)?;
-    index.note_marked(octets);
     let section_bytes = end - 2 - section;
-    (section_bytes <= limits.field_section_bytes_max as usize).then_some(end)
+    let fits = section_bytes <= limits.field_section_bytes_max as usize
+        && (section_bytes <= limits.field_line_bytes_max as usize
+            || lines_fit(index, end - 2, limits.field_line_bytes_max as usize));
+    fits.then_some(end)
+}
+
+/// Whether each line is within its limit; asked only when the section is not.
+#[cold]
+fn lines_fit(index: &Index, section_end: usize, line_bytes_max: usize) -> bool {
+    let starts = index.places().iter().map(|place| place.name().start());
+    let ends = starts.clone().skip(1).chain([section_end]);
+    starts.zip(ends).all(|(start, next)| next - 2 - start <= line_bytes_max)
 }
 
 #[inline(always)]
@@ -124,11 +134,10 @@ fn field_section<S: Scan>(
     limits: &HeadLimits,
     index: &mut Index,
 ) -> Option<usize> {
-    let line_bytes_max = limits.field_line_bytes_max as usize;
     let count_max = usize::from(limits.field_count_max);
     let mut line = start;
     let mut first = *octets.get(line)?;
-    let mut count = 0;
+    let (mut count, mut marks) = (0, 0);
     while first != b'\r' {
         let (colon, stop) = scan.line(octets, line);
         // The shortest right answer from the colon on is itself and two line ends.
@@ -136,8 +145,9 @@ fn field_section<S: Scan>(
             return None;
         };
         let [last, cr, lf, next] = *octets.get(stop - 1..)?.first_chunk::<4>()?;
+        let is_likely = Known::is_likely(first, colon - line);
         let usual = space == b' ' && ahead > b' ' && last > b' ';
-        let (value, end, after) = if usual && [cr, lf] == *b"\r\n" {
+        let (value, end, after) = if usual && both(cr, lf) == both(b'\r', b'\n') {
             first = next;
             (colon + 2, stop, stop + 2)
         } else {
@@ -146,17 +156,29 @@ fn field_section<S: Scan>(
             (value, end, after)
         };
         let place = Place::new(Span::new(line, colon), Span::new(value, end));
-        if colon == line || after - 2 - line > line_bytes_max || !index.put(count, place) {
+        if colon == line || !index.put(count, place) {
             return None;
         }
-        if Known::is_likely(*octets.get(line)?, colon - line) {
-            index.mark(count);
+        if is_likely {
+            if count < 64 {
+                marks |= 1 << count;
+            } else {
+                index.note_marked(octets, core::mem::take(&mut marks));
+                index.note_known(octets, place, narrow(count));
+            }
         }
         count += 1;
         line = after;
     }
+    index.note_marked(octets, marks);
     index.facts.count = narrow(count);
     (count <= count_max && *octets.get(line + 1)? == b'\n').then_some(line + 2)
+}
+
+/// Two octets as one word, to be compared at once.
+#[inline(always)]
+const fn both(first: u8, second: u8) -> u16 {
+    u16::from_le_bytes([first, second])
 }
 
 /// A value with white space or HTAB anywhere but after the colon, or with no octets: where it

@@ -1,7 +1,8 @@
-//! Windows of 64 octets become bit masks, and ends of runs are found in the masks.
+//! Blocks of 64 octets become bit masks, and ends of runs are found in the masks.
 //!
-//! A window starts with a line, so that most lines are read in one. Where fewer than 64 octets
-//! are left, the window ends with them and its masks are shifted: nothing is read beyond.
+//! Blocks stand at fixed places, not where lines begin: the processor makes the masks of the
+//! next block while it still looks for the end of a line in this one. Where fewer than 64 octets
+//! are left, vectors are read that end with them: nothing is read beyond.
 //!
 //! A class of ASCII octets is looked up by nibbles: one table row per low nibble says for which
 //! high nibbles the octet is in the class. Octets from 0x80 on are in no such class, which is
@@ -67,8 +68,9 @@ fn read_featured(
     limits: &HeadLimits,
     index: &mut Index,
 ) -> Option<usize> {
-    let mut windows = Windows { proof, last: usize::MAX, breaks: 0, stops: 0 };
-    quick::read(&mut windows, octets, limits, index)
+    let mut blocks = Blocks { proof, base: 0, breaks: 0, stops: 0 };
+    blocks.look(octets, 0);
+    quick::read(&mut blocks, octets, limits, index)
 }
 
 /// Intel SDM volume 1 §14.3, §14.7: AVX2 counts when the system saves the upper halves too.
@@ -85,22 +87,22 @@ fn is_supported() -> bool {
         && __cpuid_count(7, 0).ebx & BMI1_AVX2_BMI2 == BMI1_AVX2_BMI2
 }
 
-/// Masks of the octets at the end: bit `n` tells of octet `last + n`.
-pub(crate) struct Windows {
+/// The masks of the block being looked at: bit `n` tells of octet `base + n`.
+pub(crate) struct Blocks {
     proof: Avx2,
-    /// Where the last window starts; `usize::MAX` before it is needed.
-    last: usize,
+    /// A multiple of 64.
+    base: usize,
     /// Octets that no token may hold.
     breaks: u64,
-    /// Control octets.
+    /// Control octets; each of them is among the breaks.
     stops: u64,
 }
 
-impl Scan for Windows {
+impl Scan for Blocks {
     #[inline(always)]
     fn line(&mut self, octets: &[u8], at: usize) -> (usize, usize) {
-        // SAFETY: `self.proof` exists, so the processor has AVX2.
-        unsafe { line(self, octets, at) }
+        let name_end = self.find(octets, at, |blocks| blocks.breaks);
+        (name_end, self.find(octets, name_end, |blocks| blocks.stops))
     }
 
     #[inline(always)]
@@ -110,64 +112,67 @@ impl Scan for Windows {
     }
 }
 
-#[target_feature(enable = "avx2,bmi1,bmi2")]
-#[inline]
-fn line(windows: &mut Windows, octets: &[u8], at: usize) -> (usize, usize) {
-    let Avx2(()) = windows.proof;
-    if let Some(window) = octets.get(at..).and_then(|rest| rest.first_chunk::<64>()) {
-        let (low, high) = (load(window, 0), load(window, 32));
-        let breaks = token_breaks(low);
-        let stops = u64::from(control(low)) | u64::from(control(high)) << 32;
-        let name = breaks.trailing_zeros() as usize;
-        let name_end = if breaks != 0 { at + name } else { Class::TOKEN.end(octets, at + 32) };
-        let length = stops.trailing_zeros() as usize;
-        let value_end = if stops != 0 { at + length } else { long_value_end(octets, at + 64) };
-        return (name_end, value_end);
-    }
-    if windows.last == usize::MAX {
-        (windows.last, windows.breaks, windows.stops) = last_window(octets);
-    }
-    let skipped = at - windows.last;
-    let end_of = |mask: u64| match mask >> skipped {
-        0 => octets.len(),
-        rest => at + rest.trailing_zeros() as usize,
-    };
-    (end_of(windows.breaks), end_of(windows.stops))
-}
-
-/// The last 64 octets, or all of them: where they start, and their `breaks` and `stops`.
-#[target_feature(enable = "avx2,bmi1,bmi2")]
-#[inline]
-fn last_window(octets: &[u8]) -> (usize, u64, u64) {
-    let start = octets.len().saturating_sub(64);
-    let ahead = octets.len() - start - 32;
-    let (low, high) = (load(octets, start), load(octets, start + ahead));
-    (
-        start,
-        u64::from(token_breaks(low)) | u64::from(token_breaks(high)) << ahead,
-        u64::from(control(low)) | u64::from(control(high)) << ahead,
-    )
-}
-
-/// The end of a value that goes on at `at`.
-#[target_feature(enable = "avx2,bmi1,bmi2")]
-#[inline]
-fn long_value_end(octets: &[u8], at: usize) -> usize {
-    let mut at = at;
-    while let Some(window) = octets.get(at..).and_then(|rest| rest.first_chunk::<64>()) {
-        let (low, high) = (load(window, 0), load(window, 32));
-        let stops = u64::from(control(low)) | u64::from(control(high)) << 32;
-        if stops != 0 {
-            return at + stops.trailing_zeros() as usize;
+impl Blocks {
+    /// Index of the first marked octet from `at` on, or the length.
+    #[inline(always)]
+    fn find(&mut self, octets: &[u8], at: usize, mask: impl Fn(&Self) -> u64) -> usize {
+        let mut at = at;
+        loop {
+            let ahead = at.wrapping_sub(self.base);
+            if ahead < 64 {
+                let found = mask(self) >> ahead;
+                if found != 0 {
+                    return at + found.trailing_zeros() as usize;
+                }
+                at = self.base + 64;
+            }
+            if at >= octets.len() {
+                return octets.len();
+            }
+            self.look(octets, at & !63);
         }
-        at += 64;
     }
-    let start = octets.len() - 64;
-    let (low, high) = (load(octets, start), load(octets, start + 32));
-    let stops = u64::from(control(low)) | u64::from(control(high)) << 32;
-    match stops.unbounded_shr((at - start) as u32) {
-        0 => octets.len(),
-        rest => at + rest.trailing_zeros() as usize,
+
+    #[inline(always)]
+    fn look(&mut self, octets: &[u8], base: usize) {
+        let Avx2(()) = self.proof;
+        self.base = base;
+        // SAFETY: `self.proof` exists, so the processor has AVX2.
+        (self.breaks, self.stops) = unsafe { masks(octets, base) };
+    }
+}
+
+/// `breaks` and `stops` of the octets from `base` on, at most 64 and at least one.
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+#[inline]
+fn masks(octets: &[u8], base: usize) -> (u64, u64) {
+    match octets.get(base..).and_then(|rest| rest.first_chunk::<64>()) {
+        Some(block) => {
+            let (low, high) = (load(block, 0), load(block, 32));
+            (
+                u64::from(token_breaks(low)) | u64::from(token_breaks(high)) << 32,
+                u64::from(control(low)) | u64::from(control(high)) << 32,
+            )
+        }
+        None => last_masks(octets, base),
+    }
+}
+
+/// The same where fewer than 64 octets are left.
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+#[inline(never)]
+fn last_masks(octets: &[u8], base: usize) -> (u64, u64) {
+    let high = load(octets, octets.len() - 32);
+    let (high_breaks, high_stops) = (u64::from(token_breaks(high)), u64::from(control(high)));
+    match octets.len() - base {
+        left @ 32.. => {
+            let low = load(octets, base);
+            (
+                u64::from(token_breaks(low)) | high_breaks << (left - 32),
+                u64::from(control(low)) | high_stops << (left - 32),
+            )
+        }
+        left => (high_breaks >> (32 - left), high_stops >> (32 - left)),
     }
 }
 
