@@ -131,7 +131,12 @@ fn every_reason_has_a_case() {
 fn every_case_says_why() {
     let mut names = BTreeSet::new();
     for case in corpus() {
-        assert!(case.why.contains('§') || case.why.contains("limit"), "{}: {}", case.name, case.why);
+        assert!(
+            case.why.contains('§') || case.why.contains("limit"),
+            "{}: {}",
+            case.name,
+            case.why
+        );
         assert!(names.insert(case.name.clone()), "two cases are called {}", case.name);
     }
 }

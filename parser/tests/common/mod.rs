@@ -169,6 +169,14 @@ pub(crate) struct Story {
 ///
 /// Between two calls the index serves another head, as it does when many connections share it.
 pub(crate) fn read(octets: &[u8], cuts: &[usize], limits: &Limits) -> Story {
+    let mut story = read_in_full(octets, cuts, limits);
+    for event in &mut story.events {
+        *event = shorten(event);
+    }
+    story
+}
+
+fn read_in_full(octets: &[u8], cuts: &[usize], limits: &Limits) -> Story {
     let mut ends = cuts.to_vec();
     ends.push(octets.len());
     let mut ends = ends.into_iter();
@@ -206,6 +214,24 @@ pub(crate) fn read(octets: &[u8], cuts: &[usize], limits: &Limits) -> Story {
             read_chunked(octets, head_length, pieces, limits, events)
         }
     }
+}
+
+/// Writes 24 and more of the same character as `c{24}`.
+fn shorten(text: &str) -> String {
+    let mut short = String::new();
+    let mut rest = text.chars().peekable();
+    while let Some(first) = rest.next() {
+        let mut times = 1;
+        while rest.next_if_eq(&first).is_some() {
+            times += 1;
+        }
+        if times < 24 {
+            short.extend(std::iter::repeat_n(first, times));
+        } else {
+            write!(short, "{first}{{{times}}}").unwrap();
+        }
+    }
+    short
 }
 
 fn serve_another(index: &mut Index) {
