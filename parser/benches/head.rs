@@ -8,6 +8,7 @@
 //!   nothing: the difference of two such runs under callgrind, divided by the difference of
 //!   their N, is the number of instructions for one head.
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+#![expect(clippy::unwrap_used, reason = "a head that is refused is no benchmark")]
 
 use fezz_parser::{Head, HeadLimits, Index, Resume, check, parse_head};
 use std::hint::black_box;

@@ -204,7 +204,7 @@ impl Index {
     pub(crate) fn note_marked(&mut self, octets: &[u8], marks: u64) {
         let mut marks = marks;
         while marks != 0 {
-            let at = marks.trailing_zeros() as u16;
+            let at = narrow(marks.trailing_zeros() as usize);
             self.note_known(octets, self.place(at), at);
             marks &= marks - 1;
         }

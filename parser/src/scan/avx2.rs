@@ -14,9 +14,9 @@ use crate::index::Index;
 use crate::limits::HeadLimits;
 use crate::quick;
 use core::arch::x86_64::{
-    __cpuid, __cpuid_count, __m256i, _mm256_and_si256, _mm256_cmpeq_epi8, _mm256_loadu_si256,
-    _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_setzero_si256,
-    _mm256_shuffle_epi8, _mm256_srli_epi16, _xgetbv,
+    __cpuid, __cpuid_count, __m256i, _mm256_adds_epu8, _mm256_and_si256, _mm256_cmpeq_epi8,
+    _mm256_cmpgt_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_set1_epi8,
+    _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16, _xgetbv,
 };
 use core::sync::atomic::{AtomicU8, Ordering};
 
@@ -148,32 +148,27 @@ impl Blocks {
 fn masks(octets: &[u8], base: usize) -> (u64, u64) {
     match octets.get(base..).and_then(|rest| rest.first_chunk::<64>()) {
         Some(block) => {
-            let (low, high) = (load(block, 0), load(block, 32));
-            (
-                u64::from(token_breaks(low)) | u64::from(token_breaks(high)) << 32,
-                u64::from(control(low)) | u64::from(control(high)) << 32,
-            )
+            let (low_tokens, low_stops) = classify(load(block, 0));
+            let (high_tokens, high_stops) = classify(load(block, 32));
+            (!(low_tokens | high_tokens << 32), low_stops | high_stops << 32)
         }
         None => last_masks(octets, base),
     }
 }
 
-/// The same where fewer than 64 octets are left.
+/// The same where fewer than 64 octets are left. What lies beyond the end is neither.
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 #[inline(never)]
 fn last_masks(octets: &[u8], base: usize) -> (u64, u64) {
-    let high = load(octets, octets.len() - 32);
-    let (high_breaks, high_stops) = (u64::from(token_breaks(high)), u64::from(control(high)));
-    match octets.len() - base {
-        left @ 32.. => {
-            let low = load(octets, base);
-            (
-                u64::from(token_breaks(low)) | high_breaks << (left - 32),
-                u64::from(control(low)) | high_stops << (left - 32),
-            )
-        }
-        left => (high_breaks >> (32 - left), high_stops >> (32 - left)),
-    }
+    let left = octets.len() - base;
+    let (high_tokens, high_stops) = classify(load(octets, octets.len() - 32));
+    let (tokens, stops) = if left >= 32 {
+        let (tokens, stops) = classify(load(octets, base));
+        (tokens | high_tokens << (left - 32), stops | high_stops << (left - 32))
+    } else {
+        (high_tokens >> (32 - left), high_stops >> (32 - left))
+    };
+    (!tokens & !(u64::MAX << left), stops)
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2")]
@@ -195,7 +190,9 @@ fn path_end(octets: &[u8], at: usize) -> usize {
 #[inline]
 fn path_breaks(octets: &[u8], at: usize) -> u32 {
     let start = at.min(octets.len() - 32);
-    outside(load(octets, start), PATH_ROWS) >> (at - start)
+    let found = look_up(load(octets, start), PATH_COLUMNS, PATH_ROWS);
+    let neither = _mm256_cmpeq_epi8(found, _mm256_setzero_si256());
+    _mm256_movemask_epi8(neither).cast_unsigned() >> (at - start)
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2")]
@@ -208,58 +205,66 @@ fn load(octets: &[u8], at: usize) -> __m256i {
     }
 }
 
-/// One bit per octet that no token may hold.
+/// Token octets and control octets of one vector, one bit for each.
+///
+/// A token octet is looked up as 1 to 0x3f, DEL as 0x40, the other control octets as 0x80, all
+/// else as 0. With 0x40 added, the sign tells control octets, and what is above 0x40 is a token.
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 #[inline]
-fn token_breaks(vector: __m256i) -> u32 {
-    outside(vector, TOKEN_ROWS)
+fn classify(vector: __m256i) -> (u64, u64) {
+    let both = _mm256_adds_epu8(look_up(vector, COLUMNS, ROWS), _mm256_set1_epi8(0x40));
+    let tokens = _mm256_movemask_epi8(_mm256_cmpgt_epi8(both, _mm256_set1_epi8(0x40)));
+    let stops = _mm256_movemask_epi8(both);
+    (u64::from(tokens.cast_unsigned()), u64::from(stops.cast_unsigned()))
 }
 
-/// One bit per octet below 0x20, and per DEL.
+/// The bits that the column of its high nibble and the row of its low one share, for each octet.
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 #[inline]
-fn control(vector: __m256i) -> u32 {
-    let low = _mm256_cmpeq_epi8(_mm256_min_epu8(vector, _mm256_set1_epi8(0x1f)), vector);
-    let delete = _mm256_cmpeq_epi8(vector, _mm256_set1_epi8(0x7f));
-    _mm256_movemask_epi8(_mm256_or_si256(low, delete)).cast_unsigned()
-}
-
-/// One bit per octet outside the class that `rows` describes.
-#[target_feature(enable = "avx2,bmi1,bmi2")]
-#[inline]
-fn outside(vector: __m256i, rows: &[u8; 32]) -> u32 {
+fn look_up(vector: __m256i, columns: &[u8; 32], rows: &[u8; 32]) -> __m256i {
     let high = _mm256_and_si256(_mm256_srli_epi16::<4>(vector), _mm256_set1_epi8(0x0f));
-    let column = _mm256_shuffle_epi8(load(HIGH_NIBBLES, 0), high);
-    let row = _mm256_shuffle_epi8(load(rows, 0), vector);
-    let neither = _mm256_cmpeq_epi8(_mm256_and_si256(row, column), _mm256_setzero_si256());
-    _mm256_movemask_epi8(neither).cast_unsigned()
+    let column = _mm256_shuffle_epi8(load(columns, 0), high);
+    _mm256_and_si256(column, _mm256_shuffle_epi8(load(rows, 0), vector))
 }
 
-/// The bit of each high nibble; twice, because vectors are shuffled in halves.
-static HIGH_NIBBLES: &[u8; 32] = &{
-    let mut table = [0; 32];
-    let mut high = 0;
-    while high < 8 {
-        table[high] = 1 << high;
-        table[high + 16] = 1 << high;
-        high += 1;
-    }
-    table
-};
-static TOKEN_ROWS: &[u8; 32] = &rows(Class::TOKEN);
-static PATH_ROWS: &[u8; 32] = &rows(Class::PATH);
-
-/// For each low nibble, the bits of the high nibbles it is in the class with; twice.
-const fn rows(class: Class) -> [u8; 32] {
-    let mut table = [0; 32];
-    let mut octet = 0u8;
-    while octet < 0x80 {
-        if class.has(octet) {
-            let low = (octet & 0x0f) as usize;
-            table[low] |= 1 << (octet >> 4);
-            table[low + 16] |= 1 << (octet >> 4);
+/// By high nibble: control octets in bit 7, DEL in bit 6, token octets in bits 0 to 5. Twice,
+/// because vectors are shuffled in halves.
+static COLUMNS: &[u8; 32] = &twice([0x80, 0x80, 1, 2, 4, 8, 16, 32 | 0x40, 0, 0, 0, 0, 0, 0, 0, 0]);
+/// By low nibble.
+static ROWS: &[u8; 32] = &{
+    let mut rows = [0x80; 16];
+    rows[0xf] |= 0x40;
+    let mut octet = 0x20u8;
+    while octet < 0x7f {
+        if Class::TOKEN.has(octet) {
+            rows[(octet & 0xf) as usize] |= 1 << ((octet >> 4) - 2);
         }
         octet += 1;
     }
-    table
+    twice(rows)
+};
+
+/// By high nibble: one bit each.
+static PATH_COLUMNS: &[u8; 32] = &twice([1, 2, 4, 8, 16, 32, 64, 128, 0, 0, 0, 0, 0, 0, 0, 0]);
+/// By low nibble: the bits of the high nibbles it makes a path octet with.
+static PATH_ROWS: &[u8; 32] = &{
+    let mut rows = [0; 16];
+    let mut octet = 0u8;
+    while octet < 0x80 {
+        if Class::PATH.has(octet) {
+            rows[(octet & 0xf) as usize] |= 1 << (octet >> 4);
+        }
+        octet += 1;
+    }
+    twice(rows)
+};
+
+const fn twice(half: [u8; 16]) -> [u8; 32] {
+    let mut both = [0; 32];
+    let mut at = 0;
+    while at < 32 {
+        both[at] = half[at % 16];
+        at += 1;
+    }
+    both
 }

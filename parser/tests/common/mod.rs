@@ -3,6 +3,12 @@
 //! The format is described in `tests/corpus/README.md`.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a corpus that cannot be read is a failed test"
+)]
 
 use fezz_parser::{
     ChunkLimits, Chunked, Error, Framing, Head, HeadLimits, Index, Persistence, Resume, Scheme,
