@@ -134,7 +134,8 @@ pub(crate) struct Facts {
     pub(crate) framing: Framing,
     pub(crate) persistence: Persistence,
     pub(crate) expects_continue: bool,
-    /// The effective one: of the target in absolute-form, else of Host.
+    /// The effective one: of the target in absolute-form, else of Host. Before it is decided:
+    /// that of Host, if it was read already.
     pub(crate) authority: Option<Authority>,
     pub(crate) seen: SeenFields,
     /// Field lines in the head.
@@ -188,6 +189,7 @@ impl Index {
     #[inline]
     pub(crate) fn begin_fields(&mut self) {
         self.facts.seen = SeenFields::NONE;
+        self.facts.authority = None;
         self.facts.count = 0;
         self.facts.hidden_count = 0;
         self.hidden = [0; FIELD_COUNT_CAP / 64];
@@ -298,6 +300,7 @@ impl Default for Index {
 }
 
 /// For each length, the first letters of the known names: bit `n` is the `n`th of the alphabet.
+/// An empty name is likely too, so that those who look closer find it.
 const KNOWN_LETTERS: [u32; 18] = {
     let mut letters = [0; 18];
     let mut at = 0;
@@ -306,6 +309,7 @@ const KNOWN_LETTERS: [u32; 18] = {
         letters[name.len()] |= 1 << (name[0] & 31);
         at += 1;
     }
+    letters[0] = u32::MAX;
     letters
 };
 

@@ -108,7 +108,13 @@ impl Scan for Blocks {
     #[inline(always)]
     fn path_end(&mut self, octets: &[u8], at: usize) -> usize {
         // SAFETY: `self.proof` exists, so the processor has AVX2.
-        unsafe { path_end(octets, at) }
+        unsafe { run_end(octets, at, PATH_ROWS) }
+    }
+
+    #[inline(always)]
+    fn host_end(&mut self, octets: &[u8], at: usize) -> usize {
+        // SAFETY: `self.proof` exists, so the processor has AVX2.
+        unsafe { run_end(octets, at, HOST_ROWS) }
     }
 }
 
@@ -171,28 +177,22 @@ fn last_masks(octets: &[u8], base: usize) -> (u64, u64) {
     (!tokens & !(u64::MAX << left), stops)
 }
 
+/// Index of the first octet from `at` on that is not in the class of `rows`, or the length.
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 #[inline]
-fn path_end(octets: &[u8], at: usize) -> usize {
+fn run_end(octets: &[u8], at: usize, rows: &[u8; 32]) -> usize {
     let mut at = at;
     while at < octets.len() {
-        let found = path_breaks(octets, at);
-        if found != 0 {
-            return at + found.trailing_zeros() as usize;
+        let start = at.min(octets.len() - 32);
+        let found = look_up(load(octets, start), ONE_EACH, rows);
+        let neither = _mm256_cmpeq_epi8(found, _mm256_setzero_si256());
+        let outside = _mm256_movemask_epi8(neither).cast_unsigned() >> (at - start);
+        if outside != 0 {
+            return at + outside.trailing_zeros() as usize;
         }
-        at += 32;
+        at = start + 32;
     }
     octets.len()
-}
-
-/// Octets from `at` on, at most 32, that no path holds.
-#[target_feature(enable = "avx2,bmi1,bmi2")]
-#[inline]
-fn path_breaks(octets: &[u8], at: usize) -> u32 {
-    let start = at.min(octets.len() - 32);
-    let found = look_up(load(octets, start), PATH_COLUMNS, PATH_ROWS);
-    let neither = _mm256_cmpeq_epi8(found, _mm256_setzero_si256());
-    _mm256_movemask_epi8(neither).cast_unsigned() >> (at - start)
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2")]
@@ -245,19 +245,22 @@ static ROWS: &[u8; 32] = &{
 };
 
 /// By high nibble: one bit each.
-static PATH_COLUMNS: &[u8; 32] = &twice([1, 2, 4, 8, 16, 32, 64, 128, 0, 0, 0, 0, 0, 0, 0, 0]);
-/// By low nibble: the bits of the high nibbles it makes a path octet with.
-static PATH_ROWS: &[u8; 32] = &{
+static ONE_EACH: &[u8; 32] = &twice([1, 2, 4, 8, 16, 32, 64, 128, 0, 0, 0, 0, 0, 0, 0, 0]);
+static PATH_ROWS: &[u8; 32] = &rows(Class::PATH);
+static HOST_ROWS: &[u8; 32] = &rows(Class::HOST);
+
+/// By low nibble: the bits of the high nibbles it makes an octet of the class with.
+const fn rows(class: Class) -> [u8; 32] {
     let mut rows = [0; 16];
     let mut octet = 0u8;
     while octet < 0x80 {
-        if Class::PATH.has(octet) {
+        if class.has(octet) {
             rows[(octet & 0xf) as usize] |= 1 << (octet >> 4);
         }
         octet += 1;
     }
     twice(rows)
-};
+}
 
 const fn twice(half: [u8; 16]) -> [u8; 32] {
     let mut both = [0; 32];
