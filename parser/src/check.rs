@@ -2,6 +2,7 @@
 //!
 //! Each check panics when something does not hold. None allocates; those that need room of their
 //! own look at the first [`OCTETS_MAX`] octets only.
+#![expect(clippy::panic, reason = "a check that fails says so")]
 
 use crate::chunked::{Chunked, Decoded};
 use crate::error::Error;

@@ -80,6 +80,17 @@ pub(crate) struct Seen {
     pub(crate) count: u8,
 }
 
+impl Seen {
+    /// One more line, `at` in the order of lines; the first one's place fits, as all do.
+    #[inline]
+    fn add(&mut self, at: u16) {
+        if self.count == 0 {
+            self.first = (at & 0xff) as u8;
+        }
+        self.count = self.count.saturating_add(1);
+    }
+}
+
 /// The fields that decide something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SeenFields {
@@ -224,22 +235,33 @@ impl Index {
     }
 
     /// Remembers field line `at` if the parser itself reads it, or if it ends here.
+    #[inline]
     pub(crate) fn note_known(&mut self, octets: &[u8], place: Place, at: u16) {
-        let Some(known) = Known::of(place.name().of(octets)) else { return };
-        let seen = match known {
-            Known::OtherHop => return self.hide(at),
-            Known::Host => &mut self.facts.seen.host,
-            Known::ContentLength => &mut self.facts.seen.content_length,
-            Known::Expect => &mut self.facts.seen.expect,
-            Known::TransferEncoding => &mut self.facts.seen.transfer_encoding,
-            Known::Connection => &mut self.facts.seen.connection,
-        };
-        if seen.count == 0 {
-            seen.first = (at & 0xff) as u8;
+        let name = place.name().of(octets);
+        if !is(name, b"host") {
+            return self.note_other(name, at);
         }
-        seen.count = seen.count.saturating_add(1);
-        if matches!(known, Known::TransferEncoding | Known::Connection) {
-            self.hide(at);
+        // The one line that every head has.
+        self.facts.seen.host.add(at);
+    }
+
+    #[inline(never)]
+    fn note_other(&mut self, name: &[u8], at: u16) {
+        let seen = &mut self.facts.seen;
+        match Known::of(name) {
+            None => {}
+            Some(Known::Host) => seen.host.add(at),
+            Some(Known::ContentLength) => seen.content_length.add(at),
+            Some(Known::Expect) => seen.expect.add(at),
+            Some(Known::TransferEncoding) => {
+                seen.transfer_encoding.add(at);
+                self.hide(at);
+            }
+            Some(Known::Connection) => {
+                seen.connection.add(at);
+                self.hide(at);
+            }
+            Some(Known::OtherHop) => self.hide(at),
         }
     }
 

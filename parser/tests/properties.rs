@@ -25,7 +25,7 @@ impl Chance {
     }
 
     fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
+        usize::try_from(self.next() % end.max(1) as u64).unwrap_or(0)
     }
 
     /// An octet that means something, more often than not.
