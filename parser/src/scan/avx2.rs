@@ -20,8 +20,10 @@ use core::arch::x86_64::{
 };
 use core::sync::atomic::{AtomicU8, Ordering};
 
-/// Octets in one vector; shorter heads are for the other engine.
-pub(crate) const OCTETS_LEAST: usize = 32;
+/// Shorter heads are read sooner by the other engine. At least one vector, which the ends of
+/// longer ones are read with.
+pub(crate) const OCTETS_LEAST: usize = 48;
+const _: () = assert!(OCTETS_LEAST >= 32);
 
 /// Proof that the processor and the system support AVX2, BMI1 and BMI2.
 #[derive(Clone, Copy)]
