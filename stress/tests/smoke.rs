@@ -1,5 +1,7 @@
 //! The load generator against the null server and hyper, as processes, on free ports.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail that way")]
+
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
@@ -22,10 +24,12 @@ impl Server {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
-        let child = Command::new(program).args(["--listen", &address.to_string()]).spawn().unwrap();
+        let address_text = address.to_string();
+        let child = Command::new(program).args(["--listen", &address_text]).spawn().unwrap();
+        let server = Self { child, address };
         for _ in 0..500 {
             if TcpStream::connect(address).is_ok() {
-                return Self { child, address };
+                return server;
             }
             thread::sleep(Duration::from_millis(10));
         }
