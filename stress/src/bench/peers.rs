@@ -7,6 +7,8 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use rustix::process::geteuid;
+
 use super::contender::CONSTANT_BODY;
 
 pub(super) const NGINX_COMMAND: &str = "{found} -p {scratch} -e stderr -c {scratch}/nginx.conf";
@@ -65,8 +67,11 @@ pub(super) fn h2o(scratch: &Path, address: &str) -> String {
     let files = scratch.join(H2O_FILES);
     let files = files.display();
     let (host, port) = address.rsplit_once(':').unwrap_or((address, "0"));
+    // Started by root it becomes another user, and callgrind then cannot write its file.
+    let user = if geteuid().is_root() { "user: root\n" } else { "" };
     format!(
-        "listen:\n\
+        "{user}\
+         listen:\n\
          \x20 host: {host}\n\
          \x20 port: {port}\n\
          num-threads: 1\n\

@@ -16,7 +16,7 @@ const WARMUP_SHARE: f64 = 0.2;
 /// The null server's rounds lie this far apart on a machine that has something else to do.
 const NULL_WIDTH_MAX: f64 = 0.15;
 /// Share of the machine that others may use before it is worth a warning.
-const FOREIGN_MAX: f64 = 0.05;
+pub(super) const FOREIGN_MAX: f64 = 0.05;
 /// A pinned server that is alone on its core is rarely put off it.
 const INVOLUNTARY_PER_SECOND_MAX: f64 = 200.0;
 /// Below this the server waited for the load generator.

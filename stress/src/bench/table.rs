@@ -1,7 +1,7 @@
 //! What the benchmark prints while it runs: a table per workload, then the verdicts.
 
 use super::results::{Results, Sample, Series, Verdict};
-use super::rounds::BUSY_MIN;
+use super::rounds::{BUSY_MIN, FOREIGN_MAX};
 use super::stats::{Spread, digits_for};
 use super::workload::{Kind, Workload};
 
@@ -44,7 +44,16 @@ pub(super) fn rows(workload: &Workload, results: &Results) -> Vec<Vec<String>> {
     let timed = matches!(workload.kind, Kind::Timed(_));
     let ratio = format!("to {YARDSTICK} (min–max)");
     let headings: &[&str] = if timed {
-        &["contender", workload.unit, &ratio, "p50 µs", "p99 µs", "CPU µs/request", "busy"]
+        &[
+            "contender",
+            workload.unit,
+            &ratio,
+            "by CPU time",
+            "CPU µs/request",
+            "p50 µs",
+            "p99 µs",
+            "busy",
+        ]
     } else {
         &["contender", workload.unit, "remark"]
     };
@@ -61,17 +70,24 @@ pub(super) fn rows(workload: &Workload, results: &Results) -> Vec<Vec<String>> {
 
 fn timed_row(series: &Series, yardstick: Option<&Series>) -> Vec<String> {
     let ratio = yardstick.and_then(|base| Spread::of_ratios(&series.values, &base.values));
+    let by_cpu = yardstick.and_then(|base| Spread::of_ratios(&cpu(base), &cpu(series)));
     let busy = median(series, |sample| sample.server_busy);
-    let waits = if busy < BUSY_MIN { " (waits for load)" } else { "" };
+    let alone = median(series, |sample| sample.foreign) < FOREIGN_MAX;
+    let waits = if busy < BUSY_MIN && alone { " (waits for load)" } else { "" };
     vec![
         series.contender.clone(),
         Spread::of(&series.values).map_or_else(String::new, |spread| number(spread.median)),
         ratio.map_or_else(String::new, |ratio| ratio.to_string()),
+        by_cpu.map_or_else(String::new, |ratio| ratio.to_string()),
+        number(median(series, |sample| sample.cpu_us)),
         number(median(series, |sample| sample.p50_us)),
         number(median(series, |sample| sample.p99_us)),
-        number(median(series, |sample| sample.cpu_us)),
         format!("{:.0} %{waits}", busy * 100.0),
     ]
+}
+
+fn cpu(series: &Series) -> Vec<f64> {
+    series.samples.iter().map(|sample| sample.cpu_us).collect()
 }
 
 fn plain_row(series: &Series) -> Vec<String> {

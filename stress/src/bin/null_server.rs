@@ -9,6 +9,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 
 use clap::Parser;
+use memchr::memmem::Finder;
 use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
@@ -18,6 +19,9 @@ use fezz_stress::limits::raise_descriptor_limit;
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 5\r\n\
     date: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\nhello";
+const LENGTH: &[u8] = b"\r\ncontent-length: ";
+/// The load generator's templates end that way when they want the server to close.
+const CLOSE: &[u8] = b"\r\nconnection: close\r\n\r\n";
 const LISTENER: Token = Token(usize::MAX);
 const INBOX_BYTES: usize = 64 * 1024;
 const EVENTS_PER_POLL: usize = 1024;
@@ -44,7 +48,14 @@ struct Server {
     listener: TcpListener,
     links: Slab<Link>,
     inbox: Vec<u8>,
+    constant: Constant,
+}
+
+/// What is the same for every request: the answer, often enough, and how a head ends.
+struct Constant {
     answers: Vec<u8>,
+    blank_line: Finder<'static>,
+    length: Finder<'static>,
 }
 
 /// One connection: 16 octets, and a buffer only while half a request or half an answer is held.
@@ -64,8 +75,8 @@ impl Server {
         let poll = Poll::new()?;
         let mut listener = TcpListener::bind(address)?;
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
-        let answers = ANSWER.repeat(ANSWERS_PER_WRITE);
-        Ok(Self { poll, listener, links: Slab::new(), inbox: vec![0; INBOX_BYTES], answers })
+        let (links, inbox) = (Slab::new(), vec![0; INBOX_BYTES]);
+        Ok(Self { poll, listener, links, inbox, constant: Constant::new() })
     }
 
     fn run(&mut self) -> io::Result<()> {
@@ -104,7 +115,7 @@ impl Server {
         let flushed = !event.is_writable() || link.flush().is_ok();
         let open = flushed
             && (!event.is_readable()
-                || link.answer(&mut self.inbox, &self.answers, event).unwrap_or(false));
+                || link.answer(&mut self.inbox, &self.constant, event).unwrap_or(false));
         if !open {
             self.links.remove(key);
         }
@@ -113,7 +124,7 @@ impl Server {
 
 impl Link {
     /// Reads until the socket is empty and answers what is whole. `false`: to be closed.
-    fn answer(&mut self, inbox: &mut [u8], answers: &[u8], event: &Event) -> io::Result<bool> {
+    fn answer(&mut self, inbox: &mut [u8], constant: &Constant, event: &Event) -> io::Result<bool> {
         loop {
             let read = match self.stream.read(inbox) {
                 Ok(0) => return Ok(false),
@@ -122,16 +133,16 @@ impl Link {
                 Err(error) => return Err(error),
             };
             let batch = match self.unparsed() {
-                None => self.take(&inbox[..read]),
+                None => self.take(&inbox[..read], constant),
                 Some(mut octets) => {
                     octets.extend_from_slice(&inbox[..read]);
-                    self.take(&octets)
+                    self.take(&octets, constant)
                 }
             };
             let mut left = batch.requests;
             while left > 0 {
                 let now = left.min(ANSWERS_PER_WRITE);
-                self.send(&answers[..now * ANSWER.len()])?;
+                self.send(&constant.answers[..now * ANSWER.len()])?;
                 left -= now;
             }
             if batch.last_closes {
@@ -155,8 +166,8 @@ impl Link {
     }
 
     /// Counts the whole requests at the front of `octets` and holds what is left.
-    fn take(&mut self, octets: &[u8]) -> Batch {
-        let batch = Batch::count(octets);
+    fn take(&mut self, octets: &[u8], constant: &Constant) -> Batch {
+        let batch = constant.count(octets);
         if batch.octets < octets.len() {
             let rest = octets[batch.octets..].to_vec();
             self.held.get_or_insert_default().unparsed = rest;
@@ -198,29 +209,37 @@ struct Batch {
     last_closes: bool,
 }
 
-impl Batch {
-    fn count(octets: &[u8]) -> Self {
-        let mut batch = Self::default();
-        while let Some(blank) = memchr::memmem::find(&octets[batch.octets..], b"\r\n\r\n") {
-            let head = &octets[batch.octets..batch.octets + blank + 4];
-            let body = if head[0] == b'P' { content_length(head) } else { 0 };
-            if octets.len() - batch.octets < head.len() + body {
+impl Constant {
+    fn new() -> Self {
+        Self {
+            answers: ANSWER.repeat(ANSWERS_PER_WRITE),
+            blank_line: Finder::new(b"\r\n\r\n"),
+            length: Finder::new(LENGTH),
+        }
+    }
+
+    fn count(&self, octets: &[u8]) -> Batch {
+        let mut batch = Batch::default();
+        while batch.octets < octets.len() {
+            let rest = &octets[batch.octets..];
+            let Some(blank) = self.blank_line.find(rest) else { break };
+            let head = &rest[..blank + 4];
+            let body = if head[0] == b'P' { self.content_length(head) } else { 0 };
+            if rest.len() < head.len() + body {
                 break;
             }
             batch.octets += head.len() + body;
             batch.requests += 1;
-            // The load generator's templates end that way when it wants the server to close.
-            batch.last_closes = head.ends_with(b"\r\nconnection: close\r\n\r\n");
+            batch.last_closes = head.ends_with(CLOSE);
         }
         batch
     }
-}
 
-fn content_length(head: &[u8]) -> usize {
-    const NAME: &[u8] = b"\r\ncontent-length: ";
-    let Some(at) = memchr::memmem::find(head, NAME) else { return 0 };
-    let digits = head[at + NAME.len()..].iter().take_while(|octet| octet.is_ascii_digit());
-    digits.fold(0, |length, digit| length * 10 + usize::from(digit - b'0'))
+    fn content_length(&self, head: &[u8]) -> usize {
+        let Some(at) = self.length.find(head) else { return 0 };
+        let digits = head[at + LENGTH.len()..].iter().take_while(|octet| octet.is_ascii_digit());
+        digits.fold(0, |length, digit| length * 10 + usize::from(digit - b'0'))
+    }
 }
 
 #[cfg(test)]
@@ -231,11 +250,11 @@ mod tests {
     fn requests_are_counted_and_the_rest_is_left() {
         let octets = b"GET / HTTP/1.1\r\n\r\nPOST / HTTP/1.1\r\ncontent-length: 3\r\n\r\nabcGET /";
         assert_eq!(
-            Batch::count(octets),
+            Constant::new().count(octets),
             Batch { requests: 2, octets: octets.len() - 5, last_closes: false }
         );
         let half_a_body = &octets[..octets.len() - 6];
-        assert_eq!(Batch::count(half_a_body).requests, 1);
-        assert!(Batch::count(b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n").last_closes);
+        assert_eq!(Constant::new().count(half_a_body).requests, 1);
+        assert!(Constant::new().count(b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n").last_closes);
     }
 }
