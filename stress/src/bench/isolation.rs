@@ -3,7 +3,7 @@
 use super::client::{Client, words};
 use super::contender::Contender;
 use super::error::BenchError;
-use super::results::{Results, Sample};
+use super::results::{LOOPS_CPU, Results, Sample};
 use super::rounds::{Turn, leave_out};
 use super::server::{Bench, Server};
 use super::workload::{Role, Workload};
@@ -117,7 +117,7 @@ fn add_loops(
 ) {
     let cpu = rounds.iter().map(|(one, two)| two.cpu_us / one.cpu_us).collect();
     let remark = "CPU time per request of two loops to that of one";
-    results.add("loops_cpu", &contender.name, cpu, remark);
+    results.add(LOOPS_CPU, &contender.name, cpu, remark);
     if has_cores {
         let rate = rounds.iter().map(|(one, two)| two.per_second / one.per_second).collect();
         results.add(workload.name, &contender.name, rate, "");

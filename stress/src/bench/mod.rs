@@ -71,7 +71,12 @@ pub fn run(args: &Args) -> Result<bool, BenchError> {
             println!("  stress/bench --render {}", saved.display());
         }
     }
-    Ok(!args.enforce || results.promises_kept())
+    let names: Vec<&str> = chosen.iter().map(|workload| workload.name).collect();
+    let broken = results.broken_promises(&names);
+    if args.enforce {
+        broken.iter().for_each(|verdict| eprintln!("promise not kept: {}", verdict.budget.id));
+    }
+    Ok(!args.enforce || broken.is_empty())
 }
 
 fn measure(bench: &Bench, workload: &Workload, results: &mut Results) -> Result<(), BenchError> {

@@ -1,6 +1,6 @@
 //! What the benchmark prints while it runs: a table per workload, then the verdicts.
 
-use super::results::{Results, Sample, Series, Verdict};
+use super::results::{LOOPS_CPU, Results, Sample, Series, Verdict};
 use super::rounds::{BUSY_MIN, FOREIGN_MAX};
 use super::stats::{Spread, digits_for};
 use super::workload::{Kind, Workload};
@@ -29,6 +29,10 @@ pub(super) fn print_heading(workload: &Workload) {
 /// The figures of one workload.
 pub(super) fn print_workload(workload: &Workload, results: &Results) {
     let rows = rows(workload, results);
+    if rows.len() == 1 {
+        println!("  not measured: nobody that takes part can do it");
+        return;
+    }
     let widths: Vec<usize> = (0..rows.first().map_or(0, Vec::len))
         .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
         .collect();
@@ -63,7 +67,7 @@ pub(super) fn rows(workload: &Workload, results: &Results) -> Vec<Vec<String>> {
         rows.push(if timed { timed_row(series, yardstick) } else { plain_row(series) });
     }
     if matches!(workload.kind, Kind::Loops) {
-        rows.extend(results.of_workload("loops_cpu").map(plain_row));
+        rows.extend(results.of_workload(LOOPS_CPU).map(plain_row));
     }
     rows
 }
