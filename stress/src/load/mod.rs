@@ -19,7 +19,7 @@ pub mod template;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-pub use drive::run;
+pub use drive::{RunError, run};
 pub use report::Report;
 
 /// Everything one run of the load generator needs to know.
