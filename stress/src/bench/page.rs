@@ -24,7 +24,7 @@ fn render(results: &Results, saved: &Path) -> String {
         "# Results\n\n\
          Written by `stress/bench` from [{saved}]({saved}); how it measures is in \
          [README.md](README.md), what is promised in [BUDGETS.md](BUDGETS.md).\n\
-         {rounds} rounds of {seconds} s; medians, with the least and the greatest of all rounds.\n\n\
+         {rounds} rounds of {seconds} s; medians, with the least and the greatest round.\n\n\
          ![Rates beside the null server]({chart})\n\n",
         saved = link(saved),
         chart = link(&chart),
