@@ -47,4 +47,4 @@ pub enum Notice {
     Forbidden(Forbidden),
 }
 
-const _: () = assert!(size_of::<Notice>() <= 24);
+const _: () = assert!(size_of::<Notice>() <= 32);
