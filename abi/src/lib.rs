@@ -1,1 +1,62 @@
-//! The plugin boundary.
+//! The plugin boundary: two symbols, octets in, octets out, and who owns them until when.
+//!
+//! A function is a shared object, its *artifact*, that exports
+//!
+//! ```c
+//! FezzOwned fezz_handle_v2(FezzSlice req);   /* request envelope in, response envelope out */
+//! void      fezz_free_v2(FezzOwned buf);     /* frees exactly what handle returned         */
+//! ```
+//!
+//! and nothing else. Both are frozen; nothing may ever become a third required symbol. What the
+//! octets mean is the business of `fezz-wire`. The same contract for C is in `include/fezz.h`.
+//!
+//! # Who may call what, and when
+//!
+//! | | thread | state | ownership |
+//! |---|---|---|---|
+//! | `fezz_handle_v2` | any worker, several at once unless the identity limits it | loaded | `req` is lent until return; the answer changes hands |
+//! | `fezz_free_v2` | the worker that made the call, before anything else | after a call that returned a pointer | the pointer goes back |
+//!
+//! # Rules of the pair
+//!
+//! - `req` is never null, read-only and valid until return. Its alignment is 1.
+//! - `{NULL, 0}` means "no response": nothing is freed and the dispatch fails at
+//!   [`Stage::PluginCall`]. A null pointer with a length is refused the same way.
+//! - A pointer with length 0 is freed; the dispatch fails at [`Stage::DeserializeResponse`].
+//! - Every other pointer is freed exactly once, also when the octets do not decode and also when
+//!   the answer came too late. A length above the host's limit is refused before anything behind
+//!   the pointer is read.
+//! - A pointer into `req` is refused, reported, and not freed: it is not the function's memory.
+//! - A panic or exception must not cross. The Rust SDK catches it and answers 500. Nothing on the
+//!   host's side can: a panic that reaches an `extern "C"` function written in Rust aborts the
+//!   process (since Rust 1.81), and an exception that reaches the host makes the host abort and
+//!   name the artifact.
+//! - Threads live long and have at least 2 MiB of stack.
+//! - Artifacts are never unloaded: thread-local destructors make that unsafe. A replaced version
+//!   gets no new calls and stays mapped until the process ends.
+//!
+//! # What is deliberately absent
+//!
+//! Host services, versions to negotiate, and pointers other than these two. Growth happens in the
+//! maps of the envelope and in optional symbols that are found by name ([`SYMBOLS_OPTIONAL`]); a
+//! missing one has a default.
+
+#[cfg(feature = "host")]
+pub mod artifact;
+pub mod guest;
+#[cfg(feature = "host")]
+pub mod host;
+#[cfg(feature = "host")]
+mod load_error;
+mod types;
+mod version;
+
+#[cfg(feature = "host")]
+pub use host::CallError;
+#[cfg(feature = "host")]
+pub use load_error::{Foreign, LoadError, LoadFault, Table};
+pub use types::{FezzFree, FezzHandle, FezzOwned, FezzSlice};
+pub use version::{
+    ABI_LEVEL, FLAG_INLINE_OK, FLAG_WANTS_RUNNER, FezzIdentityV1, IDENTITY_MAGIC, IdentityError,
+    SYMBOL_FREE, SYMBOL_HANDLE, SYMBOL_IDENTITY, SYMBOL_LEGACY_FETCH, SYMBOLS_OPTIONAL, Stage,
+};

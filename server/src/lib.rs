@@ -1,1 +1,28 @@
-//! The server.
+//! The server as a library: configuration and functions in, a drained server out.
+
+pub mod assemble;
+pub mod clock;
+pub mod config;
+mod counters;
+mod crew;
+mod dispatch;
+mod envelope;
+pub mod error;
+mod link;
+mod listen;
+mod log;
+mod observe;
+pub mod plugin;
+pub mod report;
+mod server;
+mod settings;
+pub mod sys;
+mod transport;
+mod turn;
+pub mod units;
+
+pub use counters::{Counters, Snapshot};
+pub use listen::AcceptFault;
+pub use observe::Observer;
+pub use server::{EVENT_LOOPS_MAX, Handle, LISTENERS_MAX, Server};
+pub use settings::Settings;

@@ -79,7 +79,7 @@ struct Pending {
 /// What stands ready to be said.
 struct Staged {
     source: Source,
-    head_bytes: u32,
+    head_bytes: usize,
     closes: bool,
 }
 
@@ -300,7 +300,7 @@ impl Conn {
         let handle_us = u32::try_from(now.micros_since(self.entered())).unwrap_or(u32::MAX);
         shared.notice(Notice::Replied { status: reply.status, handle_us });
         let staged = Staged {
-            head_bytes: reply.head_bytes,
+            head_bytes: reply.head_bytes as usize,
             source: Source::Owned(reply.octets),
             closes: false,
         };
@@ -522,7 +522,7 @@ impl Conn {
         shared.notice(Notice::Refused(why));
         let unread = self.skip_request(self.phase);
         let (source, head_bytes) = match reply {
-            Some(reply) => (Source::Owned(reply.octets), reply.head_bytes),
+            Some(reply) => (Source::Owned(reply.octets), reply.head_bytes as usize),
             None => {
                 let (octets, head_bytes) = why.reply();
                 (Source::Fixed(octets), head_bytes)

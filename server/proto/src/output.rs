@@ -113,16 +113,16 @@ impl Outbox {
     pub(crate) fn stage(
         &mut self,
         source: Source,
-        head_bytes: u32,
+        head_bytes: usize,
         with_content: bool,
         date: &[u8; 29],
         ending: Ending,
     ) {
         debug_assert!(!self.is_staged(), "a reply is leaving already");
-        let content = source.octets().len().saturating_sub(head_bytes as usize);
+        let content = source.octets().len().saturating_sub(head_bytes);
         self.content_bytes =
             if with_content { u32::try_from(content).unwrap_or(u32::MAX) } else { 0 };
-        self.head_bytes = head_bytes;
+        self.head_bytes = u32::try_from(head_bytes).unwrap_or(u32::MAX);
         self.source = source;
         self.tail.filled = 0;
         write_tail(&mut self.tail, date, ending);

@@ -15,6 +15,7 @@ const KEPT_BYTES_MAX: usize = 64 * 1024;
 
 /// The buffers of one hub.
 #[derive(Debug, Default)]
+#[expect(clippy::vec_box, reason = "a record moves between pool and connection by pointer")]
 pub(crate) struct Pool {
     inboxes: Vec<Vec<u8>>,
     buffers: Vec<Vec<u8>>,

@@ -98,7 +98,7 @@ impl Refusal {
     /// The reply: status line, field lines and content, without the tail that the outbox adds
     /// between them; and where the content begins.
     #[must_use]
-    pub const fn reply(self) -> (&'static [u8], u32) {
+    pub const fn reply(self) -> (&'static [u8], usize) {
         match self.status() {
             413 => CONTENT_TOO_LARGE,
             408 => REQUEST_TIMEOUT,
@@ -119,7 +119,7 @@ impl Refusal {
     }
 }
 
-type Fixed = (&'static [u8], u32);
+type Fixed = (&'static [u8], usize);
 
 /// One constant reply. The content is the reason phrase and a line feed, so that its length can be
 /// stated by hand and checked by the compiler.
@@ -143,7 +143,7 @@ macro_rules! fixed {
             $content
         );
         const _: () = assert!($content.len() == $length);
-        (ALL.as_bytes(), HEAD.len() as u32)
+        (ALL.as_bytes(), HEAD.len())
     }};
 }
 
@@ -194,7 +194,7 @@ mod tests {
             let (octets, head_bytes) = refusal.reply();
             let line = core::str::from_utf8(&octets[9..12]).unwrap();
             assert_eq!(line, alloc::format!("{}", refusal.status()), "{}", refusal.name());
-            assert!(octets[..head_bytes as usize].ends_with(b"\r\n"));
+            assert!(octets[..head_bytes].ends_with(b"\r\n"));
         }
     }
 

@@ -11,11 +11,9 @@ use crate::time::Instant;
 
 /// Microseconds per tick: how late a deadline may be noticed.
 pub const TICK_US: u64 = 10_000;
-const SLOTS: u64 = 4_096;
 const WORDS: usize = 64;
+const SLOTS: u64 = WORDS as u64 * 64;
 const UNBOOKED: u64 = u64::MAX;
-// A slot index is a remainder by SLOTS, which must be what the bitmap can hold.
-const _: () = assert!(SLOTS == (WORDS as u64) * 64);
 
 /// Deadlines for keys that are small integers.
 #[derive(Debug)]
@@ -32,7 +30,7 @@ impl Wheel {
     #[must_use]
     pub fn new() -> Self {
         let mut slots = Vec::new();
-        slots.resize_with(SLOTS as usize, Vec::new);
+        slots.resize_with(WORDS * 64, Vec::new);
         Self { slots, busy: [0; WORDS], booked: Vec::new(), next_tick: 0 }
     }
 

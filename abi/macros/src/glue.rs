@@ -1,0 +1,96 @@
+//! The exported symbols, generated around a function that stays as it was written.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Ident, ItemFn, Result};
+
+use crate::options::Options;
+
+/// The item followed by its exports, or by the reason why it has none.
+pub(crate) fn expand(
+    options: &Options,
+    item: &ItemFn,
+    checked: Result<()>,
+    call: impl FnOnce(&Ident) -> TokenStream,
+) -> TokenStream {
+    let exports = match checked {
+        Ok(()) => exports(options, &call(&item.sig.ident)),
+        Err(error) => error.into_compile_error(),
+    };
+    quote! { #item #exports }
+}
+
+/// An expression from `octets` to the octets of the answer, by a function.
+pub(crate) fn call_function(name: &Ident) -> TokenStream {
+    quote! { ::fezz::__private::serve(octets, #name) }
+}
+
+/// The same, by a router.
+pub(crate) fn call_app(name: &Ident) -> TokenStream {
+    quote! {{
+        static APP: ::fezz::__private::App = ::fezz::__private::App::new();
+        const fn build<F: ::fezz::__private::RouterOf>(build: F) -> F { build }
+        ::fezz::__private::serve(octets, |request| APP.serve(request, build(#name)))
+    }}
+}
+
+fn exports(options: &Options, call: &TokenStream) -> TokenStream {
+    let identity = identity(options);
+    // Spans of the call site make this code of another crate: no lint of the author's sees it.
+    quote! {
+        const _: () = {
+            #[cfg(panic = "abort")]
+            ::core::compile_error!(
+                "a Fezz function needs unwinding: with `panic = \"abort\"` one panic would end the \
+                 whole server. Remove `panic = \"abort\"` from the profile."
+            );
+
+            #[unsafe(no_mangle)]
+            extern "C" fn fezz_handle_v2(
+                request: ::fezz::__private::FezzSlice,
+            ) -> ::fezz::__private::FezzOwned {
+                // SAFETY: called by the host, which lends the request for this call.
+                unsafe { ::fezz::__private::handle(request, |octets| #call) }
+            }
+
+            #[unsafe(no_mangle)]
+            extern "C" fn fezz_free_v2(buf: ::fezz::__private::FezzOwned) {
+                // SAFETY: called by the host, once for each answer of `fezz_handle_v2`.
+                unsafe { ::fezz::__private::free(buf) }
+            }
+
+            #[unsafe(no_mangle)]
+            static fezz_identity_v1: ::fezz::__private::FezzIdentityV1 = #identity;
+        };
+    }
+}
+
+fn identity(options: &Options) -> TokenStream {
+    let name = options
+        .name
+        .as_ref()
+        .map_or_else(|| quote! { ::core::env!("CARGO_CRATE_NAME") }, |name| quote! { #name });
+    let version = options.version.as_ref().map_or_else(
+        || quote! { ::core::env!("CARGO_PKG_VERSION") },
+        |version| quote! { #version },
+    );
+    let flags = if options.inline {
+        quote! { ::fezz::__private::FLAG_INLINE_OK }
+    } else {
+        quote! { 0 }
+    };
+    let calls = options.max_concurrency.unwrap_or(0);
+    quote! {
+        ::fezz::__private::FezzIdentityV1::describe(
+            #name,
+            #version,
+            ::fezz::__private::SDK,
+            match ::core::option_env!("FEZZ_BUILD_ID") {
+                ::core::option::Option::Some(id) => id,
+                ::core::option::Option::None => "",
+            },
+        )
+        .with_flags(#flags)
+        .with_max_concurrency(#calls)
+    }
+}

@@ -1,0 +1,395 @@
+//! A safe face over a loaded artifact: load it once, call it often, free every answer in time.
+//!
+//! Absent on purpose: unloading. Thread-local destructors make it unsafe, so an artifact stays
+//! mapped until the process ends. Also absent: judging the answer, which is `fezz-wire`'s part.
+#![expect(unsafe_code, reason = "calling foreign code is what this module is for")]
+
+use std::error::Error as _;
+use std::fmt;
+use std::io::Write as _;
+use std::mem::{forget, transmute};
+use std::path::{Path, PathBuf};
+
+use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+
+use crate::artifact::{self, Inspection};
+pub use crate::load_error::{Foreign, LoadError, LoadFault, Table};
+use crate::types::{FezzOwned, FezzSlice};
+use crate::version::{FezzIdentityV1, SYMBOL_FREE, SYMBOL_HANDLE, Stage};
+
+#[cfg(target_os = "linux")]
+mod sealed;
+
+/// Largest answer a function may hand over unless the operator says otherwise, in octets: a body
+/// of 16 MiB, a head of 64 KiB and generous room for what an encoder adds. It bounds how much
+/// foreign memory is read when a function returns a length that is wrong.
+pub const RESPONSE_BYTES_MAX: usize = 17 * 1024 * 1024;
+
+// The same functions as in `types`, but allowed to unwind, so that an exception which crosses the
+// boundary arrives at `Culprit` instead of being undefined.
+type Handle = unsafe extern "C-unwind" fn(FezzSlice) -> FezzOwned;
+type Free = unsafe extern "C-unwind" fn(FezzOwned);
+
+/// A loaded artifact. It may be called from several threads at once and is never unloaded;
+/// dropping the value ends nothing but the possibility to call it.
+pub struct Function {
+    handle: Handle,
+    free: Free,
+    response_bytes_max: usize,
+    path: PathBuf,
+    inspection: Inspection,
+}
+
+impl Function {
+    /// Examines the file without running it, then loads it with all its symbols bound and none of
+    /// them visible to other artifacts. Its constructors run on this thread.
+    ///
+    /// On Linux the octets that were examined are the octets that are mapped: they are copied
+    /// into sealed memory first, so replacing or truncating the file afterwards disturbs nobody
+    /// and loading it again gives a new instance. Where that is not possible (a run path that is
+    /// relative to the file, a system without sealed memory) the file itself is mapped.
+    ///
+    /// # Errors
+    /// What was found, what was expected and what to do about it.
+    pub fn load(path: &Path) -> Result<Self, LoadError> {
+        let (octets, inspection) = artifact::read(path)?;
+        let library = open(path, &octets, &inspection)?;
+        Self::bind(path, library, inspection)
+    }
+
+    /// Like [`load`](Self::load), but always maps the file itself, under its own name: debuggers
+    /// and profilers find its symbols. Replacing the file must then be done by renaming another
+    /// over it, and loading one file twice gives one instance.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_in_place(path: &Path) -> Result<Self, LoadError> {
+        let (_, inspection) = artifact::read(path)?;
+        let library = open_file(path)?;
+        Self::bind(path, library, inspection)
+    }
+
+    fn bind(path: &Path, library: Library, inspection: Inspection) -> Result<Self, LoadError> {
+        // SAFETY: the examination found both symbols defined as functions in this artifact. That
+        // they have the signatures of the boundary is the promise an artifact makes by their
+        // names; no host can check it.
+        let (handle, free) = unsafe {
+            (
+                transmute::<*mut (), Handle>(address(path, &library, SYMBOL_HANDLE)?),
+                transmute::<*mut (), Free>(address(path, &library, SYMBOL_FREE)?),
+            )
+        };
+        // Never unloaded: see the module documentation.
+        forget(library);
+        let path = path.to_path_buf();
+        Ok(Self { handle, free, response_bytes_max: RESPONSE_BYTES_MAX, path, inspection })
+    }
+
+    /// The same function with another limit on the length of an answer, in octets.
+    #[must_use]
+    pub fn with_response_bytes_max(mut self, octets: usize) -> Self {
+        self.response_bytes_max = octets;
+        self
+    }
+
+    /// The name in its identity, else the file's name without `lib` and extension.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.inspection.name()
+    }
+
+    /// The file it was loaded from.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Who the artifact says it is, if it exports an identity.
+    #[must_use]
+    pub fn identity(&self) -> Option<&FezzIdentityV1> {
+        self.inspection.identity.as_ref()
+    }
+
+    /// What was read in the file before it was loaded.
+    #[must_use]
+    pub fn inspection(&self) -> &Inspection {
+        &self.inspection
+    }
+
+    /// Calls the function with one request envelope and gives its answer to `reply`.
+    ///
+    /// The answer is freed exactly once, on this thread, before this returns, also when `reply`
+    /// unwinds. It is not freed when there is nothing to free (a null pointer) or when the memory
+    /// is not the function's to hand over (a pointer into `request`).
+    ///
+    /// If an exception leaves the function, the process ends with a message that names the
+    /// artifact: the state behind the boundary is unknown then, and there is no way to go on.
+    pub fn call<R>(&self, request: &[u8], reply: impl FnOnce(Result<&[u8], CallError>) -> R) -> R {
+        let culprit = Culprit { path: &self.path };
+        // SAFETY: `handle` is the artifact's `fezz_handle_v2`, still mapped; the slice is valid
+        // for reads until the call returns and the function promises not to keep it.
+        let answer = unsafe { (self.handle)(FezzSlice::lend(request)) };
+        forget(culprit);
+        let error = judge(request, answer, self.response_bytes_max).err();
+        let _debt = match error {
+            Some(error) if !error.owes_free() => None,
+            _ => Some(Debt { free: self.free, answer, path: &self.path }),
+        };
+        match error {
+            Some(error) => reply(Err(error)),
+            // SAFETY: not null, not empty, shorter than isize::MAX and clear of the request; that
+            // the function really owns so many octets is its promise. `_debt` outlives the slice.
+            None => reply(Ok(unsafe { std::slice::from_raw_parts(answer.ptr, answer.len) })),
+        }
+    }
+}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Function").field("name", &self.name()).field("path", &self.path).finish()
+    }
+}
+
+/// An answer that must be freed; dropping it pays.
+struct Debt<'f> {
+    free: Free,
+    answer: FezzOwned,
+    path: &'f Path,
+}
+
+impl Drop for Debt<'_> {
+    fn drop(&mut self) {
+        let culprit = Culprit { path: self.path };
+        // SAFETY: exactly the two values `fezz_handle_v2` returned in this call, on the thread
+        // that made it, and only once because dropping happens once.
+        unsafe { (self.free)(self.answer) };
+        forget(culprit);
+    }
+}
+
+/// Dropped only while unwinding out of foreign code: names the artifact and ends the process.
+struct Culprit<'f> {
+    path: &'f Path,
+}
+
+impl Drop for Culprit<'_> {
+    #[cold]
+    fn drop(&mut self) {
+        // Nobody is left to tell if standard error is gone.
+        writeln!(
+            std::io::stderr(),
+            "fezz: {}: an exception or panic left the function; it must be caught inside \
+             (the Rust SDK does). The process ends because its state is unknown.",
+            self.path.display()
+        )
+        .ok();
+        std::process::abort();
+    }
+}
+
+/// Decides about an answer by its two words alone, before anything behind them is read.
+fn judge(request: &[u8], answer: FezzOwned, max: usize) -> Result<(), CallError> {
+    let len = answer.len;
+    if answer.ptr.is_null() {
+        return Err(if len == 0 {
+            CallError::NoResponse
+        } else {
+            CallError::NullWithLength { len }
+        });
+    }
+    let lent = request.as_ptr_range();
+    let first = answer.ptr.cast_const();
+    if lent.contains(&first) {
+        return Err(CallError::PointsIntoRequest);
+    }
+    if len == 0 {
+        return Err(CallError::EmptyResponse);
+    }
+    let max = max.min(isize::MAX.unsigned_abs());
+    let Some(end) = first.addr().checked_add(len).filter(|_| len <= max) else {
+        return Err(CallError::LengthTooLarge { len, max });
+    };
+    // An object of the function cannot reach into one of ours: the length is wrong.
+    if first < lent.start && end > lent.start.addr() && !request.is_empty() {
+        return Err(CallError::RunsIntoRequest { len });
+    }
+    Ok(())
+}
+
+/// An answer that is not memory the host may read. The function is to blame, always.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallError {
+    /// A null pointer with length 0: the function has no response.
+    NoResponse,
+    /// A pointer with length 0: a response without an envelope. It was freed.
+    EmptyResponse,
+    /// A null pointer with a length.
+    NullWithLength {
+        /// The length, in octets.
+        len: usize,
+    },
+    /// More octets than an answer may have, or than memory can hold. It was freed, unread.
+    LengthTooLarge {
+        /// The length that was returned, in octets.
+        len: usize,
+        /// The most that is accepted, in octets.
+        max: usize,
+    },
+    /// The pointer lies inside the request, which belongs to the host. It was not freed.
+    PointsIntoRequest,
+    /// The answer would begin before the request and end inside or behind it, so its length is
+    /// wrong. It was freed, unread.
+    RunsIntoRequest {
+        /// The length that was returned, in octets.
+        len: usize,
+    },
+}
+
+impl CallError {
+    /// The stage a dispatch with this error failed at.
+    #[must_use]
+    pub const fn stage(self) -> Stage {
+        match self {
+            Self::EmptyResponse => Stage::DeserializeResponse,
+            Self::NoResponse
+            | Self::NullWithLength { .. }
+            | Self::LengthTooLarge { .. }
+            | Self::PointsIntoRequest
+            | Self::RunsIntoRequest { .. } => Stage::PluginCall,
+        }
+    }
+
+    /// The stable name of the reason.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoResponse => "no_response",
+            Self::EmptyResponse => "empty_response",
+            Self::NullWithLength { .. } => "null_with_length",
+            Self::LengthTooLarge { .. } => "length_too_large",
+            Self::PointsIntoRequest => "points_into_request",
+            Self::RunsIntoRequest { .. } => "runs_into_request",
+        }
+    }
+
+    /// Whether the function gets its pointer back.
+    const fn owes_free(self) -> bool {
+        match self {
+            Self::NoResponse | Self::NullWithLength { .. } | Self::PointsIntoRequest => false,
+            Self::EmptyResponse | Self::LengthTooLarge { .. } | Self::RunsIntoRequest { .. } => {
+                true
+            }
+        }
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoResponse => f.write_str("the function returned no response"),
+            Self::EmptyResponse => f.write_str("the function returned a response of 0 octets"),
+            Self::NullWithLength { len } => {
+                write!(f, "the function returned a null pointer with length {len}")
+            }
+            Self::LengthTooLarge { len, max } => {
+                write!(f, "the function returned {len} octets; at most {max} are accepted")
+            }
+            Self::PointsIntoRequest => f.write_str(
+                "the function returned a pointer into the request; it must return memory of its own",
+            ),
+            Self::RunsIntoRequest { len } => {
+                write!(f, "the function returned {len} octets that would overlap the request")
+            }
+        }
+    }
+}
+
+impl std::error::Error for CallError {}
+
+/// Maps the artifact: from sealed memory where that works, else from its file.
+fn open(path: &Path, octets: &[u8], inspection: &Inspection) -> Result<Library, LoadError> {
+    #[cfg(target_os = "linux")]
+    if !inspection.origin_run_path
+        && let Some(copy) = sealed::copy(inspection.name(), octets)
+    {
+        return open_path(path, &copy);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (octets, inspection);
+    open_file(path)
+}
+
+fn open_file(path: &Path) -> Result<Library, LoadError> {
+    // A name without a slash would be looked for in the system's library folders.
+    let direct = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    open_path(path, &direct)
+}
+
+fn open_path(path: &Path, mapped: &Path) -> Result<Library, LoadError> {
+    // SAFETY: loading runs the constructors of the artifact, which the operator trusts by naming
+    // it. Every symbol is bound now, so that a missing one is an error here, not in traffic.
+    unsafe { Library::open(Some(mapped), RTLD_NOW | RTLD_LOCAL) }
+        .map_err(|error| refused(path, mapped, &error))
+}
+
+/// The address of a symbol; never null.
+fn address(path: &Path, library: &Library, symbol: &str) -> Result<*mut (), LoadError> {
+    // SAFETY: read as a plain address, which every symbol has; `get` refuses a null one.
+    unsafe { library.get::<*mut ()>(symbol) }
+        .map(|symbol| symbol.as_raw_ptr().cast())
+        .map_err(|error| refused(path, path, &error))
+}
+
+/// The words of the dynamic linker, about the file the operator named.
+fn refused(path: &Path, mapped: &Path, error: &libloading::Error) -> LoadError {
+    let words = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    let message = words.replace(&*mapped.to_string_lossy(), &path.to_string_lossy());
+    LoadError::new(path, LoadFault::Linker { message })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAX: usize = 100;
+
+    fn judged(request: &[u8], ptr: usize, len: usize) -> Result<(), CallError> {
+        judge(request, FezzOwned { ptr: std::ptr::without_provenance_mut(ptr), len }, MAX)
+    }
+
+    #[test]
+    fn every_answer_is_judged_by_its_two_words() {
+        let request = [0_u8; 16];
+        let at = request.as_ptr().addr();
+        assert_eq!(judged(&request, 0, 0), Err(CallError::NoResponse));
+        assert_eq!(judged(&request, 0, 9), Err(CallError::NullWithLength { len: 9 }));
+        assert_eq!(judged(&request, at + 16, 0), Err(CallError::EmptyResponse));
+        assert_eq!(judged(&request, at + 16, 1), Ok(()));
+        assert_eq!(judged(&request, at + 16, 100), Ok(()));
+        for len in [0, 1, 16, 500] {
+            assert_eq!(judged(&request, at, len), Err(CallError::PointsIntoRequest));
+            assert_eq!(judged(&request, at + 15, len), Err(CallError::PointsIntoRequest));
+        }
+        assert_eq!(judged(&request, at - 4, 4), Ok(()));
+        assert_eq!(judged(&request, at - 4, 5), Err(CallError::RunsIntoRequest { len: 5 }));
+        assert_eq!(judged(&[], at - 4, 5), Ok(()));
+        for len in [101, isize::MAX.unsigned_abs() + 1, usize::MAX] {
+            let expected = Err(CallError::LengthTooLarge { len, max: MAX });
+            assert_eq!(judged(&request, at + 16, len), expected);
+        }
+        assert_eq!(
+            judged(&request, usize::MAX - 3, 5),
+            Err(CallError::LengthTooLarge { len: 5, max: MAX })
+        );
+    }
+
+    #[test]
+    fn no_limit_of_an_operator_reaches_beyond_memory() {
+        let answer = FezzOwned { ptr: std::ptr::without_provenance_mut(64), len: usize::MAX };
+        let max = isize::MAX.unsigned_abs();
+        assert_eq!(
+            judge(&[], answer, usize::MAX),
+            Err(CallError::LengthTooLarge { len: usize::MAX, max })
+        );
+    }
+}

@@ -1,0 +1,398 @@
+//! Why an artifact was not loaded: what was found, what was expected, what to do.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::version::{IdentityError, SYMBOL_FREE, SYMBOL_HANDLE, SYMBOL_LEGACY_FETCH, Stage};
+
+/// A refused artifact. The operator or the author of the file can act on every one of these.
+#[derive(Debug)]
+pub struct LoadError {
+    path: PathBuf,
+    fault: LoadFault,
+}
+
+impl LoadError {
+    pub(crate) fn new(path: &Path, fault: LoadFault) -> Self {
+        Self { path: path.to_path_buf(), fault }
+    }
+
+    /// The file, as it was named by the caller.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is wrong with it.
+    #[must_use]
+    pub const fn fault(&self) -> &LoadFault {
+        &self.fault
+    }
+
+    /// Always [`Stage::Load`].
+    #[must_use]
+    pub const fn stage(&self) -> Stage {
+        Stage::Load
+    }
+
+    /// The stable name of the reason.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.fault.name()
+    }
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: found {}; expected {}; remedy: {}",
+            self.path.display(),
+            self.fault.found(),
+            self.fault.expected(),
+            self.fault.remedy()
+        )
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+/// What a file is when it is not an ELF file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Foreign {
+    /// Begins with `#!`.
+    Script,
+    /// A library or program for macOS.
+    MachO,
+    /// A library or program for Windows.
+    Windows,
+    /// A static library (`.a`, `.rlib`).
+    Archive,
+    /// WebAssembly.
+    Wasm,
+    /// Compiler intermediate code.
+    Bitcode,
+    /// Compressed or packed: gzip, zstd, xz, zip.
+    Packed,
+    /// Printable text: source code, a linker script, a Git LFS pointer.
+    Text,
+    /// None of these.
+    Unknown {
+        /// Its first four octets.
+        first: [u8; 4],
+    },
+}
+
+/// One reason for each way a file can be wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoadFault {
+    /// The file cannot be opened or read.
+    Unreadable {
+        /// What the system said.
+        kind: io::ErrorKind,
+    },
+    /// A folder, device, socket or pipe.
+    NotAFile {
+        /// Whether it is a folder.
+        folder: bool,
+    },
+    /// No octets at all.
+    Empty,
+    /// More octets than an artifact may have.
+    TooLarge {
+        /// Its size, in octets.
+        bytes: u64,
+        /// The most that is read, in octets.
+        max: u64,
+    },
+    /// Another kind of file.
+    NotElf {
+        /// Which kind.
+        found: Foreign,
+    },
+    /// An ELF file that ends inside its first header.
+    Truncated {
+        /// Its size, in octets.
+        bytes: usize,
+    },
+    /// For machines with another word size.
+    WrongClass {
+        /// The class octet: 1 for 32 bits, 2 for 64.
+        found: u8,
+    },
+    /// For machines with the other byte order.
+    WrongByteOrder {
+        /// The data octet: 1 for little-endian, 2 for big-endian.
+        found: u8,
+    },
+    /// For another processor.
+    WrongMachine {
+        /// The number of that processor (`e_machine`).
+        found: u16,
+        /// The number of this one.
+        expected: u16,
+    },
+    /// An object file or core dump, not a shared object.
+    NotShared {
+        /// `e_type`.
+        found: u16,
+    },
+    /// A program; programs cannot be loaded into a process.
+    Program,
+    /// A part that must be mapped lies beyond the end of the file: a copy that was cut short.
+    SegmentOutsideFile {
+        /// Which program header, counted from 0.
+        segment: usize,
+        /// Where that part ends, in octets from the start of the file.
+        end: u64,
+        /// Size of the file, in octets.
+        bytes: u64,
+    },
+    /// A table the dynamic linker needs is missing or leads out of the file.
+    Malformed {
+        /// Which table.
+        table: Table,
+    },
+    /// At least one required symbol is not exported.
+    MissingSymbols {
+        /// Whether `fezz_handle_v2` is missing.
+        handle: bool,
+        /// Whether `fezz_free_v2` is missing.
+        free: bool,
+        /// Whether the entry point of the earlier JSON boundary is there.
+        legacy: bool,
+    },
+    /// A required symbol is data.
+    NotAFunction {
+        /// Which.
+        symbol: &'static str,
+        /// Its ELF symbol type.
+        found: u8,
+    },
+    /// The exported identity is not one.
+    Identity {
+        /// In what way.
+        error: IdentityError,
+    },
+    /// Compiled against a newer C library than the one that runs here.
+    GlibcTooOld {
+        /// Major and minor version it needs.
+        needed: (u32, u32),
+        /// Major and minor version that runs.
+        running: (u32, u32),
+    },
+    /// The dynamic linker refused it, in its own words.
+    Linker {
+        /// Those words.
+        message: String,
+    },
+}
+
+/// A table inside an ELF file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    /// Program headers: what to map where.
+    ProgramHeaders,
+    /// The dynamic section.
+    Dynamic,
+    /// Dynamic symbols.
+    Symbols,
+    /// The hash table that counts them.
+    Hash,
+    /// Their names.
+    Strings,
+    /// Versions needed of other libraries.
+    Versions,
+}
+
+impl Table {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::ProgramHeaders => "program header table",
+            Self::Dynamic => "dynamic section",
+            Self::Symbols => "dynamic symbol table",
+            Self::Hash => "symbol hash table",
+            Self::Strings => "dynamic string table",
+            Self::Versions => "version requirements",
+        }
+    }
+}
+
+impl LoadFault {
+    /// The stable name of the reason.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } => "unreadable",
+            Self::NotAFile { .. } => "not_a_file",
+            Self::Empty => "empty",
+            Self::TooLarge { .. } => "too_large",
+            Self::NotElf { .. } => "not_elf",
+            Self::Truncated { .. } => "truncated",
+            Self::WrongClass { .. } => "wrong_class",
+            Self::WrongByteOrder { .. } => "wrong_byte_order",
+            Self::WrongMachine { .. } => "wrong_machine",
+            Self::NotShared { .. } => "not_shared",
+            Self::Program => "program",
+            Self::SegmentOutsideFile { .. } => "segment_outside_file",
+            Self::Malformed { .. } => "malformed",
+            Self::MissingSymbols { .. } => "missing_symbols",
+            Self::NotAFunction { .. } => "not_a_function",
+            Self::Identity { .. } => "identity",
+            Self::GlibcTooOld { .. } => "glibc_too_old",
+            Self::Linker { .. } => "linker",
+        }
+    }
+
+    /// What is there.
+    #[must_use]
+    pub fn found(&self) -> String {
+        match self {
+            Self::Unreadable { kind } => format!("a file that cannot be read ({kind})"),
+            Self::NotAFile { folder: true } => "a folder".to_owned(),
+            Self::NotAFile { folder: false } => "a device, socket or pipe".to_owned(),
+            Self::Empty => "an empty file".to_owned(),
+            Self::TooLarge { bytes, .. } => format!("{bytes} octets"),
+            Self::NotElf { found } => found.describe(),
+            Self::Truncated { bytes } => format!("an ELF file of {bytes} octets, cut short"),
+            Self::WrongClass { found: 1 } => "a 32-bit ELF file".to_owned(),
+            Self::WrongClass { found: 2 } => "a 64-bit ELF file".to_owned(),
+            Self::WrongClass { found } => format!("an ELF file of class {found}"),
+            Self::WrongByteOrder { found: 1 } => "a little-endian ELF file".to_owned(),
+            Self::WrongByteOrder { found: 2 } => "a big-endian ELF file".to_owned(),
+            Self::WrongByteOrder { found } => format!("an ELF file of byte order {found}"),
+            Self::WrongMachine { found, .. } => format!("code for {}", machine(*found)),
+            Self::NotShared { found: 1 } => "an object file (.o)".to_owned(),
+            Self::NotShared { found: 4 } => "a core dump".to_owned(),
+            Self::NotShared { found } => format!("an ELF file of type {found}"),
+            Self::Program => "a program".to_owned(),
+            Self::SegmentOutsideFile { segment, end, bytes } => {
+                format!("a file of {bytes} octets whose segment {segment} ends at octet {end}")
+            }
+            Self::Malformed { table } => format!("an unreadable {}", table.name()),
+            Self::MissingSymbols { handle, free, legacy } => missing(*handle, *free, *legacy),
+            Self::NotAFunction { symbol, found } => {
+                format!("{symbol} as a symbol of ELF type {found}")
+            }
+            Self::Identity { error } => format!("a fezz_identity_v1 with {error}"),
+            Self::GlibcTooOld { needed: (major, minor), .. } => {
+                format!("a library that needs glibc {major}.{minor}")
+            }
+            Self::Linker { message } => format!("that the dynamic linker refuses it: {message}"),
+        }
+    }
+
+    /// What should be there.
+    #[must_use]
+    pub fn expected(&self) -> String {
+        match self {
+            Self::Unreadable { .. } | Self::NotAFile { .. } => "a readable regular file".to_owned(),
+            Self::TooLarge { max, .. } => format!("at most {max} octets"),
+            Self::Empty | Self::NotElf { .. } | Self::Truncated { .. } => NATIVE.to_owned(),
+            Self::WrongClass { .. } => format!("{} bits", usize::BITS),
+            Self::WrongByteOrder { .. } if cfg!(target_endian = "little") => {
+                "little-endian".to_owned()
+            }
+            Self::WrongByteOrder { .. } => "big-endian".to_owned(),
+            Self::WrongMachine { expected, .. } => format!("code for {}", machine(*expected)),
+            Self::NotShared { .. } | Self::Program => "a shared object".to_owned(),
+            Self::SegmentOutsideFile { end, .. } => format!("at least {end} octets"),
+            Self::Malformed { .. } => "tables inside the file".to_owned(),
+            Self::MissingSymbols { .. } => {
+                format!("both {SYMBOL_HANDLE} and {SYMBOL_FREE}, exported")
+            }
+            Self::NotAFunction { .. } => "a function".to_owned(),
+            Self::Identity { .. } => "a FezzIdentityV1 as in fezz.h".to_owned(),
+            Self::GlibcTooOld { running: (major, minor), .. } => {
+                format!("at most glibc {major}.{minor}, which runs here")
+            }
+            Self::Linker { .. } => "a library whose dependencies are all installed".to_owned(),
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn remedy(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } => "check the path and its permissions",
+            Self::NotAFile { .. } => "name the library file itself",
+            Self::Empty | Self::Truncated { .. } | Self::SegmentOutsideFile { .. } => {
+                "copy the file again, to a temporary name first and then rename it"
+            }
+            Self::TooLarge { .. } => "strip debug information, or split the function",
+            Self::NotElf { found: Foreign::MachO | Foreign::Windows | Foreign::Wasm }
+            | Self::WrongClass { .. }
+            | Self::WrongByteOrder { .. }
+            | Self::WrongMachine { .. } => "compile the function for this machine",
+            Self::NotElf { found: Foreign::Archive } | Self::NotShared { .. } | Self::Program => {
+                "link a shared library: crate-type = [\"cdylib\"] in Rust, -shared -fPIC in C"
+            }
+            Self::NotElf { found: Foreign::Packed } => "unpack it first",
+            Self::NotElf { .. } => "name the compiled library, such as libhello.so",
+            Self::Malformed { .. } => "build the library again with an ordinary linker",
+            Self::MissingSymbols { legacy: true, .. } => {
+                "rebuild it against the current SDK, or load it as abi = \"v1\""
+            }
+            Self::MissingSymbols { .. } => {
+                "use #[fezz::function] in a cdylib, or define both functions as in fezz.h with \
+                 default visibility"
+            }
+            Self::NotAFunction { .. } => "define it as a function, as in fezz.h",
+            Self::Identity { .. } => "use the initialiser in fezz.h, or do not export an identity",
+            Self::GlibcTooOld { .. } => "build on a system as old as this one, or update this one",
+            Self::Linker { .. } => "install what it names, or link it statically into the function",
+        }
+    }
+}
+
+#[cfg(target_os = "macos")]
+const NATIVE: &str = "a Mach-O dynamic library";
+#[cfg(not(target_os = "macos"))]
+const NATIVE: &str = "an ELF shared object";
+
+impl Foreign {
+    fn describe(self) -> String {
+        let known = match self {
+            Self::Script => "a script",
+            Self::MachO => "a Mach-O file (macOS)",
+            Self::Windows => "a Windows program or library",
+            Self::Archive => "a static library",
+            Self::Wasm => "a WebAssembly module",
+            Self::Bitcode => "LLVM bitcode",
+            Self::Packed => "a compressed or packed file",
+            Self::Text => "a text file",
+            Self::Unknown { first: [a, b, c, d] } => {
+                return format!("a file that begins with {a:02x} {b:02x} {c:02x} {d:02x}");
+            }
+        };
+        known.to_owned()
+    }
+}
+
+fn missing(handle: bool, free: bool, legacy: bool) -> String {
+    let which = match (handle, free) {
+        (true, true) => format!("neither {SYMBOL_HANDLE} nor {SYMBOL_FREE}"),
+        (true, false) => format!("no {SYMBOL_HANDLE}"),
+        (false, _) => format!("no {SYMBOL_FREE}"),
+    };
+    if legacy { format!("{which}, but {SYMBOL_LEGACY_FETCH} of the JSON boundary") } else { which }
+}
+
+/// The everyday name of a processor, with its number if it has none here.
+fn machine(number: u16) -> String {
+    let name = match number {
+        3 => "x86 (32 bits)",
+        8 => "MIPS",
+        20 => "PowerPC",
+        21 => "PowerPC 64",
+        22 => "s390x",
+        40 => "ARM (32 bits)",
+        62 => "x86-64",
+        183 => "AArch64",
+        243 => "RISC-V",
+        258 => "LoongArch",
+        _ => return format!("processor number {number}"),
+    };
+    name.to_owned()
+}

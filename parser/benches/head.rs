@@ -1,0 +1,182 @@
+//! How long one head takes, here and in httparse, in rounds that take turns.
+//!
+//! Ours includes what the fields mean (Host, framing, connection options); httparse only finds
+//! them. Ratios of one run are comparable, nanoseconds of different machines are not.
+//!
+//! * `cargo bench -p fezz-parser` prints a table;
+//! * `cargo bench -p fezz-parser -- --count NAME PARSER N` parses one head N times and prints
+//!   nothing: the difference of two such runs under callgrind, divided by the difference of
+//!   their N, is the number of instructions for one head.
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+
+use fezz_parser::{Head, HeadLimits, Index, Resume, check, parse_head};
+use std::hint::black_box;
+use std::mem::MaybeUninit;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+const ROUNDS: usize = 41;
+const ROUND: Duration = Duration::from_millis(4);
+
+type Parser = fn(&[u8], &mut Index) -> usize;
+
+/// Name and function; the first one is what the ratios compare with.
+const PARSERS: [(&str, Parser); 4] = [
+    ("httparse", httparse_uninit),
+    ("httparse-init", httparse_init),
+    ("portable", portable),
+    ("fezz", fezz),
+];
+
+fn fezz(octets: &[u8], index: &mut Index) -> usize {
+    let mut resume = Resume::default();
+    let end = parse_head(octets, &HeadLimits::DEFAULT, &mut resume, index);
+    black_box(Head::new(octets, index).framing());
+    end.unwrap().unwrap()
+}
+
+fn portable(octets: &[u8], index: &mut Index) -> usize {
+    let mut resume = Resume::default();
+    let end = check::parse_head_portable(octets, &HeadLimits::DEFAULT, &mut resume, index);
+    black_box(Head::new(octets, index).framing());
+    end.unwrap().unwrap()
+}
+
+/// The cheapest way to call httparse: the array is not initialised.
+fn httparse_uninit(octets: &[u8], _: &mut Index) -> usize {
+    let mut headers = [const { MaybeUninit::uninit() }; 100];
+    let mut request = httparse::Request::new(&mut []);
+    let end = request.parse_with_uninit_headers(octets, &mut headers).unwrap().unwrap();
+    black_box(&request);
+    end
+}
+
+/// The way its documentation shows.
+fn httparse_init(octets: &[u8], _: &mut Index) -> usize {
+    let mut headers = [httparse::EMPTY_HEADER; 64];
+    let mut request = httparse::Request::new(&mut headers);
+    let end = request.parse(octets).unwrap().unwrap();
+    black_box(&request);
+    end
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] => table(),
+        ["--count", head, parser, times] => return count(head, parser, times),
+        _ => {
+            eprintln!("usage: [--count HEAD PARSER TIMES]");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn count(head: &str, parser: &str, times: &str) -> ExitCode {
+    let heads = heads();
+    let head = heads.iter().find(|(name, _)| *name == head);
+    let parser = PARSERS.iter().find(|(name, _)| *name == parser);
+    let (Some((_, octets)), Some((_, parser)), Ok(times)) = (head, parser, times.parse::<u32>())
+    else {
+        eprintln!("no such head, parser or number");
+        return ExitCode::FAILURE;
+    };
+    let mut index = Index::new();
+    for _ in 0..times {
+        black_box(parser(black_box(octets), &mut index));
+    }
+    ExitCode::SUCCESS
+}
+
+fn table() {
+    println!("{ROUNDS} rounds of {} ms each, taking turns; median (min-max)", ROUND.as_millis());
+    for (name, octets) in heads() {
+        println!("\n{name}, {} B", octets.len());
+        let mut rounds = vec![Vec::new(); PARSERS.len()];
+        for _ in 0..ROUNDS {
+            for (times, (_, parser)) in rounds.iter_mut().zip(PARSERS) {
+                times.push(nanoseconds_per_head(&octets, parser));
+            }
+        }
+        let base = rounds[0].clone();
+        for (times, (parser, _)) in rounds.iter().zip(PARSERS) {
+            let ratios: Vec<f64> = base.iter().zip(times).map(|(a, b)| a / b).collect();
+            let (time, ratio) = (spread(times), spread(&ratios));
+            println!(
+                "  {parser:14} {:7.1} ns ({:.1}-{:.1})  {:6.2} GB/s  RATIO {:.2} ({:.2}-{:.2})",
+                time.1,
+                time.0,
+                time.2,
+                octets.len() as f64 / time.1,
+                ratio.1,
+                ratio.0,
+                ratio.2,
+            );
+        }
+    }
+}
+
+fn nanoseconds_per_head(octets: &[u8], parser: Parser) -> f64 {
+    let mut index = Index::new();
+    let mut heads = 0u32;
+    let start = Instant::now();
+    loop {
+        for _ in 0..256 {
+            black_box(parser(black_box(octets), &mut index));
+        }
+        heads += 256;
+        let took = start.elapsed();
+        if took >= ROUND {
+            return took.as_nanos() as f64 / f64::from(heads);
+        }
+    }
+}
+
+/// Least, median and greatest.
+fn spread(numbers: &[f64]) -> (f64, f64, f64) {
+    let mut sorted = numbers.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    (sorted[0], sorted[sorted.len() / 2], sorted[sorted.len() - 1])
+}
+
+fn heads() -> Vec<(&'static str, Vec<u8>)> {
+    let mut thirty = String::from("GET /search?q=thirty HTTP/1.1\r\nHost: www.example.com\r\n");
+    for field in 0..29 {
+        let value = "0123456789abcdef0123456789".get(..16 + field % 11).unwrap();
+        thirty += &format!("X-Custom-Field-{field:02}: {value}\r\n");
+    }
+    thirty += "\r\n";
+    let cookie = format!(
+        "GET / HTTP/1.1\r\nHost: www.example.com\r\nCookie: session={}\r\n\r\n",
+        "0123456789abcdef".repeat(256)
+    );
+    vec![
+        ("minimal", b"GET / HTTP/1.1\r\nHost: localhost:8080\r\n\r\n".to_vec()),
+        ("small", SMALL.to_vec()),
+        ("browser", BROWSER.to_vec()),
+        ("thirty", thirty.into_bytes()),
+        ("cookie", cookie.into_bytes()),
+    ]
+}
+
+const SMALL: &[u8] = b"GET / HTTP/1.1\r\nHost: a.test\r\nUser-Agent: k6\r\nAccept: */*\r\n\r\n";
+
+const BROWSER: &[u8] = b"GET /account/orders/2024-11/details?sort=date&page=2 HTTP/1.1\r\n\
+    Host: shop.example.com\r\n\
+    Connection: keep-alive\r\n\
+    sec-ch-ua: \"Chromium\";v=\"128\", \"Not;A=Brand\";v=\"24\", \"Browser\";v=\"128\"\r\n\
+    sec-ch-ua-mobile: ?0\r\n\
+    sec-ch-ua-platform: \"Linux\"\r\n\
+    Upgrade-Insecure-Requests: 1\r\n\
+    User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) \
+    Chrome/128.0.0.0 Safari/537.36\r\n\
+    Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8\r\n\
+    Sec-Fetch-Site: same-origin\r\n\
+    Sec-Fetch-Mode: navigate\r\n\
+    Sec-Fetch-User: ?1\r\n\
+    Sec-Fetch-Dest: document\r\n\
+    Referer: https://shop.example.com/account\r\n\
+    Accept-Encoding: gzip, deflate, br, zstd\r\n\
+    Accept-Language: en-GB,en;q=0.9,de;q=0.8\r\n\
+    Cookie: sid=8f14e45fceea167a; theme=dark\r\n\r\n";

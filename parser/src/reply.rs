@@ -1,0 +1,460 @@
+//! The only way octets become a response head.
+//!
+//! A function chooses status, names and values; framing, connection options and the date are the
+//! host's. CR, LF, NUL and other control octets do not get through (RFC 9112 §11.1).
+
+use crate::class::Class;
+use crate::index::Known;
+use core::fmt;
+
+/// Takes the octets of a response head, in order.
+pub trait Octets {
+    /// Appends `octets`.
+    fn put(&mut self, octets: &[u8]);
+}
+
+/// [`Octets`] into memory of a fixed size.
+#[derive(Debug)]
+pub struct Cursor<'a> {
+    buffer: &'a mut [u8],
+    length: usize,
+    full: bool,
+}
+
+impl<'a> Cursor<'a> {
+    /// Starts at the front of `buffer`.
+    #[must_use]
+    pub const fn new(buffer: &'a mut [u8]) -> Self {
+        Self { buffer, length: 0, full: false }
+    }
+
+    /// What was written; `None` if something did not fit.
+    #[must_use]
+    pub fn written(&self) -> Option<&[u8]> {
+        if self.full { None } else { self.buffer.get(..self.length) }
+    }
+}
+
+impl Octets for Cursor<'_> {
+    fn put(&mut self, octets: &[u8]) {
+        let end = self.length.saturating_add(octets.len());
+        match self.buffer.get_mut(self.length..end) {
+            Some(room) if !self.full => {
+                room.copy_from_slice(octets);
+                self.length = end;
+            }
+            _ => self.full = true,
+        }
+    }
+}
+
+/// The interim response that asks for the body (RFC 9110 §15.2.1).
+pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// Writes the status line. `status` has three digits; anything else is written as 500, for no
+/// other line would be one.
+///
+/// The second space is there with and without a reason phrase (RFC 9112 §4).
+#[inline]
+pub fn write_status_line(out: &mut impl Octets, status: u16) {
+    if status == 200 {
+        return out.put(b"HTTP/1.1 200 OK\r\n");
+    }
+    let status = if matches!(status, 100..=999) { status } else { 500 };
+    let mut line = *b"HTTP/1.1 000 ";
+    let digits = [status / 100, status / 10 % 10, status % 10];
+    for (place, digit) in line.iter_mut().skip(9).zip(digits) {
+        *place += (digit & 0xf) as u8;
+    }
+    out.put(&line);
+    out.put(reason(status).as_bytes());
+    out.put(b"\r\n");
+}
+
+/// Reason phrases of the status codes of RFC 9110 §15 and of those this server sends.
+const fn reason(status: u16) -> &'static str {
+    match status {
+        100 => "Continue",
+        101 => "Switching Protocols",
+        103 => "Early Hints",
+        200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
+        203 => "Non-Authoritative Information",
+        204 => "No Content",
+        205 => "Reset Content",
+        206 => "Partial Content",
+        300 => "Multiple Choices",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        304 => "Not Modified",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        402 => "Payment Required",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        407 => "Proxy Authentication Required",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        410 => "Gone",
+        411 => "Length Required",
+        412 => "Precondition Failed",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        415 => "Unsupported Media Type",
+        416 => "Range Not Satisfiable",
+        417 => "Expectation Failed",
+        421 => "Misdirected Request",
+        422 => "Unprocessable Content",
+        425 => "Too Early",
+        426 => "Upgrade Required",
+        428 => "Precondition Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        451 => "Unavailable For Legal Reasons",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        507 => "Insufficient Storage",
+        508 => "Loop Detected",
+        511 => "Network Authentication Required",
+        _ => "",
+    }
+}
+
+/// What became of a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldFate {
+    /// It is in the head.
+    Written,
+    /// It is the host's to say: framing, connection options, date.
+    Dropped,
+}
+
+/// Why a field cannot be written. The function that made it is to blame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplyError {
+    /// The field name is empty.
+    NameEmpty,
+    /// The field name holds an octet that no token may hold.
+    NameOctet {
+        /// Octets in front of it.
+        offset: usize,
+        /// The octet.
+        octet: u8,
+    },
+    /// The field value holds a control octet other than HTAB.
+    ValueOctet {
+        /// Octets in front of it.
+        offset: usize,
+        /// The octet.
+        octet: u8,
+    },
+}
+
+impl ReplyError {
+    /// The stable reason word, for logs and counters.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::NameEmpty => "reply_name_empty",
+            Self::NameOctet { .. } => "reply_name_octet",
+            Self::ValueOctet { .. } => "reply_value_octet",
+        }
+    }
+}
+
+impl fmt::Display for ReplyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NameEmpty => f.write_str("a field name is empty"),
+            Self::NameOctet { offset, octet } => {
+                write!(f, "a field name holds the octet {octet:#04x} at {offset}")
+            }
+            Self::ValueOctet { offset, octet } => {
+                write!(f, "a field value holds the octet {octet:#04x} at {offset}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for ReplyError {}
+
+/// Writes one field line, unless it is the host's to write.
+///
+/// # Errors
+/// A name or value that would not be one field line; nothing is written then.
+#[inline]
+pub fn write_field(
+    out: &mut impl Octets,
+    name: &[u8],
+    value: &[u8],
+) -> Result<FieldFate, ReplyError> {
+    check_field(name, value)?;
+    if is_host_field(name) {
+        return Ok(FieldFate::Dropped);
+    }
+    out.put(name);
+    out.put(b": ");
+    out.put(value);
+    out.put(b"\r\n");
+    Ok(FieldFate::Written)
+}
+
+/// RFC 9110 §5.1, §5.5.
+fn check_field(name: &[u8], value: &[u8]) -> Result<(), ReplyError> {
+    if name.is_empty() {
+        return Err(ReplyError::NameEmpty);
+    }
+    let offset = Class::TOKEN.end(name, 0);
+    if let Some(&octet) = name.get(offset) {
+        return Err(ReplyError::NameOctet { offset, octet });
+    }
+    let offset = Class::VALUE.end(value, 0);
+    match value.get(offset) {
+        Some(&octet) => Err(ReplyError::ValueOctet { offset, octet }),
+        None => Ok(()),
+    }
+}
+
+/// Fields that decide framing, belong to this hop, or are the host's clock.
+fn is_host_field(name: &[u8]) -> bool {
+    match Known::of(name) {
+        Some(
+            Known::ContentLength | Known::TransferEncoding | Known::Connection | Known::OtherHop,
+        ) => true,
+        Some(Known::Host | Known::Expect) => false,
+        None => name.eq_ignore_ascii_case(b"date"),
+    }
+}
+
+/// How the end of a response body is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplyBody {
+    /// By Content-Length: this many octets. To HEAD: as many as GET would get.
+    Length(u64),
+    /// By the status: 1xx, 204 and 304 have none.
+    NoContentLength,
+}
+
+/// Writes the framing field of a response, or nothing.
+#[inline]
+pub fn write_framing(out: &mut impl Octets, body: ReplyBody) {
+    let ReplyBody::Length(length) = body else { return };
+    let mut line = *b"content-length: 00000000000000000000";
+    let (mut rest, mut start) = (length, line.len());
+    while let Some(place) = line.get_mut(start - 1) {
+        start -= 1;
+        *place = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.put(b"content-length: ");
+    out.put(line.get(start..).unwrap_or(&[]));
+    out.put(b"\r\n");
+}
+
+/// Whether a response with this status may have content (RFC 9110 §6.4.1).
+#[must_use]
+pub const fn status_has_content(status: u16) -> bool {
+    !matches!(status, 100..=199 | 204 | 304)
+}
+
+/// What the response says about the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Nothing: HTTP/1.1 goes on.
+    KeepAlive,
+    /// `keep-alive`: HTTP/1.0 goes on because both sides said so.
+    KeepAliveExplicit,
+    /// `close` (RFC 9112 §9.6).
+    Close,
+}
+
+const KEEP_ALIVE_TAIL: &[u8] = b"\r\nconnection: keep-alive\r\n\r\n";
+const CLOSE_TAIL: &[u8] = b"\r\nconnection: close\r\n\r\n";
+
+/// Most octets [`write_tail`] writes.
+pub const TAIL_BYTES_MAX: usize = b"date: ".len() + 29 + KEEP_ALIVE_TAIL.len();
+
+const _: () = assert!(CLOSE_TAIL.len() <= KEEP_ALIVE_TAIL.len());
+
+/// Writes the end of a response head: date, connection option, empty line.
+#[inline]
+pub fn write_tail(out: &mut impl Octets, date: &[u8; 29], ending: Ending) {
+    out.put(b"date: ");
+    out.put(date);
+    out.put(match ending {
+        Ending::KeepAlive => b"\r\n\r\n",
+        Ending::KeepAliveExplicit => KEEP_ALIVE_TAIL,
+        Ending::Close => CLOSE_TAIL,
+    });
+}
+
+/// The last second of the year 9999, the last one with a four-digit year.
+const LAST_SECOND: u64 = 253_402_300_799;
+
+/// A time as in `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7). Later years than 9999 are
+/// written as its last second.
+#[must_use]
+pub fn imf_fixdate(unix_seconds: u64) -> [u8; 29] {
+    const DAYS: &[u8; 21] = b"ThuFriSatSunMonTueWed";
+    const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
+    let seconds = unix_seconds.min(LAST_SECOND);
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = civil_date(days);
+    let mut text = *b"Thu, 00 Jan 0000 00:00:00 GMT";
+    put_word(&mut text, 0, DAYS, days % 7);
+    put_digits(&mut text, 5, 2, day);
+    put_word(&mut text, 8, MONTHS, month - 1);
+    put_digits(&mut text, 12, 4, year);
+    put_digits(&mut text, 17, 2, second / 3600);
+    put_digits(&mut text, 20, 2, second / 60 % 60);
+    put_digits(&mut text, 23, 2, second % 60);
+    text
+}
+
+/// Year, month and day of the proleptic Gregorian calendar, `days` after 1970-01-01.
+///
+/// Years begin in March here, so that the day that comes and goes is the last one.
+const fn civil_date(days: u64) -> (u64, u64, u64) {
+    const DAYS_TO_1970: u64 = 719_468;
+    const DAYS_PER_ERA: u64 = 146_097;
+    let days = days + DAYS_TO_1970;
+    let (era, day_of_era) = (days / DAYS_PER_ERA, days % DAYS_PER_ERA);
+    let leap_days = day_of_era / 1460 - day_of_era / 36_524 + day_of_era / 146_096;
+    let year_of_era = (day_of_era - leap_days) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = era * 400 + year_of_era + (month <= 2) as u64;
+    (year, month, day)
+}
+
+fn put_word(text: &mut [u8; 29], at: usize, words: &[u8], index: u64) {
+    let index = usize::try_from(index).unwrap_or(usize::MAX);
+    let word = words.chunks_exact(3).nth(index);
+    for (place, octet) in text.iter_mut().skip(at).zip(word.unwrap_or(&[])) {
+        *place = *octet;
+    }
+}
+
+fn put_digits(text: &mut [u8; 29], at: usize, count: usize, number: u64) {
+    let mut number = number;
+    for place in text.iter_mut().skip(at).take(count).rev() {
+        *place = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::String;
+    use std::vec::Vec;
+
+    impl Octets for Vec<u8> {
+        fn put(&mut self, octets: &[u8]) {
+            self.extend_from_slice(octets);
+        }
+    }
+
+    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_status_line_has_two_spaces_with_and_without_a_reason() {
+        assert_eq!(text(|out| write_status_line(out, 200)), "HTTP/1.1 200 OK\r\n");
+        assert_eq!(text(|out| write_status_line(out, 418)), "HTTP/1.1 418 \r\n");
+        assert_eq!(text(|out| write_status_line(out, 999)), "HTTP/1.1 999 \r\n");
+        let error = "HTTP/1.1 500 Internal Server Error\r\n";
+        assert_eq!(text(|out| write_status_line(out, 20)), error);
+        assert_eq!(text(|out| write_status_line(out, 1000)), error);
+    }
+
+    #[test]
+    fn lengths_are_written_in_full() {
+        for length in [0, 9, 10, 12_345, u64::MAX] {
+            let line = text(|out| write_framing(out, ReplyBody::Length(length)));
+            assert_eq!(line, std::format!("content-length: {length}\r\n"));
+        }
+        assert_eq!(text(|out| write_framing(out, ReplyBody::NoContentLength)), "");
+    }
+
+    #[test]
+    fn nothing_splits_a_response() {
+        for octet in (0..=u8::MAX).filter(|octet| !Class::VALUE.has(*octet)) {
+            let mut out = Vec::new();
+            let value = [b'a', octet, b'b'];
+            let error = ReplyError::ValueOctet { offset: 1, octet };
+            assert_eq!(write_field(&mut out, b"x", &value), Err(error));
+            let error = ReplyError::NameOctet { offset: 1, octet };
+            assert_eq!(write_field(&mut out, &value, b"x"), Err(error));
+            assert!(out.is_empty());
+        }
+        assert_eq!(write_field(&mut Vec::new(), b"", b"x"), Err(ReplyError::NameEmpty));
+    }
+
+    #[test]
+    fn functions_do_not_frame() {
+        for name in [
+            "Content-Length",
+            "Transfer-Encoding",
+            "Connection",
+            "Keep-Alive",
+            "Proxy-Connection",
+            "TE",
+            "Trailer",
+            "Upgrade",
+            "Date",
+        ] {
+            let mut out = Vec::new();
+            assert_eq!(write_field(&mut out, name.as_bytes(), b"1"), Ok(FieldFate::Dropped));
+            assert!(out.is_empty());
+        }
+        let line = text(|out| {
+            assert_eq!(write_field(out, b"Host", b"a\tb"), Ok(FieldFate::Written));
+        });
+        assert_eq!(line, "Host: a\tb\r\n");
+    }
+
+    #[test]
+    fn a_cursor_says_when_something_did_not_fit() {
+        let mut buffer = [0; TAIL_BYTES_MAX];
+        let mut cursor = Cursor::new(&mut buffer);
+        write_tail(&mut cursor, &imf_fixdate(0), Ending::KeepAliveExplicit);
+        let tail = b"date: Thu, 01 Jan 1970 00:00:00 GMT\r\nconnection: keep-alive\r\n\r\n";
+        assert_eq!(cursor.written(), Some(&tail[..]));
+        cursor.put(b"x");
+        cursor.put(b"");
+        assert_eq!(cursor.written(), None);
+    }
+
+    #[test]
+    fn dates_agree_with_the_calendar() {
+        for (seconds, date) in [
+            (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
+            (951_782_400, "Tue, 29 Feb 2000 00:00:00 GMT"),
+            (4_107_542_399, "Sun, 28 Feb 2100 23:59:59 GMT"),
+            (4_107_542_400, "Mon, 01 Mar 2100 00:00:00 GMT"),
+            (LAST_SECOND, "Fri, 31 Dec 9999 23:59:59 GMT"),
+            (u64::MAX, "Fri, 31 Dec 9999 23:59:59 GMT"),
+        ] {
+            assert_eq!(std::str::from_utf8(&imf_fixdate(seconds)), Ok(date));
+        }
+    }
+}

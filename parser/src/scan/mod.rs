@@ -1,0 +1,69 @@
+//! Runs of ordinary octets, skipped many at a time.
+//!
+//! There are two engines: words and tables, which run everywhere, and AVX2, chosen when the
+//! processor has it. They answer alike, octet for octet; only their speed differs.
+
+#[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "vector instructions; the only such module of this crate")]
+pub(crate) mod avx2;
+
+use crate::class::Class;
+
+/// Finds ends of runs. Indexes asked for never fall within one head, so that an engine can keep
+/// what it knows of the octets ahead.
+pub(crate) trait Scan {
+    /// For a field line that starts at `at`: the index of the first octet that is no token octet,
+    /// and of the first one behind that which is a control octet (HTAB and DEL too; it may be
+    /// the same one). The length stands for an octet that is not there.
+    fn line(&mut self, octets: &[u8], at: usize) -> (usize, usize);
+    /// Index of the first octet from `at` on that is not a path octet, or the length. A percent
+    /// sign is none.
+    fn path_end(&mut self, octets: &[u8], at: usize) -> usize;
+}
+
+/// The engine that runs everywhere.
+pub(crate) struct Portable;
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+impl Scan for Portable {
+    #[inline(always)]
+    fn line(&mut self, octets: &[u8], at: usize) -> (usize, usize) {
+        let name_end = Class::TOKEN.end(octets, at);
+        (name_end, value_end(octets, name_end))
+    }
+
+    #[inline(always)]
+    fn path_end(&mut self, octets: &[u8], at: usize) -> usize {
+        Class::PATH.end(octets, at)
+    }
+}
+
+/// Index of the first control octet from `at` on, HTAB and DEL too, or the length.
+#[inline(always)]
+pub(crate) fn value_end(octets: &[u8], at: usize) -> usize {
+    let mut at = at;
+    // The compiler makes vector instructions of this, on every processor that has some.
+    while let Some(block) = octets.get(at..).and_then(|rest| rest.first_chunk::<32>()) {
+        if block.iter().fold(false, |any, octet| any | (*octet < b' ') | (*octet == 0x7f)) {
+            break;
+        }
+        at += 32;
+    }
+    while let Some(block) = octets.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let word = u64::from_le_bytes(*block);
+        let control = word.wrapping_sub(ONES * 0x20) & !word;
+        let delete = word ^ (ONES * 0x7f);
+        let stops = (control | delete.wrapping_sub(ONES) & !delete) & HIGHS;
+        if stops != 0 {
+            // A borrow can only mark octets behind a real stop: the lowest mark is exact.
+            return at + stops.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    while octets.get(at).is_some_and(|octet| *octet >= b' ' && *octet != 0x7f) {
+        at += 1;
+    }
+    at
+}

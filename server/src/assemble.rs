@@ -1,0 +1,161 @@
+//! A configuration becomes loaded functions and a router, or a list of everything that stands in
+//! the way. It is the one place where artifacts are loaded for serving.
+
+use std::sync::Arc;
+
+use fezz_abi::host::Function;
+
+use crate::config::{Config, ConfigError, FunctionConfig, RouteConfig, Target};
+use crate::plugin::pattern::{HostPattern, Pattern};
+use crate::plugin::registry::{Entry, FunctionId, Registry};
+use crate::plugin::root;
+use crate::plugin::router::{Route, Router};
+use crate::plugin::version::Version;
+
+/// What serves: functions, and who of them gets which request.
+#[derive(Debug)]
+pub struct Functions {
+    /// The loaded functions.
+    pub registry: Registry,
+    /// The routes to them.
+    pub router: Router,
+}
+
+impl Functions {
+    /// Loads every artifact of the configuration, on this thread, and arranges the routes.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once: values, artifacts, routes.
+    pub fn load(config: &Config) -> Result<Self, Vec<ConfigError>> {
+        let mut complaints = config.complaints();
+        let mut registry = Registry::default();
+        let loaded: Vec<Option<FunctionId>> = config
+            .functions
+            .iter()
+            .map(|wanted| load(wanted, config, &mut registry, &mut complaints))
+            .collect();
+        let mut routes = Vec::new();
+        for route in &config.routes {
+            routes.extend(connect(route, config, &loaded, &registry, &mut complaints));
+        }
+        if let Some(directory) = &config.root {
+            match root::scan(directory) {
+                Err(errors) => complaints.extend(errors.into_iter().map(ConfigError::Root)),
+                Ok(all) => {
+                    for found in all {
+                        routes.extend(serve_rpc(found, config, &mut registry, &mut complaints));
+                    }
+                }
+            }
+        }
+        for (id, entry) in registry.iter() {
+            if !routes.iter().any(|route| route.function == id) {
+                complaints.push(ConfigError::Unreachable { function: entry.to_string() });
+            }
+        }
+        match Router::build(routes) {
+            Ok(router) if complaints.is_empty() => Ok(Self { registry, router }),
+            Ok(_) => Err(complaints),
+            Err(errors) => {
+                complaints.extend(errors.into_iter().map(ConfigError::Conflict));
+                Err(complaints)
+            }
+        }
+    }
+}
+
+fn load(
+    wanted: &FunctionConfig,
+    config: &Config,
+    registry: &mut Registry,
+    complaints: &mut Vec<ConfigError>,
+) -> Option<FunctionId> {
+    let function = match Function::load(&wanted.artifact) {
+        Ok(function) => function,
+        Err(error) => {
+            complaints.push(ConfigError::Artifact(error));
+            return None;
+        }
+    };
+    let name = wanted.name.clone().unwrap_or_else(|| function.name().to_owned());
+    let own = function.identity().map_or("", |identity| identity.version());
+    let version = match (&wanted.version, own) {
+        (Some(version), _) => Some(version.clone()),
+        (None, "") => None,
+        (None, text) => match Version::parse(text) {
+            Ok(version) => Some(version),
+            Err(why) => {
+                let text = text.to_owned();
+                complaints.push(ConfigError::ArtifactVersion { name, text, why });
+                return None;
+            }
+        },
+    };
+    let bytes = config.limits.response_body_bytes_max.saturating_add(RESPONSE_HEAD_BYTES_MAX);
+    let function = function.with_response_bytes_max(usize::try_from(bytes).unwrap_or(usize::MAX));
+    let entry = Entry { name, version, function: Arc::new(function) };
+    let shown = entry.to_string();
+    match registry.add(entry) {
+        Ok(id) => Some(id),
+        Err(_) => {
+            complaints.push(ConfigError::SameFunction { function: shown });
+            None
+        }
+    }
+}
+
+/// Room in an answer for everything that is not its body, in octets: a head of 64 KiB and what
+/// an encoder adds.
+const RESPONSE_HEAD_BYTES_MAX: u64 = 1 << 20;
+
+/// The route, if its function was loaded.
+fn connect(
+    route: &RouteConfig,
+    config: &Config,
+    loaded: &[Option<FunctionId>],
+    registry: &Registry,
+    complaints: &mut Vec<ConfigError>,
+) -> Option<Route> {
+    let function = match &route.target {
+        Target::Function(index) => loaded.get(*index).copied().flatten(),
+        Target::Selector(selector) => {
+            let found = registry.select(selector);
+            // While an artifact is missing, what it would have been called is not known.
+            if found.is_none() && loaded.iter().all(Option::is_some) {
+                complaints.push(ConfigError::UnknownFunction {
+                    selector: selector.clone(),
+                    loaded: registry.iter().map(|(_, entry)| entry.to_string()).collect(),
+                });
+            }
+            found
+        }
+    };
+    function.map(|function| route_to(function, route.pattern.clone(), config))
+}
+
+/// Loads a function found below the root and routes `/rpc/<name>/<version>/` to it.
+fn serve_rpc(
+    found: root::Found,
+    config: &Config,
+    registry: &mut Registry,
+    complaints: &mut Vec<ConfigError>,
+) -> Option<Route> {
+    let path = format!("/rpc/{}/{}/{{*rest}}", found.name, found.version);
+    let wanted = FunctionConfig {
+        name: Some(found.name),
+        version: Some(found.version),
+        artifact: found.artifact,
+    };
+    let function = load(&wanted, config, registry, complaints)?;
+    let pattern = Pattern { methods: Vec::new(), host: HostPattern::Any, path };
+    Some(route_to(function, pattern, config))
+}
+
+fn route_to(function: FunctionId, pattern: Pattern, config: &Config) -> Route {
+    Route {
+        function,
+        pattern,
+        handler_timeout: config.timeouts.handler,
+        body_bytes_max: config.limits.body_bytes_max,
+    }
+}

@@ -1,0 +1,379 @@
+//! The flags of `serve` become a configuration, or a list of everything wrong with them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::config::{
+    Config, ConfigError, Drain, FunctionConfig, FunctionFlag, Limits, RouteConfig, RouteFlag,
+    THREADS_MAX, Target, Timeouts, Workers, parse_listen, processors,
+};
+use crate::plugin::pattern::Pattern;
+use crate::units::{UnitError, parse_count, parse_duration, parse_rate, parse_size};
+
+const EXAMPLES: &str = "\
+Examples:
+  fezz serve --function ./libhello.so
+  fezz serve --function hello=./libhello.so@/hello/{*rest} --function ./libecho.so@/{*rest}
+  fezz serve --function a@1.2=./a.so --route 'a@1=GET,POST:api.example.org/v1/{*rest}'
+  fezz serve --root /srv/fezz --listen '[::]:8080' --limit-body 16MiB --timeout-handler 5s
+
+A function:  [NAME[@VERSION]=]PATH[@ROUTE]
+A route:     [METHOD[,METHOD]:][HOST]/PATTERN   with {name} for a segment, {*name} for the rest
+A duration names its unit (ms, s, m, h), a size too (B, KiB, MiB, GiB).
+
+Signals: SIGTERM or SIGINT drains, a second one ends at once.
+Exit codes: 0 drained, 1 configuration, 2 usage, 71 operating system.";
+
+/// What `serve` can be told. Values are text here: they are read together, so that everything
+/// wrong with them can be said in one run.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
+pub(super) struct ServeFlags {
+    /// Serve the artifact at PATH; without a route anywhere it takes every request
+    #[arg(short, long, value_name = "[NAME=]PATH[@ROUTE]")]
+    function: Vec<String>,
+    /// Send the requests of a route to the newest loaded function that the name selects
+    #[arg(short, long, value_name = "NAME[@VERSION]=ROUTE")]
+    route: Vec<String>,
+    /// Serve DIR/functions/<name>/<version>/fezz.so below /rpc/<name>/<version>/
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Listen on ADDRESS:PORT; port 0 lets the system choose
+    #[arg(short, long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: Vec<String>,
+    /// Event loops, each with a thread; auto: one per processor
+    #[arg(long, value_name = "N|auto", default_value = "auto")]
+    event_loops: String,
+    /// Threads that call functions; auto: one per processor
+    #[arg(long, value_name = "N|auto", default_value = "auto")]
+    workers: String,
+    /// Requests that may wait for a worker; beyond it 503
+    #[arg(long, value_name = "N", default_value = "256")]
+    queue: String,
+    /// Workers given up because their function did not come back, before the server is not ready
+    #[arg(long, value_name = "N", default_value = "4")]
+    abandon_max: String,
+    #[command(flatten)]
+    limits: LimitFlags,
+    #[command(flatten)]
+    timeouts: TimeoutFlags,
+    /// Keep accepting for so long after the signal to stop
+    #[arg(long, value_name = "TIME|off", default_value = "off")]
+    drain_delay: String,
+    /// Let requests finish for so long before connections are cut
+    #[arg(long, value_name = "TIME", default_value = "25s")]
+    drain_grace: String,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Limits")]
+struct LimitFlags {
+    /// Octets of a request line; beyond it 414
+    #[arg(long, value_name = "SIZE", default_value = "8KiB")]
+    limit_request_line: String,
+    /// Octets of a field line; beyond it 431
+    #[arg(long, value_name = "SIZE", default_value = "8KiB")]
+    limit_header_line: String,
+    /// Octets of all field lines; beyond it 431
+    #[arg(long, value_name = "SIZE", default_value = "16KiB")]
+    limit_headers: String,
+    /// Field lines; beyond it 431
+    #[arg(long, value_name = "N", default_value = "100")]
+    limit_header_count: String,
+    /// Octets of a request's body; beyond it 413
+    #[arg(long, value_name = "SIZE", default_value = "1MiB")]
+    limit_body: String,
+    /// Octets of a response's body; beyond it 502
+    #[arg(long, value_name = "SIZE", default_value = "16MiB")]
+    limit_response_body: String,
+    /// Octets of all request bodies held at once; beyond it 503
+    #[arg(long, value_name = "SIZE", default_value = "256MiB")]
+    limit_buffered: String,
+    /// Octets read and dropped after the last reply of a connection
+    #[arg(long, value_name = "SIZE", default_value = "256KiB")]
+    limit_linger: String,
+    /// The slowest a body may arrive and a reply leave
+    #[arg(long, value_name = "RATE", default_value = "500B/s")]
+    limit_rate_min: String,
+    /// Connections at once; auto: the descriptor limit less 256, at most 65536
+    #[arg(long, value_name = "N|auto", default_value = "auto")]
+    limit_connections: String,
+    /// Requests on one connection
+    #[arg(long, value_name = "N", default_value = "1000")]
+    limit_requests_per_connection: String,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Timeouts")]
+struct TimeoutFlags {
+    /// From accept or first octet to the end of a head; then 408
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    timeout_request_header: String,
+    /// Without an octet of a body; then 408
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    timeout_body_idle: String,
+    /// Before the minimum rate counts
+    #[arg(long, value_name = "TIME", default_value = "20s")]
+    timeout_grace: String,
+    /// For a whole body or reply, whatever its rate
+    #[arg(long, value_name = "TIME", default_value = "300s")]
+    timeout_ceiling: String,
+    /// Waiting for a worker; then 503
+    #[arg(long, value_name = "TIME", default_value = "5s")]
+    timeout_queue: String,
+    /// From dispatch to a function's answer; then 504
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    timeout_handler: String,
+    /// Without an octet of a reply leaving; then reset
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    timeout_write_idle: String,
+    /// Between a reply and the next request
+    #[arg(long, value_name = "TIME", default_value = "75s")]
+    timeout_keep_alive: String,
+    /// For the client's end after ours
+    #[arg(long, value_name = "TIME", default_value = "2s")]
+    timeout_linger: String,
+    /// From accept to the last request of a connection
+    #[arg(long, value_name = "TIME", default_value = "1h")]
+    timeout_connection_age: String,
+}
+
+impl ServeFlags {
+    /// The configuration these flags ask for. Values that contradict each other are
+    /// [`Config::complaints`].
+    ///
+    /// # Errors
+    /// Everything that cannot be read.
+    pub(super) fn to_config(&self) -> Result<Config, Vec<ConfigError>> {
+        let mut reader = Reader::default();
+        let (functions, routes) = reader.functions(&self.function, &self.route);
+        let config = Config {
+            listeners: self.listen.iter().filter_map(|text| reader.listen(text)).collect(),
+            functions,
+            root: self.root.clone(),
+            routes,
+            event_loops: reader.threads("--event-loops", &self.event_loops),
+            workers: Workers {
+                threads: reader.threads("--workers", &self.workers),
+                queue_jobs_max: reader.count("--queue", &self.queue, 1 << 20),
+                abandoned_max: reader.count("--abandon-max", &self.abandon_max, THREADS_MAX),
+            },
+            limits: self.limits.read(&mut reader),
+            timeouts: self.timeouts.read(&mut reader),
+            drain: Drain {
+                delay: match self.drain_delay.as_str() {
+                    "off" => Duration::ZERO,
+                    text => reader.time("--drain-delay", text),
+                },
+                grace: reader.time("--drain-grace", &self.drain_grace),
+            },
+        };
+        if reader.complaints.is_empty() { Ok(config) } else { Err(reader.complaints) }
+    }
+}
+
+impl LimitFlags {
+    fn read(&self, reader: &mut Reader) -> Limits {
+        Limits {
+            request_line_bytes_max: reader.size("--limit-request-line", &self.limit_request_line),
+            field_line_bytes_max: reader.size("--limit-header-line", &self.limit_header_line),
+            field_section_bytes_max: reader.size("--limit-headers", &self.limit_headers),
+            field_count_max: reader.count("--limit-header-count", &self.limit_header_count, 256),
+            body_bytes_max: reader.size("--limit-body", &self.limit_body),
+            response_body_bytes_max: reader
+                .size("--limit-response-body", &self.limit_response_body),
+            buffered_bytes_max: reader.size("--limit-buffered", &self.limit_buffered),
+            linger_bytes_max: reader.size("--limit-linger", &self.limit_linger),
+            rate_bytes_per_s_min: reader.value("--limit-rate-min", &self.limit_rate_min, parse_rate),
+            connections_max: match self.limit_connections.as_str() {
+                "auto" => None,
+                text => Some(reader.count("--limit-connections", text, 1 << 20)),
+            },
+            requests_per_connection_max: reader.count(
+                "--limit-requests-per-connection",
+                &self.limit_requests_per_connection,
+                u32::MAX,
+            ),
+        }
+    }
+}
+
+impl TimeoutFlags {
+    fn read(&self, reader: &mut Reader) -> Timeouts {
+        Timeouts {
+            request_header: reader.time("--timeout-request-header", &self.timeout_request_header),
+            body_idle: reader.time("--timeout-body-idle", &self.timeout_body_idle),
+            pace_grace: reader.time("--timeout-grace", &self.timeout_grace),
+            pace_ceiling: reader.time("--timeout-ceiling", &self.timeout_ceiling),
+            queue: reader.time("--timeout-queue", &self.timeout_queue),
+            handler: reader.time("--timeout-handler", &self.timeout_handler),
+            write_idle: reader.time("--timeout-write-idle", &self.timeout_write_idle),
+            keep_alive: reader.time("--timeout-keep-alive", &self.timeout_keep_alive),
+            linger: reader.time("--timeout-linger", &self.timeout_linger),
+            connection_age: reader.time("--timeout-connection-age", &self.timeout_connection_age),
+        }
+    }
+}
+
+/// Reads values and keeps the complaints; a value that cannot be read becomes its type's default
+/// and is never used.
+#[derive(Default)]
+struct Reader {
+    complaints: Vec<ConfigError>,
+}
+
+impl Reader {
+    fn value<T: Default>(
+        &mut self,
+        flag: &'static str,
+        text: &str,
+        parse: impl Fn(&str) -> Result<T, UnitError>,
+    ) -> T {
+        parse(text).unwrap_or_else(|why| {
+            self.complaints.push(ConfigError::Number { flag, text: text.to_owned(), why });
+            T::default()
+        })
+    }
+
+    fn time(&mut self, flag: &'static str, text: &str) -> Duration {
+        self.value(flag, text, parse_duration)
+    }
+
+    fn size(&mut self, flag: &'static str, text: &str) -> u64 {
+        self.value(flag, text, parse_size)
+    }
+
+    fn count(&mut self, flag: &'static str, text: &str, max: u32) -> u32 {
+        self.value(flag, text, |text| parse_count(text, max))
+    }
+
+    fn threads(&mut self, flag: &'static str, text: &str) -> u32 {
+        if text == "auto" { processors() } else { self.count(flag, text, THREADS_MAX) }
+    }
+
+    fn listen(&mut self, text: &str) -> Option<SocketAddr> {
+        let read = parse_listen(text);
+        read.map_err(|why| self.complaints.push(ConfigError::Listen { text: text.to_owned(), why }))
+            .ok()
+    }
+
+    /// The artifacts to load and the routes to them. The same artifact under the same name, named
+    /// again with another route, is loaded once.
+    fn functions(
+        &mut self,
+        functions: &[String],
+        routes: &[String],
+    ) -> (Vec<FunctionConfig>, Vec<RouteConfig>) {
+        let mut loaded: Vec<FunctionConfig> = Vec::new();
+        let mut connected = Vec::new();
+        for text in functions {
+            let flag = match FunctionFlag::parse(text) {
+                Ok(flag) => flag,
+                Err(why) => {
+                    self.complaints.push(ConfigError::Function { text: text.clone(), why });
+                    continue;
+                }
+            };
+            let FunctionFlag { name, version, artifact, pattern } = flag;
+            let function = FunctionConfig { name, version, artifact };
+            let known = loaded.iter().position(|it| *it == function);
+            let index = known.unwrap_or_else(|| {
+                loaded.push(function);
+                loaded.len() - 1
+            });
+            // Who writes no route at all wants everything; who writes --route says it there.
+            let everything = || Pattern::parse(Pattern::EVERYTHING).ok();
+            let pattern = pattern.or_else(|| everything().filter(|_| routes.is_empty()));
+            let target = Target::Function(index);
+            connected.extend(pattern.map(|pattern| RouteConfig { pattern, target }));
+        }
+        for text in routes {
+            match RouteFlag::parse(text) {
+                Ok(RouteFlag { selector, pattern }) => {
+                    connected.push(RouteConfig { pattern, target: Target::Selector(selector) });
+                }
+                Err(why) => self.complaints.push(ConfigError::Route { text: text.clone(), why }),
+            }
+        }
+        (loaded, connected)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::super::{Line, Verb};
+    use super::*;
+
+    fn read(words: &[&str]) -> Result<Config, Vec<String>> {
+        let line = Line::try_parse_from(["fezz", "serve"].iter().chain(words)).unwrap();
+        let Verb::Serve(flags) = line.verb else { panic!("not serve") };
+        flags.to_config().map_err(|errors| errors.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn no_flags_are_the_defaults() {
+        assert_eq!(read(&[]), Ok(Config::default()));
+    }
+
+    #[test]
+    fn a_function_alone_takes_everything() {
+        let config = read(&["--function", "./a.so"]).unwrap();
+        assert_eq!(config.routes.len(), 1);
+        assert_eq!(config.routes[0].pattern.to_string(), "/{*rest}");
+        let routed = read(&["-f", "a=a.so", "-r", "a=/x", "-r", "a@1=h.org/y"]).unwrap();
+        let patterns: Vec<String> =
+            routed.routes.iter().map(|route| route.pattern.to_string()).collect();
+        assert_eq!(patterns, ["/x", "h.org/y"]);
+    }
+
+    #[test]
+    fn the_same_artifact_is_loaded_once() {
+        let config = read(&["-f", "a=a.so@/x", "-f", "a=a.so@/y", "-f", "b=a.so@/z"]).unwrap();
+        assert_eq!(config.functions.len(), 2);
+        let targets: Vec<&Target> = config.routes.iter().map(|route| &route.target).collect();
+        assert_eq!(targets, [0, 0, 1].map(Target::Function).each_ref());
+    }
+
+    #[test]
+    fn values_reach_their_place() {
+        let words = "--listen 127.0.0.1:0 --listen [::1]:9 --event-loops 3 --workers 5 --queue 7 \
+                     --timeout-request-header 1s --timeout-linger 100ms --limit-body 2MiB \
+                     --limit-rate-min 1KiB/s --limit-connections 9 --drain-delay 1s --root /r";
+        let config = read(&words.split_whitespace().collect::<Vec<_>>()).unwrap();
+        assert_eq!(config.listeners.len(), 2);
+        assert_eq!((config.event_loops, config.workers.threads), (3, 5));
+        assert_eq!(config.workers.queue_jobs_max, 7);
+        assert_eq!(config.timeouts.request_header, Duration::from_secs(1));
+        assert_eq!(config.timeouts.linger, Duration::from_millis(100));
+        assert_eq!(config.limits.body_bytes_max, 2 << 20);
+        assert_eq!(config.limits.rate_bytes_per_s_min, 1 << 10);
+        assert_eq!(config.limits.connections_max, Some(9));
+        assert_eq!(config.drain.delay, Duration::from_secs(1));
+        assert_eq!(config.root, Some(PathBuf::from("/r")));
+    }
+
+    #[test]
+    fn everything_wrong_is_said_in_one_run() {
+        let words = "--function a@x=b --route /x --listen 80 --workers 0 --timeout-handler 30 \
+                     --limit-body 1MB --drain-grace 0s";
+        let complaints = read(&words.split_whitespace().collect::<Vec<_>>()).unwrap_err();
+        let beginnings = [
+            "--function 'a@x=b': a version is",
+            "--route '/x': write a route as",
+            "--listen '80': the address is missing",
+            "--workers '0': zero",
+            "--limit-body '1MB': unknown unit",
+            "--timeout-handler '30': the unit is missing",
+            "--drain-grace '0s': zero",
+        ];
+        assert_eq!(complaints.len(), beginnings.len(), "{complaints:#?}");
+        for (complaint, beginning) in complaints.iter().zip(beginnings) {
+            assert!(complaint.starts_with(beginning), "{complaint}");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! The only reader of clocks.
+//!
+//! The loop reads once a turn and passes the reading down; a worker reads once a call. Wall-clock
+//! time is read for the `date` field only: deadlines never depend on it.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use fezz_proto::Instant;
+
+/// A monotonic clock that counts from its creation, the same for every thread it is copied to.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    origin: std::time::Instant,
+}
+
+impl Clock {
+    /// A clock that begins now.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one file that reads clocks")]
+    pub fn start() -> Self {
+        Self { origin: std::time::Instant::now() }
+    }
+
+    /// Now, in microseconds since the clock began.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        let micros = self.origin.elapsed().as_micros();
+        Instant::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+    }
+
+    /// Seconds since 1970-01-01 00:00 UTC; zero before it.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one file that reads clocks")]
+    pub fn unix_seconds() -> u64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    }
+}

@@ -1,0 +1,195 @@
+//! Complaints about a configuration. Each says what is wrong, and where it can, what would be
+//! right; they are collected and shown together.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use fezz_abi::LoadError;
+
+use super::grammar::FunctionFault;
+use crate::plugin::root::RootError;
+use crate::plugin::router::RouteError;
+use crate::plugin::version::{NameError, Selector};
+use crate::units::UnitError;
+
+/// One thing the operator has to change.
+#[derive(Debug)]
+pub enum ConfigError {
+    /// A number is wrong.
+    Number {
+        /// The flag.
+        flag: &'static str,
+        /// What was written.
+        text: String,
+        /// What is wrong with it.
+        why: UnitError,
+    },
+    /// An address to listen on is wrong.
+    Listen {
+        /// What was written.
+        text: String,
+        /// What is wrong with it.
+        why: ListenFault,
+    },
+    /// A function is written in the wrong way.
+    Function {
+        /// What was written.
+        text: String,
+        /// What is wrong with it.
+        why: FunctionFault,
+    },
+    /// A route is written in the wrong way.
+    Route {
+        /// What was written.
+        text: String,
+        /// What is wrong with it.
+        why: FunctionFault,
+    },
+    /// There is nothing to listen on.
+    NoListener,
+    /// The same address is listed twice.
+    RepeatedListener {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// There is no function to serve.
+    NoFunction,
+    /// A limit that must not be above another one is.
+    Order {
+        /// The flag with the value that is too large.
+        low: &'static str,
+        /// The flag it must not exceed.
+        high: &'static str,
+    },
+    /// An artifact cannot be loaded.
+    Artifact(LoadError),
+    /// The version an artifact says it has is none.
+    ArtifactVersion {
+        /// The function.
+        name: String,
+        /// What the artifact says.
+        text: String,
+        /// What is wrong with it.
+        why: NameError,
+    },
+    /// Two artifacts have the same name and version.
+    SameFunction {
+        /// The function, with its version.
+        function: String,
+    },
+    /// The directory of functions is not in order.
+    Root(RootError),
+    /// A route names a function that is not loaded.
+    UnknownFunction {
+        /// What was asked for.
+        selector: Selector,
+        /// What there is, with versions.
+        loaded: Vec<String>,
+    },
+    /// A function has no route, so nothing can reach it.
+    Unreachable {
+        /// The function, with its version.
+        function: String,
+    },
+    /// Two routes could both win.
+    Conflict(RouteError),
+    /// Limits contradict each other.
+    Limits(fezz_proto::LimitsError),
+}
+
+/// What is wrong with an address to listen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListenFault {
+    /// There is no port.
+    NoPort,
+    /// There is a port and no address.
+    NoAddress,
+    /// The host is a name.
+    Name,
+    /// The port is not a number from 0 to 65535.
+    Port,
+    /// It is not an address and a port.
+    Shape,
+}
+
+impl fmt::Display for ListenFault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::NoPort => "the port is missing; write for example '127.0.0.1:8080' or '[::1]:80'",
+            Self::NoAddress => {
+                "the address is missing; write '127.0.0.1:PORT' for this machine alone, '[::]:PORT' \
+                 for every network"
+            }
+            Self::Name => "an address is needed, not a name; 'localhost' is the one name known",
+            Self::Port => "a port is a number from 0 to 65535",
+            Self::Shape => "not an address and a port such as '127.0.0.1:8080' or '[::1]:8080'",
+        })
+    }
+}
+
+impl ConfigError {
+    /// The stable reason word.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Number { .. } => "number",
+            Self::Listen { .. } => "listen",
+            Self::Function { .. } => "function",
+            Self::Route { .. } => "route",
+            Self::NoListener => "no_listener",
+            Self::RepeatedListener { .. } => "repeated_listener",
+            Self::NoFunction => "no_function",
+            Self::Order { .. } => "order",
+            Self::Artifact(_) => "artifact",
+            Self::ArtifactVersion { .. } => "artifact_version",
+            Self::SameFunction { .. } => "same_function",
+            Self::Root(_) => "root",
+            Self::UnknownFunction { .. } => "unknown_function",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Conflict(_) => "conflict",
+            Self::Limits(_) => "limits",
+        }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number { flag, text, why } => write!(out, "{flag} '{text}': {why}"),
+            Self::Listen { text, why } => write!(out, "--listen '{text}': {why}"),
+            Self::Function { text, why } => write!(out, "--function '{text}': {why}"),
+            Self::Route { text, why } => write!(out, "--route '{text}': {why}"),
+            Self::NoListener => out.write_str("there is nothing to listen on; add --listen"),
+            Self::RepeatedListener { address } => write!(out, "--listen {address} is given twice"),
+            Self::NoFunction => out.write_str(
+                "there is no function to serve; add --function ./libhello.so or --root DIR",
+            ),
+            Self::Order { low, high } => write!(out, "{low} must not be above {high}"),
+            Self::Artifact(error) => error.fmt(out),
+            Self::ArtifactVersion { name, text, why } => write!(
+                out,
+                "the artifact of '{name}' says its version is '{text}': {why}; give it one with \
+                 --function {name}@VERSION=PATH"
+            ),
+            Self::SameFunction { function } => write!(
+                out,
+                "two artifacts are called '{function}'; name one with --function NAME=PATH or \
+                 NAME@VERSION=PATH"
+            ),
+            Self::Root(error) => write!(out, "--root: {error}"),
+            Self::UnknownFunction { selector, loaded } => {
+                write!(out, "no loaded function is called '{selector}'; there are: ")?;
+                out.write_str(&loaded.join(", "))
+            }
+            Self::Unreachable { function } => write!(
+                out,
+                "no route leads to '{function}'; add one with --function NAME=PATH@/ROUTE or \
+                 --route NAME=/ROUTE"
+            ),
+            Self::Conflict(error) => error.fmt(out),
+            Self::Limits(error) => error.fmt(out),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}

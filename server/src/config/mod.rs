@@ -1,0 +1,290 @@
+//! What the operator asked for, as plain data. Reading flags is the command line's business,
+//! opening sockets and files the server's; here is only what can be wrong between two values.
+
+mod error;
+mod grammar;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use error::{ConfigError, ListenFault};
+pub use grammar::{FunctionFault, FunctionFlag, RouteFlag, parse_listen};
+
+use crate::plugin::pattern::Pattern;
+use crate::plugin::version::{Selector, Version};
+
+/// Everything `serve` needs to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where to listen; port 0 lets the system choose.
+    pub listeners: Vec<SocketAddr>,
+    /// Artifacts to load.
+    pub functions: Vec<FunctionConfig>,
+    /// A directory of functions, each served below `/rpc/<name>/<version>/`.
+    pub root: Option<PathBuf>,
+    /// Which requests go to which function.
+    pub routes: Vec<RouteConfig>,
+    /// Event loops, each with a thread of its own.
+    pub event_loops: u32,
+    /// The threads that call functions.
+    pub workers: Workers,
+    /// How much.
+    pub limits: Limits,
+    /// How long.
+    pub timeouts: Timeouts,
+    /// How to stop.
+    pub drain: Drain,
+}
+
+/// An artifact to load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionConfig {
+    /// Its name here; the artifact's own if nothing is said.
+    pub name: Option<String>,
+    /// Its version here; the artifact's own if nothing is said.
+    pub version: Option<Version>,
+    /// The file.
+    pub artifact: PathBuf,
+}
+
+/// A route and who answers on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteConfig {
+    /// The requests it takes.
+    pub pattern: Pattern,
+    /// The function that answers.
+    pub target: Target,
+}
+
+/// How a route names its function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// By its place in [`Config::functions`].
+    Function(usize),
+    /// By name and version, among everything that is loaded.
+    Selector(Selector),
+}
+
+/// The threads that call functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Workers {
+    /// Threads.
+    pub threads: u32,
+    /// Requests that may wait for one; beyond it 503.
+    pub queue_jobs_max: u32,
+    /// Threads given up because their function did not come back, before readiness turns red.
+    pub abandoned_max: u32,
+}
+
+/// How much of everything. Sizes are in octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The request line; beyond it 414.
+    pub request_line_bytes_max: u64,
+    /// One field line; beyond it 431.
+    pub field_line_bytes_max: u64,
+    /// All field lines; beyond it 431.
+    pub field_section_bytes_max: u64,
+    /// Field lines of one head; beyond it 431.
+    pub field_count_max: u32,
+    /// A request's body; beyond it 413.
+    pub body_bytes_max: u64,
+    /// A function's response body; beyond it 502.
+    pub response_body_bytes_max: u64,
+    /// All request bodies held at once; beyond it 503.
+    pub buffered_bytes_max: u64,
+    /// Octets read and dropped after the last reply of a connection.
+    pub linger_bytes_max: u64,
+    /// The slowest a body may arrive, and a reply leave, in octets per second.
+    pub rate_bytes_per_s_min: u64,
+    /// Connections at once; nothing: as many as descriptors allow, see [`Config::connections_max`].
+    pub connections_max: Option<u32>,
+    /// Requests on one connection.
+    pub requests_per_connection_max: u32,
+}
+
+/// How long everything may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From accept or first octet to the end of a head; then 408.
+    pub request_header: Duration,
+    /// Without a single octet of a body; then 408.
+    pub body_idle: Duration,
+    /// Before the minimum rate of a body, or of a reply, counts.
+    pub pace_grace: Duration,
+    /// For a whole body, or a whole reply, whatever its rate.
+    pub pace_ceiling: Duration,
+    /// Waiting for a worker; then 503.
+    pub queue: Duration,
+    /// From dispatch to a function's answer; then 504.
+    pub handler: Duration,
+    /// Without a single octet of a reply leaving; then reset.
+    pub write_idle: Duration,
+    /// Between a reply and the next request; then closed.
+    pub keep_alive: Duration,
+    /// For the peer's end after ours; then closed.
+    pub linger: Duration,
+    /// From accept to the last request of a connection.
+    pub connection_age: Duration,
+}
+
+/// How to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drain {
+    /// Between the signal and the end of accepting.
+    pub delay: Duration,
+    /// For requests under way before their connections are cut.
+    pub grace: Duration,
+}
+
+impl Default for Config {
+    /// The defaults of the documentation: no function, one listener on loopback.
+    fn default() -> Self {
+        Self {
+            listeners: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
+            functions: Vec::new(),
+            root: None,
+            routes: Vec::new(),
+            event_loops: processors(),
+            workers: Workers::default(),
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+            drain: Drain::default(),
+        }
+    }
+}
+
+impl Default for Workers {
+    fn default() -> Self {
+        Self { threads: processors(), queue_jobs_max: 256, abandoned_max: 4 }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            request_line_bytes_max: 8 << 10,
+            field_line_bytes_max: 8 << 10,
+            field_section_bytes_max: 16 << 10,
+            field_count_max: 100,
+            body_bytes_max: 1 << 20,
+            response_body_bytes_max: 16 << 20,
+            buffered_bytes_max: 256 << 20,
+            linger_bytes_max: 256 << 10,
+            rate_bytes_per_s_min: 500,
+            connections_max: None,
+            requests_per_connection_max: 1_000,
+        }
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            request_header: Duration::from_secs(10),
+            body_idle: Duration::from_secs(30),
+            pace_grace: Duration::from_secs(20),
+            pace_ceiling: Duration::from_secs(300),
+            queue: Duration::from_secs(5),
+            handler: Duration::from_secs(30),
+            write_idle: Duration::from_secs(30),
+            keep_alive: Duration::from_secs(75),
+            linger: Duration::from_secs(2),
+            connection_age: Duration::from_secs(3_600),
+        }
+    }
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self { delay: Duration::ZERO, grace: Duration::from_secs(25) }
+    }
+}
+
+/// The most connections when nobody asks for another number.
+pub const CONNECTIONS_MAX_AUTO: u32 = 65_536;
+/// Descriptors kept back for everything that is not a connection.
+pub const DESCRIPTORS_RESERVED: u64 = 256;
+/// The most threads of one kind.
+pub const THREADS_MAX: u32 = 1_024;
+
+/// The processors this process may use.
+#[must_use]
+pub fn processors() -> u32 {
+    let found = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    u32::try_from(found).unwrap_or(THREADS_MAX).min(THREADS_MAX)
+}
+
+impl Config {
+    /// The connections to hold at once, when the process may hold so many descriptors: what was
+    /// asked for, else all but [`DESCRIPTORS_RESERVED`], at most [`CONNECTIONS_MAX_AUTO`].
+    #[must_use]
+    pub fn connections_max(&self, descriptors: u64) -> u32 {
+        self.limits.connections_max.unwrap_or_else(|| {
+            let free = descriptors.saturating_sub(DESCRIPTORS_RESERVED).max(1);
+            u32::try_from(free).unwrap_or(u32::MAX).min(CONNECTIONS_MAX_AUTO)
+        })
+    }
+
+    /// What is wrong between values that are each right.
+    #[must_use]
+    pub fn complaints(&self) -> Vec<ConfigError> {
+        let mut found = Vec::new();
+        if self.listeners.is_empty() {
+            found.push(ConfigError::NoListener);
+        }
+        for (index, address) in self.listeners.iter().enumerate() {
+            if address.port() != 0 && self.listeners[..index].contains(address) {
+                found.push(ConfigError::RepeatedListener { address: *address });
+            }
+        }
+        if self.functions.is_empty() && self.root.is_none() {
+            found.push(ConfigError::NoFunction);
+        }
+        let limits = &self.limits;
+        let sizes = [
+            (limits.field_line_bytes_max, "--limit-header-line"),
+            (limits.field_section_bytes_max, "--limit-headers"),
+            (limits.body_bytes_max, "--limit-body"),
+            (limits.buffered_bytes_max, "--limit-buffered"),
+        ];
+        for pair in [[0, 1], [2, 3]].map(|[low, high]| [sizes[low], sizes[high]]) {
+            if pair[0].0 > pair[1].0 {
+                found.push(ConfigError::Order { low: pair[0].1, high: pair[1].1 });
+            }
+        }
+        if self.timeouts.pace_grace > self.timeouts.pace_ceiling {
+            found.push(ConfigError::Order { low: "--timeout-grace", high: "--timeout-ceiling" });
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_follow_the_descriptors() {
+        let mut config = Config::default();
+        assert_eq!(config.connections_max(1_024), 768);
+        assert_eq!(config.connections_max(100), 1);
+        assert_eq!(config.connections_max(u64::MAX), CONNECTIONS_MAX_AUTO);
+        config.limits.connections_max = Some(7);
+        assert_eq!(config.connections_max(1_024), 7);
+    }
+
+    #[test]
+    fn values_that_contradict_each_other_are_all_named() {
+        let mut config = Config::default();
+        config.listeners.push(config.listeners[0]);
+        config.limits.field_line_bytes_max = 32 << 10;
+        config.limits.body_bytes_max = 1 << 30;
+        config.timeouts.pace_grace = Duration::from_secs(301);
+        let names: Vec<&str> = config.complaints().iter().map(ConfigError::name).collect();
+        assert_eq!(names, ["repeated_listener", "no_function", "order", "order", "order"]);
+        config.listeners.clear();
+        assert_eq!(config.complaints()[0].name(), "no_listener");
+    }
+}

@@ -1,0 +1,258 @@
+//! The built-in observer: plain counters of one loop, readable from any thread, rendered as text.
+//!
+//! One thread writes, so that adding is a relaxed load and a relaxed store: no locked instruction on
+//! the hot path. Refusals are rare and counted by name behind a lock.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use fezz_proto::{Instant, Notice, Phase};
+
+use crate::listen::AcceptFault;
+use crate::observe::Observer;
+
+/// A number that one thread raises and all may read.
+#[derive(Debug, Default)]
+struct Count(AtomicU64);
+
+impl Count {
+    fn add(&self, more: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The counters of one loop.
+#[derive(Debug, Default)]
+pub struct Counters {
+    accepted: Count,
+    accept_failed: Count,
+    shed: Count,
+    secured: Count,
+    heads: Count,
+    dispatched: Count,
+    replied: [Count; 6],
+    handle_us: Count,
+    stale: Count,
+    kept: Count,
+    received_bytes: Count,
+    sent_bytes: Count,
+    closed: [Count; Phase::ALL.len()],
+    timed_out: [Count; Phase::ALL.len()],
+    forbidden: Count,
+    dropped: Count,
+    refused: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+/// What all loops counted together, at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Connections taken.
+    pub accepted: u64,
+    /// Attempts to take a connection that failed.
+    pub accept_failed: u64,
+    /// Idle connections told to leave for new ones.
+    pub shed: u64,
+    /// TLS handshakes finished.
+    pub secured: u64,
+    /// Whole, valid heads.
+    pub heads: u64,
+    /// Requests handed to a worker.
+    pub dispatched: u64,
+    /// Replies of functions by the first digit of their status.
+    pub replied: [u64; 6],
+    /// Microseconds between dispatch and reply, summed.
+    pub handle_us: u64,
+    /// Replies for nobody.
+    pub stale: u64,
+    /// Exchanges after which the connection stayed.
+    pub kept: u64,
+    /// Octets received.
+    pub received_bytes: u64,
+    /// Octets sent.
+    pub sent_bytes: u64,
+    /// Connections that ended, by the phase they ended in.
+    pub closed: BTreeMap<&'static str, u64>,
+    /// Deadlines that passed, by phase.
+    pub timed_out: BTreeMap<&'static str, u64>,
+    /// Requests refused, by reason.
+    pub refused: BTreeMap<&'static str, u64>,
+    /// Uses of the core against its table: our bugs.
+    pub forbidden: u64,
+    /// Notices that were not counted because too much happened in one turn.
+    pub dropped: u64,
+}
+
+impl Snapshot {
+    /// The sum over several loops.
+    #[must_use]
+    pub fn of(loops: &[Arc<Counters>]) -> Self {
+        let mut sum = Self::default();
+        for counters in loops {
+            sum.add(counters);
+        }
+        sum
+    }
+
+    fn add(&mut self, one: &Counters) {
+        self.accepted += one.accepted.get();
+        self.accept_failed += one.accept_failed.get();
+        self.shed += one.shed.get();
+        self.secured += one.secured.get();
+        self.heads += one.heads.get();
+        self.dispatched += one.dispatched.get();
+        for (sum, count) in self.replied.iter_mut().zip(&one.replied) {
+            *sum += count.get();
+        }
+        self.handle_us += one.handle_us.get();
+        self.stale += one.stale.get();
+        self.kept += one.kept.get();
+        self.received_bytes += one.received_bytes.get();
+        self.sent_bytes += one.sent_bytes.get();
+        for (place, phase) in Phase::ALL.iter().enumerate() {
+            let count = |counts: &[Count]| counts.get(place).map_or(0, Count::get);
+            *self.closed.entry(phase.name()).or_default() += count(&one.closed);
+            *self.timed_out.entry(phase.name()).or_default() += count(&one.timed_out);
+        }
+        self.forbidden += one.forbidden.get();
+        self.dropped += one.dropped.get();
+        let refused = one.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        for (reason, count) in refused.iter() {
+            *self.refused.entry(reason).or_default() += count;
+        }
+    }
+
+    /// Replies of functions, whatever their status.
+    #[must_use]
+    pub fn served(&self) -> u64 {
+        self.replied.iter().sum()
+    }
+
+    /// The numbers as text, one per line: name, labels, value.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut page = String::new();
+        let plain = [
+            ("fezz_connections_accepted_total", self.accepted),
+            ("fezz_accept_failures_total", self.accept_failed),
+            ("fezz_connections_shed_total", self.shed),
+            ("fezz_tls_handshakes_total", self.secured),
+            ("fezz_http_heads_total", self.heads),
+            ("fezz_dispatches_total", self.dispatched),
+            ("fezz_handle_microseconds_total", self.handle_us),
+            ("fezz_stale_replies_total", self.stale),
+            ("fezz_keep_alives_total", self.kept),
+            ("fezz_received_bytes_total", self.received_bytes),
+            ("fezz_sent_bytes_total", self.sent_bytes),
+            ("fezz_forbidden_total", self.forbidden),
+            ("fezz_notices_dropped_total", self.dropped),
+        ];
+        // Writing to a string cannot fail.
+        for (name, value) in plain {
+            let _infallible = writeln!(page, "{name} {value}");
+        }
+        for (class, value) in self.replied.iter().enumerate().filter(|(_, value)| **value > 0) {
+            let _infallible = writeln!(page, "fezz_replies_total{{class=\"{class}xx\"}} {value}");
+        }
+        let labelled = [
+            ("fezz_connections_closed_total", "state", &self.closed),
+            ("fezz_http_timeouts_total", "phase", &self.timed_out),
+            ("fezz_http_rejected_total", "reason", &self.refused),
+        ];
+        for (name, label, values) in labelled {
+            for (key, value) in values {
+                let _infallible = writeln!(page, "{name}{{{label}=\"{key}\"}} {value}");
+            }
+        }
+        page
+    }
+}
+
+/// The observer that counts; cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Counting(pub(crate) Arc<Counters>);
+
+impl Observer for Counting {
+    fn notice(&mut self, _at: Instant, what: &Notice) {
+        let counters = &*self.0;
+        match what {
+            Notice::Accepted => counters.accepted.add(1),
+            Notice::Shed => counters.shed.add(1),
+            Notice::Secured => counters.secured.add(1),
+            Notice::HeadDone => counters.heads.add(1),
+            Notice::Refused(why) => {
+                let mut refused = counters.refused.lock().unwrap_or_else(PoisonError::into_inner);
+                *refused.entry(why.name()).or_default() += 1;
+            }
+            Notice::Dispatched => counters.dispatched.add(1),
+            Notice::Replied { status, handle_us } => {
+                if let Some(count) = counters.replied.get(usize::from(status / 100)) {
+                    count.add(1);
+                }
+                counters.handle_us.add(u64::from(*handle_us));
+            }
+            Notice::StaleReply => counters.stale.add(1),
+            Notice::TimedOut(phase) => count_phase(&counters.timed_out, *phase),
+            Notice::Received { bytes } => counters.received_bytes.add(u64::from(*bytes)),
+            Notice::Sent { bytes } => counters.sent_bytes.add(u64::from(*bytes)),
+            Notice::Kept => counters.kept.add(1),
+            Notice::Closed(phase) => count_phase(&counters.closed, *phase),
+            Notice::Forbidden(_) => counters.forbidden.add(1),
+        }
+    }
+
+    fn accept_failed(&mut self, _at: Instant, _why: AcceptFault) {
+        self.0.accept_failed.add(1);
+    }
+
+    fn notices_dropped(&mut self, _at: Instant, count: u64) {
+        self.0.dropped.add(count);
+    }
+}
+
+fn count_phase(counts: &[Count], phase: Phase) {
+    if let Some(count) = counts.get(phase as usize) {
+        count.add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loops_are_summed_and_rendered() {
+        let loops = [Arc::new(Counters::default()), Arc::new(Counters::default())];
+        for counters in &loops {
+            let mut counting = Counting(Arc::clone(counters));
+            counting.notices(
+                Instant::ZERO,
+                &[
+                    Notice::Accepted,
+                    Notice::Replied { status: 204, handle_us: 7 },
+                    Notice::Refused(fezz_proto::Refusal::NoRoute),
+                    Notice::Closed(Phase::Idle),
+                ],
+            );
+        }
+        let sum = Snapshot::of(&loops);
+        assert_eq!((sum.accepted, sum.served(), sum.handle_us), (2, 2, 14));
+        assert_eq!(sum.refused.get("no_route"), Some(&2));
+        let page = sum.render();
+        assert!(page.contains("fezz_http_rejected_total{reason=\"no_route\"} 2\n"), "{page}");
+        assert!(page.contains("fezz_connections_closed_total{state=\"idle\"} 2\n"), "{page}");
+        assert!(page.contains("fezz_replies_total{class=\"2xx\"} 2\n"), "{page}");
+    }
+
+    #[test]
+    fn phases_are_counted_under_their_own_name() {
+        for (place, phase) in Phase::ALL.iter().enumerate() {
+            assert_eq!(*phase as usize, place);
+        }
+    }
+}

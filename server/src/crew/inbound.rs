@@ -1,0 +1,108 @@
+//! Jobs on their way to a worker: bounded, submitted in batches, taken one at a time.
+//!
+//! A worker takes one job at a time, so that a slow function never holds back others that were taken
+//! with it.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use fezz_proto::{Instant, Ticket};
+use fezz_wire::Layout;
+
+use super::Callee;
+
+/// Jobs that make one awake worker ask for company although each of them is short.
+const CROWD_JOBS: usize = 16;
+
+/// One call to make.
+pub(crate) struct Job {
+    /// Which loop waits.
+    pub(crate) home: u16,
+    /// Which exchange of it.
+    pub(crate) ticket: Ticket,
+    /// Whom to call.
+    pub(crate) callee: &'static Callee,
+    /// The request envelope and how it is laid out.
+    pub(crate) envelope: Vec<u8>,
+    pub(crate) layout: Layout,
+    /// When it was submitted.
+    pub(crate) queued: Instant,
+    /// When nobody waits for the answer any more.
+    pub(crate) deadline: Instant,
+}
+
+/// The queue of jobs, shared by all loops and workers.
+pub(crate) struct Inbound {
+    state: Mutex<State>,
+    ready: Condvar,
+    jobs_max: usize,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    sleepers: usize,
+    closed: bool,
+}
+
+impl Inbound {
+    pub(crate) fn new(jobs_max: usize) -> Self {
+        let state = State { jobs: VecDeque::with_capacity(jobs_max), ..State::default() };
+        Self { state: Mutex::new(state), ready: Condvar::new(), jobs_max }
+    }
+
+    /// Submits a turn's jobs. Those that do not fit stay in `batch`.
+    pub(crate) fn submit(&self, batch: &mut Vec<Job>) {
+        let mut state = self.lock();
+        let room = self.jobs_max.saturating_sub(state.jobs.len());
+        let taken = batch.len().min(room);
+        let all_short = batch.iter().take(taken).all(|job| job.callee.is_short());
+        state.jobs.extend(batch.drain(..taken));
+        let crowded = state.jobs.len() > CROWD_JOBS;
+        let wanted = if all_short && !crowded { taken.min(1) } else { taken };
+        let wakes = wanted.min(state.sleepers);
+        drop(state);
+        for _ in 0..wakes {
+            self.ready.notify_one();
+        }
+    }
+
+    /// The next job, if there is one.
+    pub(crate) fn take(&self) -> Option<Job> {
+        self.lock().jobs.pop_front()
+    }
+
+    /// Sleeps until there is a job; `None` when the queue is closed.
+    pub(crate) fn wait(&self) -> Option<Job> {
+        let mut state = self.lock();
+        loop {
+            if let Some(job) = state.jobs.pop_front() {
+                return Some(job);
+            }
+            if state.closed {
+                return None;
+            }
+            state.sleepers += 1;
+            state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.sleepers -= 1;
+        }
+    }
+
+    /// Removes a job for which nobody waits any more, if no worker has it yet.
+    pub(crate) fn forget(&self, home: u16, ticket: Ticket) -> Option<Job> {
+        let mut state = self.lock();
+        let place = state.jobs.iter().position(|job| job.home == home && job.ticket == ticket)?;
+        state.jobs.remove(place)
+    }
+
+    /// No more jobs will come: workers end when they have none.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.ready.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while the lock is held; were it so, the queue would still be whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

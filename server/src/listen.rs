@@ -1,0 +1,127 @@
+//! Accept within a budget, and survive the exhaustion of descriptors.
+//!
+//! A listener is registered edge-triggered: connections that are already queued make no new event.
+//! So a listener that stopped early, because its budget was spent or descriptors ran out, stays
+//! `pending` and is tried again: in the next turn, when a connection closes, or after a pause.
+
+use std::io;
+use std::net::SocketAddr;
+
+use fezz_proto::Instant;
+use mio::net::{TcpListener, TcpStream};
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// Connections taken in one turn before those that are here have theirs.
+pub(crate) const ACCEPTS_PER_TURN_MAX: usize = 64;
+/// Milliseconds before a listener that ran out of descriptors or memory is tried again, unless a
+/// connection closes earlier.
+const PAUSE_MS: u64 = 100;
+/// Connections that the kernel queues for one listener.
+const BACKLOG_CONNECTIONS: i32 = 1_024;
+/// Interrupted or aborted accepts skipped in one turn.
+const SKIPS_PER_TURN_MAX: usize = 64;
+
+/// Opens a listening socket that other loops can share the address with.
+pub(crate) fn open(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if shared {
+        socket.set_reuse_port(true)?;
+    }
+    if address.is_ipv6() {
+        // "[::]" means both families, whatever the machine's default is.
+        socket.set_only_v6(false)?;
+    }
+    // Linux hands this on to accepted sockets, which saves a system call per connection.
+    socket.set_tcp_nodelay(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG_CONNECTIONS)?;
+    Ok(socket.into())
+}
+
+/// Why no connection was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AcceptFault {
+    /// This process or the system has no descriptor left.
+    NoDescriptor,
+    /// The kernel has no memory for a socket.
+    NoMemory,
+    /// One connection was over before it was taken, or was forbidden.
+    Aborted,
+}
+
+/// A listener of one loop.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) socket: TcpListener,
+    /// Connections may be waiting.
+    pub(crate) pending: bool,
+    /// Not to be tried before this point.
+    paused_until: Option<Instant>,
+}
+
+/// The outcome of one attempt.
+pub(crate) enum Accepted {
+    /// A connection.
+    Stream(TcpStream, SocketAddr),
+    /// None waits.
+    Empty,
+    /// None now; the listener pauses when the fault says so.
+    Fault(AcceptFault),
+}
+
+impl Listener {
+    pub(crate) const fn new(socket: TcpListener) -> Self {
+        Self { socket, pending: true, paused_until: None }
+    }
+
+    /// Whether an attempt may be made now.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        self.pending && self.paused_until.is_none_or(|until| until <= now)
+    }
+
+    /// When a paused listener wants to be tried again.
+    pub(crate) fn next_try(&self) -> Option<Instant> {
+        if self.pending { self.paused_until } else { None }
+    }
+
+    /// There is no room for a connection: not to be tried until one closes, or a while has passed.
+    pub(crate) const fn pause(&mut self, now: Instant) {
+        self.paused_until = Some(now.plus_millis(PAUSE_MS));
+    }
+
+    /// A descriptor became free.
+    pub(crate) fn resume(&mut self) {
+        self.paused_until = None;
+    }
+
+    /// Takes one connection.
+    pub(crate) fn accept(&mut self, now: Instant) -> Accepted {
+        for _ in 0..SKIPS_PER_TURN_MAX {
+            let error = match self.socket.accept() {
+                Ok((stream, peer)) => return Accepted::Stream(stream, peer),
+                Err(error) => error,
+            };
+            match error.raw_os_error() {
+                _ if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.pending = false;
+                    return Accepted::Empty;
+                }
+                Some(libc::EINTR) => {}
+                Some(libc::EMFILE | libc::ENFILE) => {
+                    self.paused_until = Some(now.plus_millis(PAUSE_MS));
+                    return Accepted::Fault(AcceptFault::NoDescriptor);
+                }
+                Some(libc::ENOMEM | libc::ENOBUFS) => {
+                    self.paused_until = Some(now.plus_millis(PAUSE_MS));
+                    return Accepted::Fault(AcceptFault::NoMemory);
+                }
+                // ECONNABORTED, EPROTO, EPERM by a firewall, network errors of that one connection:
+                // the next one may be well.
+                _ => return Accepted::Fault(AcceptFault::Aborted),
+            }
+        }
+        Accepted::Fault(AcceptFault::Aborted)
+    }
+}

@@ -1,0 +1,71 @@
+//! The two lines a server says of itself, for a person and for a script: ready, and drained.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// What a server that began to serve says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadyReport {
+    /// The addresses it listens on, with the ports the system chose.
+    pub addresses: Vec<SocketAddr>,
+    /// Functions loaded.
+    pub functions: usize,
+    /// Event loops.
+    pub loops: u32,
+    /// Threads that call functions.
+    pub workers: u32,
+}
+
+/// What a server that stopped says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DrainReport {
+    /// Requests answered since the start.
+    pub served: u64,
+    /// Connections ended before their request was answered.
+    pub cut: u64,
+    /// Functions that had not come back at the end.
+    pub abandoned: u64,
+    /// From the signal to the end.
+    pub took: Duration,
+}
+
+impl fmt::Display for ReadyReport {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("fezz ready:")?;
+        for address in &self.addresses {
+            write!(out, " http://{address}")?;
+        }
+        let Self { functions, loops, workers, .. } = self;
+        write!(out, " functions={functions} loops={loops} workers={workers}")
+    }
+}
+
+impl fmt::Display for DrainReport {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { served, cut, abandoned, took } = self;
+        write!(out, "fezz drained: served={served} cut={cut} abandoned={abandoned} ")?;
+        write!(out, "took={}ms", took.as_millis())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_lines() {
+        let ready = ReadyReport {
+            addresses: vec!["127.0.0.1:8080".parse().unwrap(), "[::1]:80".parse().unwrap()],
+            functions: 1,
+            loops: 2,
+            workers: 3,
+        };
+        let line =
+            "fezz ready: http://127.0.0.1:8080 http://[::1]:80 functions=1 loops=2 workers=3";
+        assert_eq!(ready.to_string(), line);
+        let took = Duration::from_millis(1_500);
+        let drained = DrainReport { served: 9, cut: 1, abandoned: 0, took };
+        assert_eq!(drained.to_string(), "fezz drained: served=9 cut=1 abandoned=0 took=1500ms");
+    }
+}

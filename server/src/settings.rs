@@ -1,0 +1,122 @@
+//! What the operator asked for, in the units of the core: the one place where the two meet.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fezz_abi::host::Function;
+use fezz_parser::HeadLimits;
+use fezz_proto::{Checked, Limits, PaceLimits};
+use fezz_wire::WireLimits;
+
+use crate::assemble::Functions;
+use crate::config::{Config, ConfigError};
+use crate::plugin::Router;
+
+/// What a server is made of.
+pub struct Settings {
+    /// Where to listen, at most [`crate::LISTENERS_MAX`]; port 0 lets the system choose.
+    pub listen: Vec<SocketAddr>,
+    /// Event loops, each with its own thread.
+    pub event_loops: usize,
+    /// Worker threads.
+    pub workers: usize,
+    /// Jobs that may wait for a worker.
+    pub queue_jobs_max: usize,
+    /// Milliseconds that a job may wait for a worker.
+    pub queue_ms_max: u64,
+    /// Milliseconds between the order to drain and the end of accepting.
+    pub drain_delay_ms: u64,
+    /// Milliseconds from the end of accepting to the forced end.
+    pub drain_ms_max: u64,
+    /// Limits of each loop's connections; totals are per loop.
+    pub limits: Checked,
+    /// Limits of what functions answer.
+    pub response_limits: WireLimits,
+    /// Routes to functions by their place in `functions`.
+    pub router: Router,
+    /// Loaded functions and their names.
+    pub functions: Vec<(String, Arc<Function>)>,
+}
+
+impl Settings {
+    /// The settings for `config`, its loaded `functions`, and a process that may hold `descriptors`
+    /// descriptors. What is stated for the process is divided among its loops.
+    ///
+    /// # Errors
+    ///
+    /// A limit that the core cannot obey.
+    pub fn of(
+        config: &Config,
+        functions: Functions,
+        descriptors: u64,
+    ) -> Result<Self, ConfigError> {
+        let event_loops = config.event_loops.max(1);
+        let limits =
+            limits(config, descriptors, event_loops).check().map_err(ConfigError::Limits)?;
+        let response_limits = WireLimits {
+            body_bytes_max: bytes(config.limits.response_body_bytes_max),
+            ..WireLimits::default()
+        };
+        let functions_by_number = functions
+            .registry
+            .iter()
+            .map(|(_, entry)| (entry.to_string(), Arc::clone(&entry.function)))
+            .collect();
+        Ok(Self {
+            listen: config.listeners.clone(),
+            event_loops: event_loops as usize,
+            workers: config.workers.threads.max(1) as usize,
+            queue_jobs_max: config.workers.queue_jobs_max as usize,
+            queue_ms_max: u64::from(millis(config.timeouts.queue)),
+            drain_delay_ms: u64::from(millis(config.drain.delay)),
+            drain_ms_max: u64::from(millis(config.drain.grace)),
+            limits,
+            response_limits,
+            router: functions.router,
+            functions: functions_by_number,
+        })
+    }
+}
+
+fn limits(config: &Config, descriptors: u64, event_loops: u32) -> Limits {
+    let (sizes, times) = (&config.limits, &config.timeouts);
+    let pace = |idle: Duration| PaceLimits {
+        grace_ms: millis(times.pace_grace),
+        rate_bytes_per_s_min: narrow(sizes.rate_bytes_per_s_min),
+        ceiling_ms: millis(times.pace_ceiling),
+        idle_ms: millis(idle),
+    };
+    Limits {
+        head: HeadLimits {
+            request_line_bytes_max: narrow(sizes.request_line_bytes_max),
+            field_line_bytes_max: narrow(sizes.field_line_bytes_max),
+            field_section_bytes_max: narrow(sizes.field_section_bytes_max),
+            field_count_max: u16::try_from(sizes.field_count_max).unwrap_or(u16::MAX),
+        },
+        body_bytes_total_max: (sizes.buffered_bytes_max / u64::from(event_loops)).max(1),
+        connections_max: config.connections_max(descriptors).div_ceil(event_loops).max(1),
+        requests_per_connection_max: sizes.requests_per_connection_max,
+        connection_age_ms_max: u64::from(millis(times.connection_age)),
+        head_ms_max: millis(times.request_header),
+        idle_ms_max: millis(times.keep_alive),
+        handle_ms_max: millis(times.handler),
+        body_pace: pace(times.body_idle),
+        write_pace: pace(times.write_idle),
+        linger_ms_max: millis(times.linger),
+        linger_bytes_max: narrow(sizes.linger_bytes_max),
+        ..Limits::default()
+    }
+}
+
+fn millis(span: Duration) -> u32 {
+    u32::try_from(span.as_millis()).unwrap_or(u32::MAX)
+}
+
+fn narrow(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn bytes(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,501 @@
+//! One turn of the loop, in a fixed order. Events only mark; all work is done once per turn.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use fezz_proto::{ConnId, Hub, Instant, Refusal, Stage, Ticket};
+use fezz_wire::Layout;
+use mio::event::Event;
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+
+use crate::clock::Clock;
+use crate::crew::{Completion, Outbound};
+use crate::dispatch::Dispatcher;
+use crate::link::{ClientIp, Facts, Link, Pumped, pump};
+use crate::listen::{ACCEPTS_PER_TURN_MAX, Accepted, Listener};
+use crate::observe::Observer;
+use crate::plugin::RouteId;
+use crate::transport::Transport;
+
+/// Events taken from the kernel in one turn.
+const EVENTS_PER_TURN_MAX: usize = 1_024;
+/// The wake of other threads.
+pub(crate) const WAKE: Token = Token(usize::MAX);
+/// Listeners count down from here; no connection has such a place.
+const LISTENER_LAST: usize = usize::MAX - 1;
+/// Addresses that one server listens on.
+pub const LISTENERS_MAX: usize = 64;
+/// Milliseconds of the first wait for workers that may owe a wake; doubled while nothing comes.
+const NAP_MS_MIN: u64 = 1;
+/// Milliseconds of the longest such wait.
+const NAP_MS_MAX: u64 = 1_024;
+
+/// What other threads tell a loop; read once a turn.
+#[derive(Debug, Default)]
+pub(crate) struct Control(AtomicU8);
+
+impl Control {
+    const SERVE: u8 = 0;
+    const DRAIN: u8 = 1;
+    const KILL: u8 = 2;
+
+    /// Finish what is there; a later call does not take back a kill.
+    pub(crate) fn drain(&self) {
+        self.0.fetch_max(Self::DRAIN, Ordering::Release);
+    }
+
+    /// End now.
+    pub(crate) fn kill(&self) {
+        self.0.fetch_max(Self::KILL, Ordering::Release);
+    }
+}
+
+/// Everything one loop owns. Nothing here is shared but the queues to the workers and the control.
+pub(crate) struct Loop {
+    pub(crate) poll: Poll,
+    pub(crate) listeners: Vec<Listener>,
+    pub(crate) hub: Hub,
+    pub(crate) dispatcher: Dispatcher,
+    pub(crate) outbound: Arc<Outbound>,
+    pub(crate) control: Arc<Control>,
+    pub(crate) clock: Clock,
+    pub(crate) drain_delay_ms: u64,
+    pub(crate) drain_ms: u64,
+    pub(crate) observers: Vec<Box<dyn Observer>>,
+    pub(crate) lists: Lists,
+}
+
+/// The loop's working lists; each is empty at the end of the step that uses it.
+#[derive(Default)]
+pub(crate) struct Lists {
+    /// By the place of the connection.
+    links: Vec<Option<Link<TcpStream>>>,
+    /// To be pumped in this turn.
+    ready: Vec<ConnId>,
+    /// To be pumped in the next one.
+    unfinished: Vec<ConnId>,
+    /// To be released at the end of the turn.
+    closed: Vec<(ConnId, bool)>,
+    completions: Vec<Completion>,
+    unfit: Vec<Ticket>,
+    date_second: u64,
+    nap_ms: u64,
+    drain_began: Option<Instant>,
+    /// The next step of the drain, while there is one.
+    drain_next: Option<Instant>,
+    cut: u64,
+}
+
+/// How a loop ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ended {
+    /// Connections ended by force.
+    pub(crate) cut: u64,
+    /// Calls that had not come back.
+    pub(crate) abandoned: u64,
+    /// From the begin of the drain to its end.
+    pub(crate) took: Duration,
+}
+
+impl Loop {
+    /// Turns until everything is drained or killed.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system said when it could not wait for events: nothing can be served.
+    pub(crate) fn run(&mut self) -> io::Result<Ended> {
+        let mut events = Events::with_capacity(EVENTS_PER_TURN_MAX);
+        self.lists.nap_ms = NAP_MS_MIN;
+        self.tell_date(self.clock.now());
+        while self.hub.stage() == Stage::Serving || !self.hub.is_empty() {
+            self.turn(&mut events)?;
+        }
+        let now = self.clock.now();
+        self.report(now);
+        let began = self.lists.drain_began.unwrap_or(now);
+        Ok(Ended {
+            cut: self.lists.cut,
+            abandoned: self.dispatcher.in_flight() as u64,
+            took: Duration::from_micros(now.micros_since(began)),
+        })
+    }
+
+    /// One turn:
+    ///
+    /// 1. wait for events, until the next deadline, or not at all when work is left;
+    /// 2. read the clock, once;
+    /// 3. take what the workers finished;
+    /// 4. mark who is ready;
+    /// 5. obey the control, accept within the budget;
+    /// 6. look at the deadlines that passed;
+    /// 7. pump everybody on the ready list until blocked or over budget;
+    /// 8. submit the requests of this turn to the workers;
+    /// 9. release what is closed: places are reusable only from here on, so that no event of this
+    ///    turn meets a stranger;
+    /// 10. hand the notices to the observers.
+    fn turn(&mut self, events: &mut Events) -> io::Result<()> {
+        self.wait(events)?;
+        let now = self.clock.now();
+        self.tell_date(now);
+        self.dispatcher.set_now(now);
+        self.collect(now);
+        for event in events.iter() {
+            self.mark(event);
+        }
+        self.obey(now);
+        self.accept(now);
+        self.time_out(now);
+        self.pump_ready(now);
+        self.submit(now);
+        self.release();
+        self.report(now);
+        Ok(())
+    }
+
+    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+        let now = self.clock.now();
+        let patience = if self.has_work(now) { Some(Duration::ZERO) } else { self.patience(now) };
+        match self.poll.poll(events, patience) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether something can be done without waiting. Falls asleep, as far as the workers are
+    /// concerned, when not.
+    fn has_work(&self, now: Instant) -> bool {
+        !self.lists.unfinished.is_empty()
+            || self.accepts() && self.listeners.iter().any(|listener| listener.is_due(now))
+            || self.dispatcher.is_waiting() && !self.outbound.fall_asleep()
+    }
+
+    /// How long nothing will have to be done; `None` is for ever.
+    fn patience(&mut self, now: Instant) -> Option<Duration> {
+        let mut next = self.hub.next_deadline();
+        let mut sooner = |at: Option<Instant>| {
+            next = match (next, at) {
+                (Some(next), Some(at)) => Some(next.min(at)),
+                (next, at) => next.or(at),
+            };
+        };
+        for listener in &self.listeners {
+            sooner(listener.next_try());
+        }
+        sooner(self.lists.drain_next);
+        if self.dispatcher.is_waiting() {
+            // A worker may owe us a wake while it makes short calls; one of them may turn out long.
+            sooner(Some(now.plus_millis(self.lists.nap_ms)));
+            self.lists.nap_ms = (self.lists.nap_ms * 2).min(NAP_MS_MAX);
+        }
+        next.map(|at| Duration::from_micros(at.micros_since(now)))
+    }
+
+    fn tell_date(&mut self, now: Instant) {
+        let second = now.as_micros() / 1_000_000 + 1;
+        if second != self.lists.date_second {
+            self.lists.date_second = second;
+            self.hub.set_date(fezz_parser::imf_fixdate(Clock::unix_seconds()));
+        }
+    }
+
+    fn collect(&mut self, now: Instant) {
+        if !self.dispatcher.is_waiting() {
+            return;
+        }
+        let mut completions = std::mem::take(&mut self.lists.completions);
+        self.outbound.collect(&mut completions);
+        self.dispatcher.came_back(completions.len());
+        if !completions.is_empty() {
+            self.lists.nap_ms = NAP_MS_MIN;
+        }
+        for completion in completions.drain(..) {
+            if let Some(id) = self.hub.handle_reply(completion.ticket, completion.outcome, now) {
+                self.list(id);
+            }
+        }
+        self.lists.completions = completions;
+    }
+
+    fn mark(&mut self, event: &Event) {
+        let token = event.token();
+        if token == WAKE {
+            return;
+        }
+        if token.0 > LISTENER_LAST - LISTENERS_MAX {
+            if let Some(listener) = self.listeners.get_mut(LISTENER_LAST - token.0) {
+                listener.pending = true;
+            }
+            return;
+        }
+        let id = id_of(token);
+        let Some(link) = self.link(id) else { return };
+        link.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
+        link.writable |= event.is_writable() || event.is_write_closed() || event.is_error();
+        link.end_announced |= event.is_read_closed();
+        let broken = event.is_error() || event.is_write_closed();
+        if broken && !self.hub.wants_read(id) {
+            // Nobody would read the fault from the stream in this phase.
+            let now = self.clock.now();
+            self.hub.handle_peer_gone(id, now);
+        }
+        self.list(id);
+    }
+
+    fn obey(&mut self, now: Instant) {
+        let told = self.control.0.load(Ordering::Acquire);
+        if told == Control::SERVE {
+            return;
+        }
+        let began = *self.lists.drain_began.get_or_insert(now);
+        let starts = began.plus_millis(self.drain_delay_ms);
+        let ends = starts.plus_millis(self.drain_ms);
+        if self.hub.stage() == Stage::Serving {
+            if now < starts && told == Control::DRAIN {
+                self.lists.drain_next = Some(starts);
+                return;
+            }
+            self.listeners.clear();
+            self.lists.drain_next = Some(ends);
+            let mut ready = Vec::new();
+            self.hub.handle_drain(now, &mut ready);
+            self.list_all(ready);
+        }
+        if self.lists.drain_next.is_some() && (now >= ends || told == Control::KILL) {
+            self.lists.drain_next = None;
+            self.lists.cut += self.hub.len() as u64;
+            let mut ready = Vec::new();
+            self.hub.handle_kill(now, &mut ready);
+            self.list_all(ready);
+        }
+    }
+
+    fn accepts(&self) -> bool {
+        self.hub.stage() == Stage::Serving
+    }
+
+    fn accept(&mut self, now: Instant) {
+        let mut budget = ACCEPTS_PER_TURN_MAX;
+        for number in 0..self.listeners.len() {
+            while budget > 0 && self.listeners.get(number).is_some_and(|one| one.is_due(now)) {
+                budget -= 1;
+                if !self.accept_one(number, now) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Takes one connection; false when this listener is done for now.
+    fn accept_one(&mut self, number: usize, now: Instant) -> bool {
+        if !self.hub.has_room() {
+            let shed = self.hub.handle_full(now);
+            if let Some(id) = shed {
+                self.list(id);
+            }
+            if let Some(listener) = self.listeners.get_mut(number) {
+                listener.pause(now);
+            }
+            return false;
+        }
+        let Some(listener) = self.listeners.get_mut(number) else { return false };
+        match listener.accept(now) {
+            Accepted::Stream(stream, peer) => {
+                self.welcome(stream, peer, now);
+                true
+            }
+            Accepted::Empty => false,
+            Accepted::Fault(why) => {
+                for observer in &mut self.observers {
+                    observer.accept_failed(now, why);
+                }
+                true
+            }
+        }
+    }
+
+    fn welcome(&mut self, mut stream: TcpStream, peer: SocketAddr, now: Instant) {
+        if cfg!(not(target_os = "linux")) {
+            // Elsewhere the listener's option is not handed on; failing costs speed, nothing else.
+            drop(stream.set_nodelay(true));
+        }
+        let Some(id) = self.hub.handle_accepted(false, now) else { return };
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let registered = self.poll.registry().register(&mut stream, token_of(id), interest);
+        if registered.is_err() {
+            self.hub.handle_peer_gone(id, now);
+        }
+        let link = Link {
+            stream,
+            transport: Transport::Plain,
+            id,
+            facts: Facts {
+                client: ClientIp::of(peer.ip()),
+                route: RouteId(0),
+                layout: Layout::default(),
+            },
+            readable: false,
+            writable: true,
+            end_announced: false,
+            listed: false,
+        };
+        let place = id.index as usize;
+        if place >= self.lists.links.len() {
+            self.lists.links.resize_with(place + 1, || None);
+        }
+        if let Some(slot) = self.lists.links.get_mut(place) {
+            *slot = Some(link);
+        }
+        if registered.is_err() {
+            self.list(id);
+        }
+    }
+
+    fn time_out(&mut self, now: Instant) {
+        if self.hub.next_deadline().is_none_or(|next| next > now) {
+            return;
+        }
+        let mut late = Vec::new();
+        self.hub.handle_timeouts(now, &mut late);
+        self.list_all(late);
+    }
+
+    fn pump_ready(&mut self, now: Instant) {
+        let mut ready = std::mem::take(&mut self.lists.ready);
+        ready.append(&mut self.lists.unfinished);
+        for id in ready.drain(..) {
+            self.pump(id, now);
+        }
+        // Whoever was listed meanwhile keeps its place for the next turn.
+        ready.append(&mut self.lists.ready);
+        self.lists.unfinished.append(&mut ready);
+        self.lists.ready = ready;
+    }
+
+    fn pump(&mut self, id: ConnId, now: Instant) {
+        let Some(Some(link)) = self.lists.links.get_mut(id.index as usize) else { return };
+        if link.id != id {
+            return;
+        }
+        link.listed = false;
+        match pump(link, &mut self.hub, &mut self.dispatcher, now) {
+            Pumped::Settled => {}
+            Pumped::Unfinished => {
+                link.listed = true;
+                self.lists.unfinished.push(id);
+            }
+            Pumped::Closed { reset } => self.lists.closed.push((id, reset)),
+        }
+    }
+
+    fn submit(&mut self, now: Instant) {
+        let mut unfit = std::mem::take(&mut self.lists.unfit);
+        if self.dispatcher.submit(&mut unfit) {
+            self.lists.nap_ms = NAP_MS_MIN;
+        }
+        for ticket in unfit.drain(..) {
+            if let Some(id) = self.hub.handle_reply(ticket, Err(Refusal::Busy), now) {
+                self.list(id);
+            }
+        }
+        self.lists.unfit = unfit;
+        self.lists.unfinished.append(&mut self.lists.ready);
+    }
+
+    fn release(&mut self) {
+        if self.lists.closed.is_empty() {
+            return;
+        }
+        let mut closed = std::mem::take(&mut self.lists.closed);
+        for (id, reset) in closed.drain(..) {
+            let slot = self.lists.links.get_mut(id.index as usize);
+            if let Some(link) = slot.and_then(Option::take)
+                && reset
+            {
+                // A reset is wanted, not needed: without it the peer gets an orderly end.
+                drop(socket2::SockRef::from(&link.stream).set_linger(Some(Duration::ZERO)));
+            }
+            self.hub.remove(id);
+        }
+        self.lists.closed = closed;
+        for listener in &mut self.listeners {
+            listener.resume();
+        }
+    }
+
+    fn report(&mut self, now: Instant) {
+        let (notices, dropped) = self.hub.notices();
+        if notices.is_empty() {
+            return;
+        }
+        for observer in &mut self.observers {
+            observer.notices(now, notices);
+            if dropped > 0 {
+                observer.notices_dropped(now, dropped);
+            }
+        }
+        self.hub.clear_notices();
+    }
+
+    fn link(&mut self, id: ConnId) -> Option<&mut Link<TcpStream>> {
+        let link = self.lists.links.get_mut(id.index as usize)?.as_mut()?;
+        (link.id == id).then_some(link)
+    }
+
+    fn list(&mut self, id: ConnId) {
+        let Some(link) = self.link(id) else { return };
+        if !std::mem::replace(&mut link.listed, true) {
+            self.lists.ready.push(id);
+        }
+    }
+
+    fn list_all(&mut self, ids: Vec<ConnId>) {
+        for id in ids {
+            self.list(id);
+        }
+    }
+}
+
+/// The token of a listener by its number.
+pub(crate) const fn listener_token(number: usize) -> Token {
+    Token(LISTENER_LAST - number)
+}
+
+/// Place in the lower half, generation in the upper: an event of a former holder finds nobody.
+#[expect(clippy::cast_possible_truncation, reason = "asserted below: a usize has 64 bits")]
+const fn token_of(id: ConnId) -> Token {
+    Token(((id.generation as u64) << 32 | id.index as u64) as usize)
+}
+
+const fn id_of(token: Token) -> ConnId {
+    let bits = token.0 as u64;
+    ConnId { index: (bits & 0xFFFF_FFFF) as u32, generation: (bits >> 32) as u32 }
+}
+
+const _: () = assert!(usize::BITS >= 64, "a token holds a place and a generation");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_says_who_it_belongs_to() {
+        for id in
+            [ConnId { index: 0, generation: 1 }, ConnId { index: 65_535, generation: u32::MAX }]
+        {
+            assert_eq!(id_of(token_of(id)), id);
+            assert!(token_of(id).0 <= LISTENER_LAST - LISTENERS_MAX);
+        }
+    }
+
+    #[test]
+    fn a_kill_is_not_taken_back_by_a_drain() {
+        let control = Control::default();
+        control.kill();
+        control.drain();
+        assert_eq!(control.0.load(Ordering::Acquire), Control::KILL);
+    }
+}

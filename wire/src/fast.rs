@@ -1,0 +1,193 @@
+//! The usual layout, recognised octet for octet: what our own writers and field-order encoders
+//! emit is read here by comparing constants. Whatever looks different in any way is left to the
+//! general reader, which alone decides and alone explains refusals.
+
+use crate::check;
+use crate::headers::List;
+use crate::item::{EIGHT, FOUR, LEAD_ARRAY, LEAD_BYTES, LEAD_TEXT, NULL, ONE, TWO};
+use crate::key;
+use crate::limits::WireLimits;
+use crate::octets::Str;
+use crate::request_view::{MetaView, RequestView};
+use crate::response_view::{ResponseView, STATUS_RANGE};
+
+/// A string of definite length.
+#[derive(Clone, Copy)]
+pub(crate) struct Plain<'b> {
+    pub(crate) octets: &'b [u8],
+    text: bool,
+}
+
+impl Plain<'_> {
+    /// Whether a text string is text.
+    #[inline(always)]
+    fn is_valid(&self) -> bool {
+        !self.text || check::is_text(self.octets)
+    }
+}
+
+/// What was consumed and what follows it.
+type Found<'b, T> = Option<(T, &'b [u8])>;
+
+/// Consumes all octets of `key` but the last, then the first octet of an item, which it returns.
+#[inline(always)]
+fn keyed<'b, const N: usize>(rest: &'b [u8], key: &[u8; N]) -> Found<'b, u8> {
+    let (found, after) = rest.split_first_chunk::<N>()?;
+    if found[..N - 1] != key[..N - 1] {
+        return None;
+    }
+    Some((found[N - 1], after))
+}
+
+/// Consumes the content of a string, where `info` is what its first octet adds to the major type.
+#[inline(always)]
+fn content(rest: &[u8], info: u8) -> Found<'_, &[u8]> {
+    match info {
+        ..ONE => rest.split_at_checked(usize::from(info)),
+        ONE => {
+            let (&len, after) = rest.split_first()?;
+            after.split_at_checked(usize::from(len))
+        }
+        _ => long_content(rest, info),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn long_content(rest: &[u8], info: u8) -> Found<'_, &[u8]> {
+    let (len, after) = argument(rest, info)?;
+    after.split_at_checked(usize::try_from(len).ok()?)
+}
+
+/// Consumes the argument of an item head.
+#[inline]
+fn argument(rest: &[u8], info: u8) -> Found<'_, u64> {
+    match info {
+        ..ONE => Some((u64::from(info), rest)),
+        ONE => rest.split_first().map(|(n, after)| (u64::from(*n), after)),
+        TWO => {
+            rest.split_first_chunk().map(|(n, after)| (u64::from(u16::from_be_bytes(*n)), after))
+        }
+        FOUR => {
+            rest.split_first_chunk().map(|(n, after)| (u64::from(u32::from_be_bytes(*n)), after))
+        }
+        EIGHT => rest.split_first_chunk().map(|(n, after)| (u64::from_be_bytes(*n), after)),
+        _ => None,
+    }
+}
+
+/// Consumes a key and a byte or text string.
+#[inline(always)]
+fn string<'b, const N: usize>(rest: &'b [u8], key: &[u8; N]) -> Found<'b, Plain<'b>> {
+    let (first, after) = keyed(rest, key)?;
+    let text = first & (LEAD_BYTES ^ LEAD_TEXT) != 0;
+    let info = (first & !(LEAD_BYTES ^ LEAD_TEXT)).wrapping_sub(LEAD_BYTES);
+    let (octets, after) = content(after, info)?;
+    Some((Plain { octets, text }, after))
+}
+
+/// Consumes a key and a text string, which is not checked yet.
+#[inline(always)]
+fn unchecked_text<'b, const N: usize>(rest: &'b [u8], key: &[u8; N]) -> Found<'b, &'b [u8]> {
+    let (first, after) = keyed(rest, key)?;
+    content(after, first.wrapping_sub(LEAD_TEXT))
+}
+
+/// Consumes a key and a text string.
+#[inline(always)]
+fn text<'b, const N: usize>(rest: &'b [u8], key: &[u8; N]) -> Found<'b, &'b [u8]> {
+    unchecked_text(rest, key).filter(|(octets, _)| check::is_text(octets))
+}
+
+/// Consumes a key and a text string or `null`.
+#[inline(always)]
+fn nullable<'b, const N: usize>(rest: &'b [u8], key: &[u8; N]) -> Found<'b, Option<&'b [u8]>> {
+    let (first, after) = keyed(rest, key)?;
+    if first == NULL {
+        return Some((None, after));
+    }
+    let (octets, after) = content(after, first.wrapping_sub(LEAD_TEXT))?;
+    check::is_text(octets).then_some((Some(octets), after))
+}
+
+/// Consumes a header entry in the usual form.
+#[inline(always)]
+pub(crate) fn entry(rest: &[u8]) -> Found<'_, (Plain<'_>, Plain<'_>)> {
+    let (name, after) = string(rest, &key::NAME)?;
+    let (value, after) = string(after, &key::VALUE)?;
+    Some(((name, value), after))
+}
+
+/// Consumes `headers`, every entry of which passes `accept`.
+#[inline(always)]
+fn headers<'b>(
+    rest: &'b [u8],
+    limits: &WireLimits,
+    accept: impl Fn(Plain<'b>, Plain<'b>) -> bool,
+) -> Found<'b, List<'b>> {
+    let (first, after) = keyed(rest, &key::HEADERS)?;
+    let (count, entries) = argument(after, first.wrapping_sub(LEAD_ARRAY))?;
+    let count = usize::try_from(count).ok().filter(|count| *count <= limits.header_count_max)?;
+    let mut rest = entries;
+    for _ in 0..count {
+        let ((name, value), after) = entry(rest)?;
+        if !accept(name, value) {
+            return None;
+        }
+        rest = after;
+    }
+    Some((List { entries, count }, rest))
+}
+
+/// Levels of the usual layout: the envelope, its list of headers, an entry.
+const NESTING: u8 = 3;
+
+/// Reads a request as [`write_request`](crate::write_request) lays it out.
+#[inline]
+pub(crate) fn request<'b>(octets: &'b [u8], limits: &WireLimits) -> Option<RequestView<'b>> {
+    let (method, rest) = text(octets, &key::METHOD)?;
+    let (scheme, rest) = nullable(rest, &key::SCHEME)?;
+    let (authority, rest) = nullable(rest, &key::AUTHORITY)?;
+    let (path_and_query, rest) = text(rest, &key::PATH_AND_QUERY)?;
+    let (list, rest) = headers(rest, limits, |name, value| name.is_valid() && value.is_valid())?;
+    let map = rest.strip_prefix(&key::META)?;
+    let (trace_id, rest) = nullable(map, &key::TRACE_ID)?;
+    let (first, after) = keyed(rest, &key::DEADLINE_MS)?;
+    let (deadline_ms, rest) = match first {
+        NULL => (None, after),
+        _ => argument(after, first).map(|(deadline_ms, rest)| (Some(deadline_ms), rest))?,
+    };
+    let (client_ip, rest) = nullable(rest, &key::CLIENT_IP)?;
+    let (body, rest) = string(rest, &key::BODY)?;
+    if !rest.is_empty() || !body.is_valid() || limits.nesting_max < NESTING {
+        return None;
+    }
+    let body = body.octets;
+    let meta = MetaView { map, trace_id, deadline_ms, client_ip };
+    Some(RequestView { method, scheme, authority, path_and_query, list, meta, body })
+}
+
+/// Reads a response as [`encode_response`](crate::encode_response) lays it out, without `meta`.
+#[inline]
+pub(crate) fn response<'b>(octets: &'b [u8], limits: &WireLimits) -> Option<ResponseView<'b>> {
+    let (first, after) = keyed(octets, &key::STATUS)?;
+    let (status, rest) = argument(after, first)?;
+    let status = u16::try_from(status).ok().filter(|status| STATUS_RANGE.contains(status))?;
+    let (list, rest) = headers(rest, limits, |name, value| {
+        !name.octets.is_empty()
+            && check::name_fault(name.octets).is_none()
+            && check::value_fault(value.octets).is_none()
+            && value.is_valid()
+    })?;
+    let (body, rest) = string(rest, &key::BODY)?;
+    if !rest.is_empty()
+        || !body.is_valid()
+        || limits.nesting_max < NESTING
+        || body.octets.len() > limits.body_bytes_max
+        || octets.len() - body.octets.len() > limits.head_bytes_max
+    {
+        return None;
+    }
+    let body = Str::whole(body.octets);
+    Some(ResponseView { status, list, body, panic: false, version: None })
+}

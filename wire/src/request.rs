@@ -1,0 +1,271 @@
+//! A request written around a body that has not arrived yet: head first, then whatever the socket
+//! brings, then at most a small slide of the head.
+
+use alloc::vec::Vec;
+
+use crate::item::{
+    EIGHT, FOUR, HEAD_BYTES_MAX, LEAD_BYTES, LEAD_UNSIGNED, NULL, ONE, TWO, head, head_len,
+};
+use crate::key::{self, lead};
+use crate::room::{Room, Sheet, with_last};
+
+/// What the host knows about a request besides its headers and body.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RequestHead<'a> {
+    /// The method, for instance `GET`.
+    pub method: &'a str,
+    /// `http` or `https`.
+    pub scheme: Option<&'a str>,
+    /// Host and port.
+    pub authority: Option<&'a str>,
+    /// The path exactly as received.
+    pub path: &'a str,
+    /// The query exactly as received, without its `?`.
+    pub query: Option<&'a str>,
+    /// What the host says about the request.
+    pub meta: Meta<'a>,
+    /// Entries that the headers' iterator will yield.
+    pub header_count: usize,
+}
+
+/// What the host says about a request.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Meta<'a> {
+    /// The W3C trace id, 32 hexadecimal digits.
+    pub trace_id: Option<&'a str>,
+    /// Milliseconds the function has. Written when the head is, corrected by [`set_deadline`].
+    pub deadline_ms: Option<u64>,
+    /// The client's address in text form, without port.
+    pub client_ip: Option<&'a str>,
+}
+
+/// What is known about the body when the head is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodySlot {
+    /// Its length in octets: the head is final.
+    Known(u64),
+    /// Nothing: room for the longest string head is left, and [`close_body`] fills it.
+    Open,
+}
+
+/// Octets an open slot leaves between head and body.
+pub const OPEN_SLOT_BYTES: usize = HEAD_BYTES_MAX;
+
+/// Where things are in a buffer that holds an envelope. Offsets count from the buffer's start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// The envelope's first octet.
+    pub start: u32,
+    /// The value of `meta.deadline_ms`.
+    pub deadline_at: u32,
+    /// The body's first octet.
+    pub body_at: u32,
+    /// Whether the body's length is still to be written.
+    open: bool,
+}
+
+impl Layout {
+    /// The envelope in its buffer.
+    #[inline]
+    pub fn envelope<'b>(&self, buf: &'b [u8]) -> &'b [u8] {
+        buf.get(self.start as usize..).unwrap_or_default()
+    }
+
+    /// Whether [`close_body`] must still be called.
+    #[inline]
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+}
+
+/// Octets of a header entry beside its strings, at most.
+const ENTRY_ROOM: usize = key::NAME.len() + key::VALUE.len() + 2 * HEAD_BYTES_MAX;
+/// Octets one header is taken to need when room is made for all of them at once.
+const ENTRY_ESTIMATE: usize = 64;
+/// Octets from `meta` to the body's head beside the strings, at most.
+const META_ROOM: usize = key::META.len()
+    + key::TRACE_ID.len()
+    + key::DEADLINE_MS.len()
+    + key::CLIENT_IP.len()
+    + key::BODY.len()
+    + 4 * HEAD_BYTES_MAX;
+
+/// Appends the envelope up to the body, which the caller then pushes to `buf` as it arrives.
+/// Equal arguments append equal octets. `headers` must yield `head.header_count` entries, and the
+/// envelope must end below 4 GiB; both are the caller's limits to keep.
+#[inline]
+pub fn write_request<'h>(
+    buf: &mut Vec<u8>,
+    head: &RequestHead<'_>,
+    headers: impl Iterator<Item = (&'h [u8], &'h [u8])>,
+    slot: BodySlot,
+) -> Layout {
+    let start = buf.len();
+    let estimate = head_room(head) + head.header_count * ENTRY_ESTIMATE + META_ROOM;
+    let mut sheet = Sheet::new(buf, estimate);
+    sheet.write(head_room(head), |room| put_line(room, head));
+    let mut written = 0;
+    for (name, value) in headers {
+        sheet.write(entry_room(name, value), |room| put_entry(room, name, value));
+        written += 1;
+    }
+    debug_assert_eq!(written, head.header_count, "headers as announced");
+    let mut deadline_at = 0;
+    let at = sheet.at();
+    sheet.write(META_ROOM + strings_len(&head.meta), |room| {
+        let all = room.left();
+        put_before_deadline(room, &head.meta);
+        deadline_at = at + all - room.left();
+        put_after_deadline(room, &head.meta, slot);
+    });
+    sheet.finish();
+    Layout {
+        start: offset(start),
+        deadline_at: offset(deadline_at),
+        body_at: offset(buf.len()),
+        open: slot == BodySlot::Open,
+    }
+}
+
+/// Completes an open slot after the body's last octet: the length in its shortest form, the head
+/// slid forward to touch it. Does nothing if the length was known from the start.
+pub fn close_body(buf: &mut [u8], layout: &mut Layout) {
+    let body_at = layout.body_at as usize;
+    let (octets, width) = head(LEAD_BYTES, buf.len().saturating_sub(body_at) as u64);
+    let octets = octets.get(..width).unwrap_or_default();
+    if layout.open {
+        slide(buf, layout, body_at - OPEN_SLOT_BYTES, OPEN_SLOT_BYTES - width);
+        layout.open = false;
+        if let Some(slot) = buf.get_mut(body_at - width..body_at) {
+            slot.copy_from_slice(octets);
+        }
+    }
+    let head = buf.get(..body_at).unwrap_or_default();
+    debug_assert!(head.ends_with(octets), "a body as long as announced");
+}
+
+/// Writes the time that is left when the call starts, in shortest form, sliding what stands before
+/// it where that form is shorter. The value never takes more octets than the one it replaces: a
+/// larger one is cut to what fits. A request written without deadline keeps none.
+#[inline]
+pub fn set_deadline(buf: &mut [u8], layout: &mut Layout, deadline_ms: u64) {
+    let at = layout.deadline_at as usize;
+    let (room, most) = match buf.get(at) {
+        Some(0..=0x17) => (1, 0x17),
+        Some(&ONE) => (2, 0xff),
+        Some(&TWO) => (3, 0xffff),
+        Some(&FOUR) => (5, 0xffff_ffff),
+        Some(&EIGHT) => (HEAD_BYTES_MAX, u64::MAX),
+        _ => return,
+    };
+    let deadline_ms = deadline_ms.min(most);
+    let width = head_len(deadline_ms);
+    if width < room {
+        slide(buf, layout, at, room - width);
+        layout.deadline_at += offset(room - width);
+    }
+    let rest = buf.get_mut(layout.deadline_at as usize..).unwrap_or_default();
+    Room::new(rest).put_head(LEAD_UNSIGNED, deadline_ms);
+}
+
+/// Moves the envelope's octets before `until` towards the end by `by`.
+#[cold]
+fn slide(buf: &mut [u8], layout: &mut Layout, until: usize, by: usize) {
+    let start = layout.start as usize;
+    if by > 0 && start <= until && until + by <= buf.len() {
+        buf.copy_within(start..until, start + by);
+        layout.start += offset(by);
+        if (layout.deadline_at as usize) < until {
+            layout.deadline_at += offset(by);
+        }
+    }
+}
+
+/// Offsets fit 32 bits, as the caller's limits are far below.
+#[inline]
+fn offset(at: usize) -> u32 {
+    debug_assert!(u32::try_from(at).is_ok(), "an envelope below 4 GiB");
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+/// Octets of the request line's parts, at most.
+#[inline]
+fn head_room(head: &RequestHead<'_>) -> usize {
+    const KEYS: usize = key::METHOD.len()
+        + key::SCHEME.len()
+        + key::AUTHORITY.len()
+        + key::PATH_AND_QUERY.len()
+        + key::HEADERS.len()
+        + 5 * HEAD_BYTES_MAX;
+    KEYS + head.method.len()
+        + head.scheme.map_or(0, str::len)
+        + head.authority.map_or(0, str::len)
+        + head.path.len()
+        + head.query.map_or(0, |query| query.len() + 1)
+}
+
+#[inline(always)]
+fn put_line(room: &mut Room<'_>, head: &RequestHead<'_>) {
+    room.put_string(key::METHOD, head.method.as_bytes());
+    put_nullable(room, key::SCHEME, head.scheme);
+    put_nullable(room, key::AUTHORITY, head.authority);
+    match head.query {
+        None => room.put_string(key::PATH_AND_QUERY, head.path.as_bytes()),
+        Some(query) => {
+            room.put_keyed(key::PATH_AND_QUERY, (head.path.len() + 1 + query.len()) as u64);
+            room.put_slice(head.path.as_bytes());
+            room.put([b'?']);
+            room.put_slice(query.as_bytes());
+        }
+    }
+    room.put_keyed(key::HEADERS, head.header_count as u64);
+}
+
+#[inline(always)]
+fn put_nullable<const N: usize>(room: &mut Room<'_>, key: [u8; N], text: Option<&str>) {
+    match text {
+        Some(text) => room.put_string(key, text.as_bytes()),
+        None => room.put(with_last(key, NULL)),
+    }
+}
+
+/// Octets of one header entry, at most.
+#[inline]
+fn entry_room(name: &[u8], value: &[u8]) -> usize {
+    ENTRY_ROOM + name.len() + value.len()
+}
+
+/// Writes one header entry; shared with the writer of responses.
+#[inline(always)]
+pub(crate) fn put_entry(room: &mut Room<'_>, name: &[u8], value: &[u8]) {
+    room.put_string(key::NAME, name);
+    room.put_string(key::VALUE, value);
+}
+
+#[inline]
+fn strings_len(meta: &Meta<'_>) -> usize {
+    meta.trace_id.map_or(0, str::len) + meta.client_ip.map_or(0, str::len)
+}
+
+#[inline(always)]
+fn put_before_deadline(room: &mut Room<'_>, meta: &Meta<'_>) {
+    room.put(key::META);
+    put_nullable(room, key::TRACE_ID, meta.trace_id);
+    room.put(lead::<13, 12>(key::DEADLINE_MS));
+}
+
+#[inline(always)]
+fn put_after_deadline(room: &mut Room<'_>, meta: &Meta<'_>, slot: BodySlot) {
+    match meta.deadline_ms {
+        Some(deadline_ms) => room.put_head(LEAD_UNSIGNED, deadline_ms),
+        None => room.put([NULL]),
+    }
+    put_nullable(room, key::CLIENT_IP, meta.client_ip);
+    match slot {
+        BodySlot::Known(len) => room.put_keyed(key::BODY, len),
+        BodySlot::Open => {
+            room.put(lead::<6, 5>(key::BODY));
+            room.put([0; OPEN_SLOT_BYTES]);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Space that was measured before it is written: a cursor over octets that are already there, so
+//! that writing a key or a short string is a few stores.
+
+use alloc::vec::Vec;
+
+use crate::item::{ONE, TWO, head};
+
+/// The end of an envelope that is being written: everything before `at` is, the rest of the vector
+/// is room.
+pub(crate) struct Sheet<'v> {
+    buf: &'v mut Vec<u8>,
+    at: usize,
+}
+
+impl<'v> Sheet<'v> {
+    /// Starts at the vector's end, with room for `estimate` octets.
+    #[inline]
+    pub(crate) fn new(buf: &'v mut Vec<u8>, estimate: usize) -> Self {
+        let at = buf.len();
+        buf.resize(at + estimate, 0);
+        Sheet { buf, at }
+    }
+
+    /// Octets of the vector that are written.
+    #[inline]
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Writes with `write`, which takes at most `need` octets of the room.
+    #[inline(always)]
+    pub(crate) fn write(&mut self, need: usize, write: impl FnOnce(&mut Room<'_>)) {
+        if self.buf.len() - self.at < need {
+            self.grow(need);
+        }
+        let rest = self.buf.get_mut(self.at..).unwrap_or_default();
+        let mut room = Room { rest };
+        write(&mut room);
+        let left = room.rest.len();
+        self.at = self.buf.len() - left;
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, need: usize) {
+        // Twice what is written, as vectors grow: the copying adds up to a constant per octet.
+        self.buf.resize(2 * self.at + need, 0);
+    }
+
+    /// Gives back the room that was not needed.
+    #[inline]
+    pub(crate) fn finish(self) {
+        self.buf.truncate(self.at);
+    }
+}
+
+/// Octets to write to, in order. Whoever makes one has measured what it must hold; octets that do
+/// not fit would be a mistake in that measure and are left out.
+pub(crate) struct Room<'v> {
+    rest: &'v mut [u8],
+}
+
+impl<'v> Room<'v> {
+    #[inline]
+    pub(crate) fn new(rest: &'v mut [u8]) -> Self {
+        Room { rest }
+    }
+
+    /// Octets of room left.
+    #[inline]
+    pub(crate) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// Writes constant octets.
+    #[inline(always)]
+    pub(crate) fn put<const N: usize>(&mut self, octets: [u8; N]) {
+        let rest = core::mem::take(&mut self.rest);
+        debug_assert!(rest.len() >= N, "room was measured");
+        if let Some((to, rest)) = rest.split_first_chunk_mut::<N>() {
+            *to = octets;
+            self.rest = rest;
+        }
+    }
+
+    /// Writes octets of any number.
+    #[inline(always)]
+    pub(crate) fn put_slice(&mut self, octets: &[u8]) {
+        let rest = core::mem::take(&mut self.rest);
+        debug_assert!(rest.len() >= octets.len(), "room was measured");
+        if let Some((to, rest)) = rest.split_at_mut_checked(octets.len()) {
+            copy(to, octets);
+            self.rest = rest;
+        }
+    }
+
+    /// Writes the shortest head with this argument.
+    #[inline(always)]
+    pub(crate) fn put_head(&mut self, lead: u8, argument: u64) {
+        let [.., high, low] = argument.to_be_bytes();
+        match argument {
+            0..=0x17 => self.put([lead | low]),
+            0x18..=0xff => self.put([lead | ONE, low]),
+            0x100..=0xffff => self.put([lead | TWO, high, low]),
+            _ => self.put_long_head(lead, argument),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_long_head(&mut self, lead: u8, argument: u64) {
+        let (octets, width) = head(lead, argument);
+        self.put_slice(octets.get(..width).unwrap_or_default());
+    }
+
+    /// Writes constant octets that end with the first octet of an item, with this argument in it.
+    #[inline(always)]
+    pub(crate) fn put_keyed<const N: usize>(&mut self, key: [u8; N], argument: u64) {
+        let [.., high, low] = argument.to_be_bytes();
+        match argument {
+            0..=0x17 => self.put(with_last(key, key[N - 1] | low)),
+            0x18..=0xff => {
+                self.put(with_last(key, key[N - 1] | ONE));
+                self.put([low]);
+            }
+            0x100..=0xffff => {
+                self.put(with_last(key, key[N - 1] | TWO));
+                self.put([high, low]);
+            }
+            _ => self.put_long_keyed(&key, argument),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_long_keyed(&mut self, key: &[u8], argument: u64) {
+        if let Some((lead, key)) = key.split_last() {
+            self.put_slice(key);
+            self.put_long_head(*lead, argument);
+        }
+    }
+
+    /// Writes constant octets that end with the first octet of an empty string, and the string.
+    #[inline(always)]
+    pub(crate) fn put_string<const N: usize>(&mut self, key: [u8; N], octets: &[u8]) {
+        self.put_keyed(key, octets.len() as u64);
+        self.put_slice(octets);
+    }
+}
+
+#[inline(always)]
+pub(crate) const fn with_last<const N: usize>(mut octets: [u8; N], last: u8) -> [u8; N] {
+    octets[N - 1] = last;
+    octets
+}
+
+/// Copies strings of equal length; the usual short ones as two words that may overlap.
+#[inline(always)]
+fn copy(to: &mut [u8], from: &[u8]) {
+    let len = from.len();
+    if len >= 8 {
+        if len <= 16 {
+            copy_words::<8>(to, from);
+        } else if len <= 32 {
+            copy_words::<16>(to, from);
+        } else {
+            to.copy_from_slice(from);
+        }
+    } else if len >= 4 {
+        copy_words::<4>(to, from);
+    } else if len >= 2 {
+        copy_words::<2>(to, from);
+    } else {
+        copy_words::<1>(to, from);
+    }
+}
+
+/// Copies `N` to `2 * N` octets.
+#[inline(always)]
+fn copy_words<const N: usize>(to: &mut [u8], from: &[u8]) {
+    if let (Some(first), Some(last)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) {
+        if let Some(to) = to.first_chunk_mut::<N>() {
+            *to = *first;
+        }
+        if let Some(to) = to.last_chunk_mut::<N>() {
+            *to = *last;
+        }
+    }
+}
