@@ -179,7 +179,7 @@ impl Tempo {
     const PROMPT: Self = Self { bytes_max: 1 << 16, gap_us: 0, stall: None };
 
     fn is_prompt(&self) -> bool {
-        self.gap_us == 0 && self.stall.is_none()
+        self.gap_us == 0 && self.stall.is_none() && self.bytes_max >= 40
     }
 }
 
@@ -245,7 +245,7 @@ fn odds(rng: &mut Rng, generous: bool) -> Odds {
         pump_bytes_max: rng.pick(&[1 << 20, 2_000, 50]),
         jobs_max: rng.pick(&[64, 64, 2, 0]),
         reads_first: rng.below(2) == 1,
-        turn_us_max: rng.pick(&[20, 200, 2_000]),
+        turn_us_max: rng.pick(if generous { &[20, 200] } else { &[20, 200, 2_000] }),
     }
 }
 

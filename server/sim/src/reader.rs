@@ -237,9 +237,7 @@ impl Reader {
     }
 
     fn finish(&mut self) {
-        if let State::Content(response, _) =
-            std::mem::replace(&mut self.state, State::StatusLine)
-        {
+        if let State::Content(response, _) = std::mem::replace(&mut self.state, State::StatusLine) {
             if response.closes {
                 self.state = State::Over;
             }
@@ -279,7 +277,8 @@ impl Fields {
         let line = line.strip_suffix(b"\r\n").ok_or(Flaw::FieldLine)?;
         let colon = line.iter().position(|&octet| octet == b':').ok_or(Flaw::FieldLine)?;
         let (name, value) = (&line[..colon], &line[colon + 1..]);
-        let token = |octet: &u8| octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(octet);
+        let token =
+            |octet: &u8| octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(octet);
         if name.is_empty() || !name.iter().all(token) {
             return Err(Flaw::FieldLine);
         }
