@@ -31,6 +31,16 @@ pub(crate) struct Work {
     outbox: Outbox,
 }
 
+impl Work {
+    /// Nothing of the connection that had this record is left but memory for the next one.
+    pub(crate) fn reset(&mut self) {
+        debug_assert!(self.counted == 0 && self.outbox.is_empty(), "somebody still needs this");
+        self.inbox.clear();
+        self.exchange = Exchange::default();
+        self.sink = None;
+    }
+}
+
 /// A request that the driver takes.
 #[derive(Debug)]
 pub struct Admission {
@@ -376,7 +386,7 @@ impl Conn {
     pub(crate) fn dissolve(mut self, shared: &mut Shared) {
         self.release_counted(shared);
         let Some(mut work) = self.work.take() else { return };
-        work.inbox.consume(work.inbox.len());
+        work.inbox.clear();
         if let Some(buffer) = work.inbox.give_back() {
             shared.pool.keep_inbox(buffer);
         }
@@ -442,11 +452,7 @@ impl Conn {
                 true
             }
             Err(error) => {
-                inbox.resume = fezz_parser::Resume::default();
-                work.exchange = Exchange {
-                    head_only: inbox.filled().starts_with(b"HEAD "),
-                    ..Exchange::default()
-                };
+                work.exchange = Exchange::of_part(inbox.filled());
                 self.refuse(Refusal::Head(error), None, shared, now);
                 true
             }
@@ -600,7 +606,14 @@ impl Conn {
                     self.say(staged, shared, now);
                 }
             }
-            Act::SayTimeout => self.say_fixed(Refusal::TooSlow, true, shared, now),
+            Act::SayTimeout => {
+                if from == Phase::Head
+                    && let Some(work) = self.work.as_mut()
+                {
+                    work.exchange = Exchange::of_part(work.inbox.filled());
+                }
+                self.say_fixed(Refusal::TooSlow, true, shared, now);
+            }
             Act::SayLate => {
                 self.forgotten = self.exchange;
                 let unread = self.skip_request(from);
@@ -667,7 +680,7 @@ impl Conn {
     /// Nothing behind a last reply is ever looked at.
     fn drop_input(&mut self) {
         if let Some(work) = self.work.as_mut() {
-            work.inbox.consume(work.inbox.len());
+            work.inbox.clear();
             work.sink = None;
         }
     }
