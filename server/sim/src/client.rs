@@ -32,7 +32,7 @@ pub struct Client {
     interims: u32,
     continue_until_us: u64,
     sent_bytes: usize,
-    received_bytes: usize,
+    received: Vec<u8>,
     sends_from_us: u64,
     reads_from_us: u64,
     over: bool,
@@ -51,7 +51,7 @@ impl Client {
             interims: 0,
             continue_until_us: 0,
             sent_bytes: 0,
-            received_bytes: 0,
+            received: Vec::new(),
             sends_from_us: 0,
             reads_from_us: 0,
             over: false,
@@ -63,6 +63,12 @@ impl Client {
     #[must_use]
     pub const fn reader(&self) -> &Reader {
         &self.reader
+    }
+
+    /// The octets received.
+    #[must_use]
+    pub fn received(&self) -> &[u8] {
+        &self.received
     }
 
     /// How it ended.
@@ -91,7 +97,7 @@ impl Client {
 
     /// The server does not take the connection.
     pub const fn turn_away(&mut self) {
-        self.ended = Ended::Broken;
+        self.ended = Ended::Left;
         self.over = true;
     }
 
@@ -134,17 +140,15 @@ impl Client {
         if now_us < self.reads_from_us {
             return false;
         }
-        let mut octets = Vec::new();
-        match pipe.receive(script.reads.bytes_max, &mut octets) {
-            Moved::Bytes(bytes) => {
+        let before = self.received.len();
+        match pipe.receive(script.reads.bytes_max, &mut self.received) {
+            Moved::Bytes(_) => {
                 if self.flaw.is_none() {
-                    self.flaw = self.reader.take(&octets).err();
+                    self.flaw = self.reader.take(&self.received[before..]).err();
                 }
-                let before = self.received_bytes;
-                self.received_bytes += bytes;
-                self.reads_from_us = now_us + pause_us(&script.reads, before, self.received_bytes);
+                self.reads_from_us = now_us + pause_us(&script.reads, before, self.received.len());
                 if let Ending::ResetsReading(at) = script.ending
-                    && self.received_bytes >= at
+                    && self.received.len() >= at
                 {
                     self.leave(pipe, Side::Reset);
                 }

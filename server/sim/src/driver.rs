@@ -67,6 +67,8 @@ pub struct Driver {
     pending: Vec<Pending>,
     backlog: VecDeque<usize>,
     shedding: bool,
+    /// Whether a kill, not only a drain, was asked for.
+    stops: Option<bool>,
     date_second: u64,
 }
 
@@ -92,6 +94,7 @@ impl Driver {
             pending: Vec::new(),
             backlog: VecDeque::new(),
             shedding: false,
+            stops: None,
             date_second: 0,
         })
     }
@@ -114,16 +117,9 @@ impl Driver {
         self.backlog.drain(..count)
     }
 
-    /// The server drains, or kills what is left.
-    pub fn stop(&mut self, kill: bool, now_us: u64) {
-        let mut ready = Vec::new();
-        let now = Instant::from_micros(now_us);
-        if kill {
-            self.hub.handle_kill(now, &mut ready);
-        } else {
-            self.hub.handle_drain(now, &mut ready);
-        }
-        self.list_all(ready);
+    /// The server is to drain, or to kill what is left, in its next turn.
+    pub fn stop(&mut self, kill: bool) {
+        self.stops = Some(kill || self.stops == Some(true));
     }
 
     /// Whether there is something to do without anybody else doing something first.
@@ -159,6 +155,7 @@ impl Driver {
         self.take_answers(scene, now_us)?;
         self.take_verdicts(scene, now_us)?;
         self.take_events(scene, now_us);
+        self.obey(now_us);
         self.accept(scene, now_us);
         self.time_out(now_us);
         let mut ready = std::mem::take(&mut self.ready);
@@ -252,6 +249,17 @@ impl Driver {
                 self.ready.push(link.id);
             }
         }
+    }
+
+    fn obey(&mut self, now_us: u64) {
+        let now = Instant::from_micros(now_us);
+        let mut ready = Vec::new();
+        match self.stops.take() {
+            None => {}
+            Some(false) => self.hub.handle_drain(now, &mut ready),
+            Some(true) => self.hub.handle_kill(now, &mut ready),
+        }
+        self.list_all(ready);
     }
 
     fn accept(&mut self, scene: &mut Scene<'_>, now_us: u64) {

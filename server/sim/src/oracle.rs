@@ -10,7 +10,7 @@ use fezz_proto::{Notice, Phase, Refusal};
 
 use crate::client::{Client, Ended};
 use crate::crew::Marker;
-use crate::plan::Plan;
+use crate::plan::{Handshake, Plan};
 use crate::reader::{Flaw, Response};
 use crate::request::{Outcome, Request, Verdict, Want, reply_content};
 
@@ -411,7 +411,10 @@ impl Bench<'_> {
 
     fn end(&self) -> Result<(), Rule> {
         let (client, reader) = (self.client, self.client.reader());
-        if !self.is_fair() || self.plan.kill_us.is_some() {
+        let script = &self.plan.scripts[self.number];
+        // A drain ends a handshake at once: nothing was asked yet.
+        let unsecured = script.handshake != Handshake::None && self.plan.drain_us.is_some();
+        if !self.is_fair() || self.plan.kill_us.is_some() || unsecured {
             return Ok(());
         }
         if !reader.is_between() {

@@ -243,7 +243,7 @@ fn odds(rng: &mut Rng, generous: bool) -> Odds {
         forgotten_unrun: rng.pick(&[1_000, 500, 0]),
         accepts_per_turn: rng.pick(&[64, 1]),
         pump_bytes_max: rng.pick(&[1 << 20, 2_000, 50]),
-        jobs_max: rng.pick(&[64, 64, 2, 0]),
+        jobs_max: rng.pick(&[64, 64, 64, 64, 64, 64, 2, 0]),
         reads_first: rng.below(2) == 1,
         turn_us_max: rng.pick(if generous { &[20, 200] } else { &[20, 200, 2_000] }),
     }
@@ -251,10 +251,10 @@ fn odds(rng: &mut Rng, generous: bool) -> Odds {
 
 fn limits(rng: &mut Rng, generous: bool) -> Limits {
     let mut limits = Limits::default();
-    limits.requests_per_connection_max = rng.pick(&[1_000, 1_000, 3, 1]);
+    limits.requests_per_connection_max = rng.pick(&[1_000, 1_000, 1_000, 1_000, 3, 1]);
     limits.backlog_bytes_max = rng.pick(&[65_536, 65_536, 300, 0]);
-    limits.connections_max = rng.pick(&[65_536, 65_536, 2, 1]);
-    limits.body_bytes_total_max = rng.pick(&[1 << 28, 1 << 28, 1 << 28, 70_000, 1_000]);
+    limits.connections_max = rng.pick(&[65_536, 65_536, 65_536, 65_536, 2, 1]);
+    limits.body_bytes_total_max = rng.pick(&[1 << 28, 1 << 28, 1 << 28, 1 << 28, 70_000, 1_000]);
     if generous {
         return limits;
     }

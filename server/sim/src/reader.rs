@@ -61,6 +61,8 @@ enum State {
     StatusLine,
     Fields(Fields),
     Content(Response, usize),
+    /// It is over, but for so many octets of so many that may come or not.
+    Maybe(usize, usize),
     Over,
 }
 
@@ -132,6 +134,7 @@ impl Reader {
         match &self.state {
             State::StatusLine => self.line.is_empty(),
             State::Over => true,
+            State::Maybe(left, all) => *left == 0 || left == all,
             State::Fields(_) | State::Content(..) => false,
         }
     }
@@ -139,7 +142,7 @@ impl Reader {
     /// Whether the server announced the end.
     #[must_use]
     pub const fn is_over(&self) -> bool {
-        matches!(self.state, State::Over)
+        matches!(self.state, State::Over | State::Maybe(..))
     }
 
     /// Takes the next octets.
@@ -151,6 +154,10 @@ impl Reader {
         while let Some(&first) = octets.first() {
             match &mut self.state {
                 State::Over => return Err(Flaw::AfterClose),
+                State::Maybe(left, _) => {
+                    *left = left.checked_sub(octets.len()).ok_or(Flaw::AfterClose)?;
+                    return Ok(());
+                }
                 State::Content(response, left) => {
                     let part = octets.len().min(*left);
                     response.content.extend_from_slice(&octets[..part]);
@@ -192,7 +199,7 @@ impl Reader {
                 self.head_done(&fields)
             }
             State::Fields(fields) => fields.take(line),
-            State::Content(..) | State::Over => Err(Flaw::AfterClose),
+            State::Content(..) | State::Maybe(..) | State::Over => Err(Flaw::AfterClose),
         }
     }
 
@@ -229,9 +236,16 @@ impl Reader {
             closes: fields.connection == Some(false),
             keeps: fields.connection == Some(true),
         };
+        // A server that gave up before it had read "HEAD " cannot know that no content is wanted.
+        let unknown = asked.is_head && response.status == 408 && response.closes;
+        let maybe = response.content_length.filter(|_| unknown);
         self.state = State::Content(response, content);
         if content == 0 {
             self.finish();
+        }
+        if let Some(bytes) = maybe {
+            let bytes = usize::try_from(bytes).map_err(|_| Flaw::Framing)?;
+            self.state = State::Maybe(bytes, bytes);
         }
         Ok(())
     }

@@ -3,10 +3,12 @@
 //! What a request deserves is stated here from the RFCs and the project's rules, as numbers, so
 //! that the oracle need not ask the code it judges.
 
+use std::fmt;
+
 use crate::rng::Rng;
 
 /// One request of a client.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Request {
     /// What goes over the wire: head, then framed content.
     pub octets: Vec<u8>,
@@ -34,6 +36,29 @@ pub struct Request {
     pub handle_ms_max: u32,
     /// What the worker does with it.
     pub job: Job,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let head = self.octets.get(..self.head_bytes.min(200)).unwrap_or_default();
+        write!(
+            out,
+            "\n    \"{}\" +{} octets; content {} of at most {}; expects {} closes {} explicit {} \
+             {:?}; {:?} after {} ms; {:?} within {} ms",
+            head.escape_ascii(),
+            self.octets.len() - self.head_bytes,
+            self.content.len(),
+            self.content_bytes_max,
+            self.expects,
+            self.closes,
+            self.explicit,
+            self.want,
+            self.verdict,
+            self.verdict_ms,
+            self.job,
+            self.handle_ms_max,
+        )
+    }
 }
 
 /// What a request deserves before anybody judges its head.

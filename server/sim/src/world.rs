@@ -35,14 +35,11 @@ pub struct Report {
 /// The first rule that was broken.
 pub fn run(plan: &Plan, prints: bool) -> Result<Report, Violation> {
     let mut world = World::new(plan, prints)?;
-    let mut turns = 0;
-    while !world.is_over() {
-        turns += 1;
-        if turns > TURNS_MAX {
-            return Err(Violation::of(Rule::Restless));
-        }
-        world.turn()?;
+    let end = world.live();
+    if prints {
+        world.tell();
     }
+    end?;
     world.end()
 }
 
@@ -82,6 +79,31 @@ impl<'p> World<'p> {
         self.driver.hub().is_empty() && self.clients.iter().all(Client::is_over)
     }
 
+    fn live(&mut self) -> Result<(), Violation> {
+        let mut turns = 0;
+        while !self.is_over() {
+            turns += 1;
+            if turns > TURNS_MAX {
+                return Err(Violation::of(Rule::Restless));
+            }
+            self.turn()?;
+        }
+        Ok(())
+    }
+
+    /// Prints what everybody asked and received.
+    fn tell(&self) {
+        let plan = self.scene.plan;
+        let trace = &self.scene.trace;
+        trace.say(&format_args!("{:?} {:?}", plan.limits, plan.odds));
+        trace.say(&format_args!("{:?} {:?} {}", plan.drain_us, plan.kill_us, plan.generous));
+        for (number, client) in self.clients.iter().enumerate() {
+            trace.say(&format_args!("-- {number}: {:?}", plan.scripts[number]));
+            trace.say(&format_args!("-- {:?}, {:?}", client.ended(), client.flaw()));
+            trace.say(&client.received().escape_ascii());
+        }
+    }
+
     fn turn(&mut self) -> Result<(), Violation> {
         let mut moves = self.act();
         self.stop();
@@ -117,12 +139,12 @@ impl<'p> World<'p> {
         if due(self.scene.plan.drain_us) && !self.drained {
             self.drained = true;
             self.scene.trace.note(self.now_us, "drain", 0, 0);
-            self.driver.stop(false, self.now_us);
+            self.driver.stop(false);
         }
         if due(self.scene.plan.kill_us) && !self.killed {
             self.killed = true;
             self.scene.trace.note(self.now_us, "kill", 0, 0);
-            self.driver.stop(true, self.now_us);
+            self.driver.stop(true);
         }
     }
 
