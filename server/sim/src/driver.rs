@@ -155,7 +155,7 @@ impl Driver {
         self.take_answers(scene, now_us)?;
         self.take_verdicts(scene, now_us)?;
         self.take_events(scene, now_us);
-        self.obey(now_us);
+        self.obey(scene, now_us);
         self.accept(scene, now_us);
         self.time_out(now_us);
         let mut ready = std::mem::take(&mut self.ready);
@@ -179,6 +179,7 @@ impl Driver {
         let invented = scene.plan.odds.invented;
         for mut done in self.crew.finish(now_us, invented, &mut scene.rng, &mut self.hub) {
             if scene.plan.canary == Some(Canary::WrongTicket)
+                && invented == 0
                 && scene.rng.chance(100)
                 && let Some(other) = self.crew.another_ticket(done.ticket)
             {
@@ -243,6 +244,8 @@ impl Driver {
             let breaks = pipe.client() == Side::Reset && !link.break_seen;
             if breaks && scene.rng.chance(odds.gone_seen) {
                 link.break_seen = true;
+                let phase = self.hub.phase(link.id).unwrap_or(Phase::Closed);
+                scene.tally.add("gone", phase.name(), 1);
                 self.hub.handle_peer_gone(link.id, now);
             }
             if !std::mem::replace(&mut link.listed, true) {
@@ -251,13 +254,18 @@ impl Driver {
         }
     }
 
-    fn obey(&mut self, now_us: u64) {
+    fn obey(&mut self, scene: &mut Scene<'_>, now_us: u64) {
+        let Some(kill) = self.stops.take() else { return };
+        let what = if kill { "killed" } else { "drained" };
+        for phase in self.links().filter_map(|link| self.hub.phase(link.id)) {
+            scene.tally.add(what, phase.name(), 1);
+        }
         let now = Instant::from_micros(now_us);
         let mut ready = Vec::new();
-        match self.stops.take() {
-            None => {}
-            Some(false) => self.hub.handle_drain(now, &mut ready),
-            Some(true) => self.hub.handle_kill(now, &mut ready),
+        if kill {
+            self.hub.handle_kill(now, &mut ready);
+        } else {
+            self.hub.handle_drain(now, &mut ready);
         }
         self.list_all(ready);
     }
@@ -353,6 +361,7 @@ impl Driver {
                     self.dispatch(id, ticket, envelope, late_us, scene, now_us)?;
                 }
                 Action::Forget(ticket) => {
+                    scene.tally.add("forgotten", "", 1);
                     let unrun = scene.rng.chance(scene.plan.odds.forgotten_unrun);
                     self.crew.forget(ticket, unrun);
                     self.pending.retain(|pending| pending.id.index != ticket.index);
@@ -366,6 +375,7 @@ impl Driver {
                 }
                 Action::Close { reset } => {
                     scene.trace.note(now_us, "close", id.index as usize, u64::from(reset));
+                    scene.tally.add("released", if reset { "reset" } else { "orderly" }, 1);
                     let destroys = scene.rng.chance(scene.plan.odds.reset_destroys);
                     scene.pipes[client].release(reset, destroys);
                     if let Some(link) = self.link(id) {

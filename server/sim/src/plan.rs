@@ -208,6 +208,7 @@ fn draw(rng: &mut Rng) -> Plan {
     let count = rng.size(1, 6);
     let scripts = (0..count).map(|client| script(rng, &sizes, client)).collect();
     let (drain_us, kill_us) = match rng.below(10) {
+        7 => (None, Some(moment(rng))),
         8 => (Some(moment(rng)), None),
         9 => {
             let drain_us = moment(rng);
