@@ -8,7 +8,8 @@ use alloc::vec::Vec;
 use fezz_parser::{Head, Resume, parse_head};
 use slab::Slab;
 
-use crate::conn::{Action, Admission, Conn};
+use crate::action::{Action, Admission};
+use crate::conn::Conn;
 use crate::limits::{Checked, Limits};
 use crate::notice::Notice;
 use crate::output::Reply;
