@@ -90,6 +90,12 @@ impl Conn {
         self.pace.entered()
     }
 
+    /// Whether it waits for a request, and for the first one at least `new_ms` milliseconds.
+    pub(crate) const fn is_idle_since(&self, now: Instant, new_ms: u64) -> bool {
+        let new = self.served == 0 && now.micros_since(self.entered()) < new_ms * 1_000;
+        matches!(self.phase, Phase::Idle) && !new
+    }
+
     pub(crate) fn inbox(&self) -> &[u8] {
         self.work.as_ref().map_or(&[], |work| work.inbox.filled())
     }

@@ -22,6 +22,8 @@ use crate::wheel::Wheel;
 
 /// Places looked at to find an idle connection that can be shed.
 const SHED_LOOKS_MAX: usize = 256;
+/// Milliseconds in which a new connection is not shed: its first request is on its way.
+const SHED_AGE_MS_MIN: u64 = 1_000;
 
 /// How a hub's life goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,6 +174,8 @@ impl Hub {
     }
 
     /// Tells the oldest idle connection of the next few places to leave; the driver pumps it.
+    /// `None` when nobody can be spared: a connection that has just come is left the time to ask, or
+    /// a storm of new ones would end each of them before it could.
     pub fn handle_full(&mut self, now: Instant) -> Option<ConnId> {
         let places = self.conns.capacity().max(1);
         let mut oldest: Option<(Instant, usize)> = None;
@@ -180,7 +184,7 @@ impl Hub {
             let Some(conn) = self.conns.get(self.shed_hand) else { continue };
             let entered = conn.entered();
             let older = oldest.is_none_or(|(known, _)| entered < known);
-            if conn.phase() == Phase::Idle && older {
+            if older && conn.is_idle_since(now, SHED_AGE_MS_MIN) {
                 oldest = Some((entered, self.shed_hand));
             }
         }

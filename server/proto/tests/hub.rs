@@ -188,13 +188,24 @@ fn what_was_promised_survives_a_drain() {
 }
 
 #[test]
-fn the_oldest_idle_connection_makes_room() {
+fn the_oldest_idle_connection_makes_room_unless_it_has_just_come() {
     let mut hub = hub_with(|limits| limits.connections_max = 3);
     let ids = [0, 1, 2].map(|at| accept(&mut hub, ms(at)));
     ask(&mut hub, ids[0], GET, ms(3));
     assert_eq!(hub.handle_accepted(false, ms(4)), None);
-    assert_eq!(hub.handle_full(ms(4)), Some(ids[1]));
+    assert_eq!(hub.handle_full(ms(4)), None, "its first request is on its way");
+    assert_eq!(hub.handle_full(ms(1_001)), Some(ids[1]));
     assert_eq!(hub.phase(ids[1]), Some(Phase::Linger));
+}
+
+#[test]
+fn an_idle_connection_that_has_asked_makes_room_at_once() {
+    let mut hub = hub_with(|limits| limits.connections_max = 1);
+    let id = accept(&mut hub, ms(0));
+    let ticket = ask(&mut hub, id, GET, ms(0));
+    hub.handle_reply(ticket, Ok(reply()), ms(1));
+    send(&mut hub, id, ms(1));
+    assert_eq!(hub.handle_full(ms(1)), Some(id));
 }
 
 #[test]
