@@ -47,6 +47,9 @@ struct Link {
     secured_us: Option<u64>,
 }
 
+/// How long a full driver does not accept.
+const FULL_PAUSE_US: u64 = 100_000;
+
 /// A verdict about a head that takes its time.
 #[derive(Debug)]
 struct Pending {
@@ -66,7 +69,8 @@ pub struct Driver {
     closed: Vec<ConnId>,
     pending: Vec<Pending>,
     backlog: VecDeque<usize>,
-    shedding: bool,
+    /// There was no room: not to be tried before, unless a connection is removed.
+    full_until_us: u64,
     /// Whether a kill, not only a drain, was asked for.
     stops: Option<bool>,
     date_second: u64,
@@ -93,7 +97,7 @@ impl Driver {
             closed: Vec::new(),
             pending: Vec::new(),
             backlog: VecDeque::new(),
-            shedding: false,
+            full_until_us: 0,
             stops: None,
             date_second: 0,
         })
@@ -129,11 +133,12 @@ impl Driver {
             let pipe = &scene.pipes[link.client];
             !link.closed && (pipe.event_readable || pipe.event_writable)
         };
-        let idle = |link: &Link| self.hub.phase(link.id) == Some(Phase::Idle);
-        let accepts = !self.backlog.is_empty()
-            && self.hub.stage() == Stage::Serving
-            && (self.hub.has_room() || (!self.shedding && self.links().any(idle)));
+        let accepts = self.accepts() && self.hub.has_room();
         accepts || !self.ready.is_empty() || !self.unfinished.is_empty() || self.links().any(event)
+    }
+
+    fn accepts(&self) -> bool {
+        !self.backlog.is_empty() && self.hub.stage() == Stage::Serving
     }
 
     /// When the driver wants to turn at the latest.
@@ -142,7 +147,8 @@ impl Driver {
         let verdict = self.pending.iter().map(|pending| pending.due_us).min();
         let secured = self.links().filter_map(|link| link.secured_us).min();
         let deadline = self.hub.next_deadline().map(Instant::as_micros);
-        [verdict, secured, deadline, self.crew.next_us()].into_iter().flatten().min()
+        let full = self.accepts().then_some(self.full_until_us);
+        [verdict, secured, deadline, full, self.crew.next_us()].into_iter().flatten().min()
     }
 
     /// One turn.
@@ -272,13 +278,16 @@ impl Driver {
 
     fn accept(&mut self, scene: &mut Scene<'_>, now_us: u64) {
         let now = Instant::from_micros(now_us);
+        if self.full_until_us > now_us {
+            return;
+        }
         for _ in 0..scene.plan.odds.accepts_per_turn {
             let Some(&client) = self.backlog.front() else { return };
             let handshake = scene.plan.scripts[client].handshake;
             let Some(id) = self.hub.handle_accepted(handshake != Handshake::None, now) else {
-                if !self.shedding && self.hub.stage() == Stage::Serving {
+                if self.accepts() {
+                    self.full_until_us = now_us + FULL_PAUSE_US;
                     let shed = self.hub.handle_full(now);
-                    self.shedding = shed.is_some();
                     self.list_all(shed);
                 }
                 return;
@@ -585,7 +594,7 @@ impl Driver {
         for id in self.closed.drain(..) {
             self.links[id.index as usize] = None;
             self.hub.remove(id);
-            self.shedding = false;
+            self.full_until_us = 0;
         }
     }
 

@@ -79,7 +79,7 @@ const EVENTFUL: [(&str, &str, u64); 68] = [
     ("released", "reset", 1000),
     ("replied", "", 10000),
     ("secured", "", 1000),
-    ("shed", "", 2000),
+    ("shed", "", 400),
     ("stale_reply", "", 70000),
     ("timed_out", "body", 100),
     ("timed_out", "handle", 900),
