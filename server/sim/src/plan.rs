@@ -252,6 +252,12 @@ fn odds(rng: &mut Rng, generous: bool) -> Odds {
 
 fn limits(rng: &mut Rng, generous: bool) -> Limits {
     let mut limits = Limits::default();
+    if rng.chance(300) {
+        // Room for every sound head of a script, and little more: inboxes that wrap.
+        limits.head.request_line_bytes_max = 200;
+        limits.head.field_line_bytes_max = 300;
+        limits.head.field_section_bytes_max = 1_000;
+    }
     limits.requests_per_connection_max = rng.pick(&[1_000, 1_000, 1_000, 1_000, 3, 1]);
     limits.backlog_bytes_max = rng.pick(&[65_536, 65_536, 300, 0]);
     limits.connections_max = rng.pick(&[65_536, 65_536, 65_536, 65_536, 2, 1]);
