@@ -295,7 +295,7 @@ impl fmt::Display for CallError {
                 write!(f, "the function returned {len} octets; at most {max} are accepted")
             }
             Self::PointsIntoRequest => f.write_str(
-                "the function returned a pointer into the request; it must return memory of its own",
+                "the function returned a pointer into the request instead of memory of its own",
             ),
             Self::RunsIntoRequest { len } => {
                 write!(f, "the function returned {len} octets that would overlap the request")
@@ -311,9 +311,13 @@ fn open(path: &Path, octets: &[u8], inspection: &Inspection) -> Result<Library, 
     #[cfg(target_os = "linux")]
     if !inspection.origin_run_path
         && let Some(copy) = sealed::copy(inspection.name(), octets)
+        && let Ok(library) = open_path(path, &copy.path())
     {
-        return open_path(path, &copy);
+        copy.keep();
+        return Ok(library);
     }
+    // A policy may forbid running code from memory, and a library that cannot be bound runs no
+    // constructor: trying again by the file is harmless, and its message names the file.
     #[cfg(not(target_os = "linux"))]
     let _ = (octets, inspection);
     open_file(path)
@@ -329,7 +333,7 @@ fn open_path(path: &Path, mapped: &Path) -> Result<Library, LoadError> {
     // SAFETY: loading runs the constructors of the artifact, which the operator trusts by naming
     // it. Every symbol is bound now, so that a missing one is an error here, not in traffic.
     unsafe { Library::open(Some(mapped), RTLD_NOW | RTLD_LOCAL) }
-        .map_err(|error| refused(path, mapped, &error))
+        .map_err(|error| refused(path, &error))
 }
 
 /// The address of a symbol; never null.
@@ -337,13 +341,12 @@ fn address(path: &Path, library: &Library, symbol: &str) -> Result<*mut (), Load
     // SAFETY: read as a plain address, which every symbol has; `get` refuses a null one.
     unsafe { library.get::<*mut ()>(symbol) }
         .map(|symbol| symbol.as_raw_ptr().cast())
-        .map_err(|error| refused(path, path, &error))
+        .map_err(|error| refused(path, &error))
 }
 
-/// The words of the dynamic linker, about the file the operator named.
-fn refused(path: &Path, mapped: &Path, error: &libloading::Error) -> LoadError {
-    let words = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-    let message = words.replace(&*mapped.to_string_lossy(), &path.to_string_lossy());
+/// The words of the dynamic linker.
+fn refused(path: &Path, error: &libloading::Error) -> LoadError {
+    let message = error.source().map_or_else(|| error.to_string(), ToString::to_string);
     LoadError::new(path, LoadFault::Linker { message })
 }
 

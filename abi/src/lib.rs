@@ -12,10 +12,12 @@
 //!
 //! # Who may call what, and when
 //!
-//! | | thread | state | ownership |
-//! |---|---|---|---|
-//! | `fezz_handle_v2` | any worker, several at once unless the identity limits it | loaded | `req` is lent until return; the answer changes hands |
-//! | `fezz_free_v2` | the worker that made the call, before anything else | after a call that returned a pointer | the pointer goes back |
+//! `fezz_handle_v2` is called by any worker, and by several at once unless the identity limits it,
+//! from the end of loading to the end of the process. `req` is lent until return; the answer
+//! changes hands.
+//!
+//! `fezz_free_v2` is called by the worker that made the call, before it does anything else, after
+//! each call that returned a pointer. With it the pointer goes back.
 //!
 //! # Rules of the pair
 //!

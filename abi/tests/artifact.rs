@@ -1,5 +1,5 @@
 //! Each way a file can be wrong is told apart, with a remedy, before any of its code runs.
-#![cfg(feature = "host")]
+#![cfg(all(feature = "host", target_os = "linux"))]
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,9 +11,9 @@ mod common;
 use std::path::Path;
 
 use common::{TYPES, compile, file, library};
-use fezz_abi::artifact::{Caution, inspect};
+use fezz_abi::artifact::{ARTIFACT_BYTES_MAX, Caution, inspect};
 use fezz_abi::host::Function;
-use fezz_abi::{Foreign, IdentityError, LoadFault};
+use fezz_abi::{Foreign, IdentityError, LoadFault, Table};
 
 const PAIR: &str = "
 FezzOwned fezz_handle_v2(FezzSlice req) { return (FezzOwned){0, 0}; }
@@ -93,10 +93,10 @@ fn a_copy_cut_short_is_refused_before_it_is_mapped() {
     let octets = std::fs::read(path).unwrap();
     let bytes = octets.len() / 2;
     let fault = refused(&file("half.so", &octets[..bytes]));
-    assert!(
-        matches!(fault, LoadFault::SegmentOutsideFile { end, bytes: b, .. } if b == bytes as u64 && end > b),
-        "{fault:?}"
-    );
+    let LoadFault::SegmentOutsideFile { end, bytes: told, .. } = fault else {
+        unreachable!("{fault:?}");
+    };
+    assert!(told == bytes as u64 && end > told, "{end} {told}");
 }
 
 #[test]
@@ -236,6 +236,72 @@ fn a_missing_dependency_is_told_in_the_words_of_the_linker() {
     let error = Function::load(&library("unbound", &source, &[])).unwrap_err();
     assert_eq!(error.name(), "linker");
     assert!(error.to_string().contains("absent_function"), "{error}");
+}
+
+/// Where something is in a 64-bit file, and which octets stand there.
+#[cfg(target_pointer_width = "64")]
+struct Elf(Vec<u8>);
+
+#[cfg(target_pointer_width = "64")]
+impl Elf {
+    fn word(&self, at: usize) -> usize {
+        usize::from_ne_bytes(self.0[at..at + 8].try_into().unwrap())
+    }
+
+    fn half(&self, at: usize) -> usize {
+        u32::from_ne_bytes(self.0[at..at + 4].try_into().unwrap()) as usize
+    }
+
+    /// Offset of the first program header of this type.
+    fn header(&self, kind: usize) -> usize {
+        let first = self.word(32);
+        (0..16).map(|index| first + 56 * index).find(|&at| self.half(at) == kind).unwrap()
+    }
+
+    /// Offset of the value of the dynamic entry with this tag.
+    fn dynamic(&self, tag: usize) -> usize {
+        let first = self.word(self.header(2) + 8);
+        (0..64).map(|index| first + 16 * index).find(|&at| self.word(at) == tag).unwrap() + 8
+    }
+
+    /// What is said about a copy with these octets at this place.
+    fn with(&self, at: usize, octets: &[u8]) -> LoadFault {
+        let mut copy = self.0.clone();
+        copy[at..at + octets.len()].copy_from_slice(octets);
+        refused(&file("tables.so", &copy))
+    }
+}
+
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn each_table_that_leads_nowhere_is_named() {
+    let source = format!("{TYPES}{PAIR}");
+    let flags = ["-Wl,--hash-style=gnu"];
+    let elf = Elf(std::fs::read(library("tables", &source, &flags)).unwrap());
+    let malformed = |table| LoadFault::Malformed { table };
+    let nowhere = [0x7F; 8];
+    assert_eq!(elf.with(32, &nowhere), malformed(Table::ProgramHeaders));
+    assert_eq!(elf.with(56, &[0; 2]), malformed(Table::ProgramHeaders));
+    assert_eq!(elf.with(elf.header(2), &[0; 4]), malformed(Table::Dynamic));
+    assert_eq!(elf.with(elf.header(2) + 8, &nowhere), malformed(Table::Dynamic));
+    for (tag, table) in [
+        (5, Table::Strings),
+        (10, Table::Strings),
+        (6, Table::Symbols),
+        (0x6FFF_FEF5, Table::Hash),
+        (0x6FFF_FFFE, Table::Versions),
+    ] {
+        assert_eq!(elf.with(elf.dynamic(tag), &nowhere), malformed(table), "tag {tag:#x}");
+    }
+}
+
+#[test]
+fn a_file_too_large_is_not_read() {
+    let path = file("large.so", b"");
+    let bytes = ARTIFACT_BYTES_MAX + 1;
+    std::fs::File::options().write(true).open(&path).unwrap().set_len(bytes).unwrap();
+    assert_eq!(refused(&path), LoadFault::TooLarge { bytes, max: ARTIFACT_BYTES_MAX });
+    std::fs::remove_file(path).unwrap();
 }
 
 #[test]

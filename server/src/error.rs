@@ -58,6 +58,8 @@ pub enum Task {
     Thread,
     /// Making an event queue.
     Poll,
+    /// Serving, after a start that went well.
+    Serve,
 }
 
 impl Task {
@@ -68,6 +70,7 @@ impl Task {
             Self::Signals => "take over the signals",
             Self::Thread => "start a thread",
             Self::Poll => "make an event queue",
+            Self::Serve => "go on serving",
         }
     }
 }

@@ -1,8 +1,10 @@
 //! The server as a library: configuration and functions in, a drained server out.
 
 pub mod assemble;
+pub mod cli;
 pub mod clock;
 pub mod config;
+mod control;
 mod counters;
 mod crew;
 mod dispatch;
@@ -17,6 +19,7 @@ pub mod report;
 mod server;
 mod settings;
 pub mod sys;
+mod token;
 mod transport;
 mod turn;
 pub mod units;
@@ -24,5 +27,6 @@ pub mod units;
 pub use counters::{Counters, Snapshot};
 pub use listen::AcceptFault;
 pub use observe::Observer;
-pub use server::{EVENT_LOOPS_MAX, Handle, LISTENERS_MAX, Server};
+pub use server::{EVENT_LOOPS_MAX, Handle, Server};
 pub use settings::Settings;
+pub use token::LISTENERS_MAX;

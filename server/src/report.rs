@@ -12,9 +12,9 @@ pub struct ReadyReport {
     /// Functions loaded.
     pub functions: usize,
     /// Event loops.
-    pub loops: u32,
+    pub loops: usize,
     /// Threads that call functions.
-    pub workers: u32,
+    pub workers: usize,
 }
 
 /// What a server that stopped says.

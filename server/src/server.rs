@@ -11,6 +11,7 @@ use mio::net::TcpListener;
 use mio::{Interest, Poll, Waker};
 
 use crate::clock::Clock;
+use crate::control::Control;
 use crate::counters::{Counters, Counting, Snapshot};
 use crate::crew::{self, Callee, Inbound, Outbound, Workplace};
 use crate::dispatch::{Dispatcher, Site};
@@ -19,9 +20,8 @@ use crate::listen::{self, Listener};
 use crate::observe::Observer;
 use crate::report::DrainReport;
 use crate::settings::Settings;
-use crate::turn::{Control, Ended, Lists, Loop, WAKE, listener_token};
-
-pub use crate::turn::LISTENERS_MAX;
+use crate::token::{WAKE, of_listener};
+use crate::turn::{Ended, Lists, Loop};
 
 /// Loops that one server may have.
 pub const EVENT_LOOPS_MAX: usize = 64;
@@ -90,7 +90,7 @@ impl Server {
             for (place, socket) in sockets.pop().unwrap_or_default().into_iter().enumerate() {
                 let mut socket = TcpListener::from_std(socket);
                 poll.registry()
-                    .register(&mut socket, listener_token(place), Interest::READABLE)
+                    .register(&mut socket, of_listener(place), Interest::READABLE)
                     .map_err(system)?;
                 listeners.push(Listener::new(socket));
             }

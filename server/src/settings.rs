@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use fezz_abi::host::Function;
 use fezz_parser::HeadLimits;
-use fezz_proto::{Checked, Limits, PaceLimits};
+use fezz_proto::{Checked, Limits, LimitsError, PaceLimits};
 use fezz_wire::WireLimits;
 
 use crate::assemble::Functions;
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
 use crate::plugin::Router;
 
 /// What a server is made of.
@@ -50,10 +50,9 @@ impl Settings {
         config: &Config,
         functions: Functions,
         descriptors: u64,
-    ) -> Result<Self, ConfigError> {
+    ) -> Result<Self, LimitsError> {
         let event_loops = config.event_loops.max(1);
-        let limits =
-            limits(config, descriptors, event_loops).check().map_err(ConfigError::Limits)?;
+        let limits = limits(config, descriptors, event_loops).check()?;
         let response_limits = WireLimits {
             body_bytes_max: bytes(config.limits.response_body_bytes_max),
             ..WireLimits::default()

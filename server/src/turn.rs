@@ -3,56 +3,31 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use fezz_proto::{ConnId, Hub, Instant, Refusal, Stage, Ticket};
 use fezz_wire::Layout;
 use mio::event::Event;
 use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll};
 
 use crate::clock::Clock;
+use crate::control::{Control, Order};
 use crate::crew::{Completion, Outbound};
 use crate::dispatch::Dispatcher;
 use crate::link::{ClientIp, Facts, Link, Pumped, pump};
 use crate::listen::{ACCEPTS_PER_TURN_MAX, Accepted, Listener};
 use crate::observe::Observer;
 use crate::plugin::RouteId;
+use crate::token;
 use crate::transport::Transport;
 
 /// Events taken from the kernel in one turn.
 const EVENTS_PER_TURN_MAX: usize = 1_024;
-/// The wake of other threads.
-pub(crate) const WAKE: Token = Token(usize::MAX);
-/// Listeners count down from here; no connection has such a place.
-const LISTENER_LAST: usize = usize::MAX - 1;
-/// Addresses that one server listens on.
-pub const LISTENERS_MAX: usize = 64;
 /// Milliseconds of the first wait for workers that may owe a wake; doubled while nothing comes.
 const NAP_MS_MIN: u64 = 1;
 /// Milliseconds of the longest such wait.
 const NAP_MS_MAX: u64 = 1_024;
-
-/// What other threads tell a loop; read once a turn.
-#[derive(Debug, Default)]
-pub(crate) struct Control(AtomicU8);
-
-impl Control {
-    const SERVE: u8 = 0;
-    const DRAIN: u8 = 1;
-    const KILL: u8 = 2;
-
-    /// Finish what is there; a later call does not take back a kill.
-    pub(crate) fn drain(&self) {
-        self.0.fetch_max(Self::DRAIN, Ordering::Release);
-    }
-
-    /// End now.
-    pub(crate) fn kill(&self) {
-        self.0.fetch_max(Self::KILL, Ordering::Release);
-    }
-}
 
 /// Everything one loop owns. Nothing here is shared but the queues to the workers and the control.
 pub(crate) struct Loop {
@@ -222,16 +197,16 @@ impl Loop {
 
     fn mark(&mut self, event: &Event) {
         let token = event.token();
-        if token == WAKE {
+        if token == token::WAKE {
             return;
         }
-        if token.0 > LISTENER_LAST - LISTENERS_MAX {
-            if let Some(listener) = self.listeners.get_mut(LISTENER_LAST - token.0) {
+        if let Some(number) = token::listener_of(token) {
+            if let Some(listener) = self.listeners.get_mut(number) {
                 listener.pending = true;
             }
             return;
         }
-        let id = id_of(token);
+        let id = token::conn_of(token);
         let Some(link) = self.link(id) else { return };
         link.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
         link.writable |= event.is_writable() || event.is_write_closed() || event.is_error();
@@ -246,15 +221,15 @@ impl Loop {
     }
 
     fn obey(&mut self, now: Instant) {
-        let told = self.control.0.load(Ordering::Acquire);
-        if told == Control::SERVE {
+        let order = self.control.order();
+        if order == Order::Serve {
             return;
         }
         let began = *self.lists.drain_began.get_or_insert(now);
         let starts = began.plus_millis(self.drain_delay_ms);
         let ends = starts.plus_millis(self.drain_ms);
         if self.hub.stage() == Stage::Serving {
-            if now < starts && told == Control::DRAIN {
+            if now < starts && order == Order::Drain {
                 self.lists.drain_next = Some(starts);
                 return;
             }
@@ -264,7 +239,7 @@ impl Loop {
             self.hub.handle_drain(now, &mut ready);
             self.list_all(ready);
         }
-        if self.lists.drain_next.is_some() && (now >= ends || told == Control::KILL) {
+        if self.lists.drain_next.is_some() && (now >= ends || order == Order::Kill) {
             self.lists.drain_next = None;
             self.lists.cut += self.hub.len() as u64;
             let mut ready = Vec::new();
@@ -324,7 +299,7 @@ impl Loop {
         }
         let Some(id) = self.hub.handle_accepted(false, now) else { return };
         let interest = Interest::READABLE | Interest::WRITABLE;
-        let registered = self.poll.registry().register(&mut stream, token_of(id), interest);
+        let registered = self.poll.registry().register(&mut stream, token::of_conn(id), interest);
         if registered.is_err() {
             self.hub.handle_peer_gone(id, now);
         }
@@ -456,46 +431,5 @@ impl Loop {
         for id in ids {
             self.list(id);
         }
-    }
-}
-
-/// The token of a listener by its number.
-pub(crate) const fn listener_token(number: usize) -> Token {
-    Token(LISTENER_LAST - number)
-}
-
-/// Place in the lower half, generation in the upper: an event of a former holder finds nobody.
-#[expect(clippy::cast_possible_truncation, reason = "asserted below: a usize has 64 bits")]
-const fn token_of(id: ConnId) -> Token {
-    Token(((id.generation as u64) << 32 | id.index as u64) as usize)
-}
-
-const fn id_of(token: Token) -> ConnId {
-    let bits = token.0 as u64;
-    ConnId { index: (bits & 0xFFFF_FFFF) as u32, generation: (bits >> 32) as u32 }
-}
-
-const _: () = assert!(usize::BITS >= 64, "a token holds a place and a generation");
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_says_who_it_belongs_to() {
-        for id in
-            [ConnId { index: 0, generation: 1 }, ConnId { index: 65_535, generation: u32::MAX }]
-        {
-            assert_eq!(id_of(token_of(id)), id);
-            assert!(token_of(id).0 <= LISTENER_LAST - LISTENERS_MAX);
-        }
-    }
-
-    #[test]
-    fn a_kill_is_not_taken_back_by_a_drain() {
-        let control = Control::default();
-        control.kill();
-        control.drain();
-        assert_eq!(control.0.load(Ordering::Acquire), Control::KILL);
     }
 }

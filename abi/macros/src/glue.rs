@@ -29,8 +29,7 @@ pub(crate) fn call_function(name: &Ident) -> TokenStream {
 pub(crate) fn call_app(name: &Ident) -> TokenStream {
     quote! {{
         static APP: ::fezz::__private::App = ::fezz::__private::App::new();
-        const fn build<F: ::fezz::__private::RouterOf>(build: F) -> F { build }
-        ::fezz::__private::serve(octets, |request| APP.serve(request, build(#name)))
+        ::fezz::__private::serve(octets, |request| APP.serve(request, #name))
     }}
 }
 

@@ -28,7 +28,7 @@ use options::Options;
 /// | `name = "..."` | name of the function, at most 63 octets | name of the library |
 /// | `version = "..."` | its version, at most 31 octets | version of the package |
 /// | `max_concurrency = 1` | most calls at the same time | no limit |
-/// | `inline` | every call is short and never blocks, so the event loop may make it | a worker calls |
+/// | `inline` | calls are short and never block: the event loop may make them | workers call |
 ///
 /// A crate has one function: the exported names are fixed.
 #[proc_macro_attribute]

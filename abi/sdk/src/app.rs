@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::http;
+use axum::http::{self, header::CONTENT_LENGTH};
 use http_body_util::BodyExt as _;
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt as _;
@@ -17,6 +17,9 @@ use tower::ServiceExt as _;
 use crate::outcome::{Error, IntoResponse as _};
 use crate::request::Request;
 use crate::response::Response;
+
+/// Longest body that a HEAD request stands for, in octets: what a server accepts by default.
+const HEAD_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 thread_local! {
     static RUNTIME: OnceCell<Runtime> = const { OnceCell::new() };
@@ -54,18 +57,9 @@ impl App {
     }
 }
 
-/// A function from nothing to a router: names the type in compiler messages.
-#[doc(hidden)]
-#[diagnostic::on_unimplemented(
-    message = "`#[fezz::app]` needs a function that returns `axum::Router`",
-    note = "finish the router with `.with_state(...)`; its axum must be the one of `fezz::axum`"
-)]
-pub trait RouterOf: FnOnce() -> Router {}
-
-impl<F: FnOnce() -> Router> RouterOf for F {}
-
 /// Runs one request through the router on this thread's runtime.
 pub(crate) fn answer(router: &Router, request: Request<'_>) -> Response {
+    let head_only = request.method() == "HEAD";
     let outcome = convert(request).and_then(|request| {
         let respond = async {
             let response = match router.clone().oneshot(request).await {
@@ -78,7 +72,7 @@ pub(crate) fn answer(router: &Router, request: Request<'_>) -> Response {
         on_runtime(|runtime| runtime.block_on(respond))
     });
     match outcome {
-        Ok((head, body)) => collected(&head, &body),
+        Ok((head, body)) => collected(&head, body, head_only),
         Err(error) => error.into_response(),
     }
 }
@@ -109,8 +103,15 @@ fn convert(request: Request<'_>) -> Result<http::Request<Body>, Error> {
         .map_err(|error| Error::new(400, "bad request\n").because(error))
 }
 
-fn collected(head: &http::response::Parts, body: &Bytes) -> Response {
-    let fields = head.headers.iter();
+fn collected(head: &http::response::Parts, body: Bytes, head_only: bool) -> Response {
+    let length = head.headers.get(CONTENT_LENGTH);
+    let body = match length.and_then(|value| value.to_str().ok()?.parse().ok()) {
+        // axum has taken the body away and left its length. The server measures the body itself
+        // before it leaves it out, so that HEAD and GET say the same (RFC 9110 §9.3.2).
+        Some(length @ 1..=HEAD_BODY_BYTES_MAX) if head_only && body.is_empty() => vec![0; length],
+        _ => Vec::from(body),
+    };
+    let fields = head.headers.iter().filter(|(name, _)| *name != CONTENT_LENGTH);
     let fields = fields.map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()));
-    Response::new(head.status.as_u16()).headers(fields).body(Vec::from(body.clone()))
+    Response::new(head.status.as_u16()).headers(fields).body(body)
 }

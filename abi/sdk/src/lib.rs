@@ -102,7 +102,7 @@ pub mod __private {
     pub use fezz_abi::{FLAG_INLINE_OK, FezzIdentityV1, FezzOwned, FezzSlice};
 
     #[cfg(feature = "axum")]
-    pub use crate::app::{App, RouterOf};
+    pub use crate::app::App;
 
     /// What an artifact says it was built with.
     pub const SDK: &str = concat!("fezz ", env!("CARGO_PKG_VERSION"));

@@ -128,6 +128,9 @@ fn requests_reach_handlers_whole() {
         .body(vec![0, 255])
         .call_app(&router());
     assert_eq!((echo.body(), echo.header("x-type")), (&[0, 255][..], Some("x/y")));
+    let head = testing::request("HEAD", "/").call_app(&router());
+    assert_eq!((head.status(), head.body().len()), (200, "root".len()));
+    assert_eq!(head.header("content-length"), None);
     let wrong = testing::request("DELETE", "/").call_app(&router());
     assert_eq!((wrong.status(), wrong.header("allow")), (405, Some("GET,HEAD")));
 }

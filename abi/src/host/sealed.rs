@@ -6,7 +6,7 @@
 use std::ffi::CString;
 use std::fs::File;
 use std::io::Write as _;
-use std::os::fd::{AsRawFd as _, FromRawFd as _, IntoRawFd as _};
+use std::os::fd::{AsRawFd as _, FromRawFd as _};
 use std::path::PathBuf;
 
 /// Flags to try: never executable as a program where the kernel knows that flag (Linux 6.3), else
@@ -17,8 +17,25 @@ const FLAGS: [libc::c_uint; 2] =
 const SEALS: libc::c_int =
     libc::F_SEAL_WRITE | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
 
-/// Copies `octets` and seals the copy. None where this system cannot: the caller maps the file.
-pub(super) fn copy(name: &str, octets: &[u8]) -> Option<PathBuf> {
+/// A sealed copy; dropping it closes the descriptor.
+pub(super) struct Copy {
+    file: File,
+}
+
+impl Copy {
+    /// A path that leads to the copy for as long as the descriptor is open.
+    pub(super) fn path(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()))
+    }
+
+    /// Leaves the descriptor open for good.
+    pub(super) fn keep(self) {
+        std::mem::forget(self.file);
+    }
+}
+
+/// Copies `octets` and seals the copy. None where this system cannot.
+pub(super) fn copy(name: &str, octets: &[u8]) -> Option<Copy> {
     // The kernel accepts 249 octets; they are seen in /proc/self/maps only.
     let shown: String = name.chars().take(48).collect();
     let shown = CString::new(format!("fezz-{shown}")).ok()?;
@@ -26,7 +43,7 @@ pub(super) fn copy(name: &str, octets: &[u8]) -> Option<PathBuf> {
     file.write_all(octets).ok()?;
     // SAFETY: F_ADD_SEALS takes an int and touches no memory of ours.
     let sealed = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, SEALS) };
-    (sealed == 0).then(|| PathBuf::from(format!("/proc/self/fd/{}", file.into_raw_fd())))
+    (sealed == 0).then_some(Copy { file })
 }
 
 fn create(name: &CString, flags: libc::c_uint) -> Option<File> {

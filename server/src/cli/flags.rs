@@ -7,8 +7,8 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::config::{
-    Config, ConfigError, Drain, FunctionConfig, FunctionFlag, Limits, RouteConfig, RouteFlag,
-    THREADS_MAX, Target, Timeouts, Workers, parse_listen, processors,
+    Config, ConfigError, Drain, FunctionConfig, FunctionFlag, LOOPS_MAX, Limits, RouteConfig,
+    RouteFlag, THREADS_MAX, Target, Timeouts, Workers, parse_listen, processors,
 };
 use crate::plugin::pattern::Pattern;
 use crate::units::{UnitError, parse_count, parse_duration, parse_rate, parse_size};
@@ -155,9 +155,9 @@ impl ServeFlags {
             functions,
             root: self.root.clone(),
             routes,
-            event_loops: reader.threads("--event-loops", &self.event_loops),
+            event_loops: reader.threads("--event-loops", &self.event_loops, LOOPS_MAX),
             workers: Workers {
-                threads: reader.threads("--workers", &self.workers),
+                threads: reader.threads("--workers", &self.workers, THREADS_MAX),
                 queue_jobs_max: reader.count("--queue", &self.queue, 1 << 20),
                 abandoned_max: reader.count("--abandon-max", &self.abandon_max, THREADS_MAX),
             },
@@ -187,7 +187,11 @@ impl LimitFlags {
                 .size("--limit-response-body", &self.limit_response_body),
             buffered_bytes_max: reader.size("--limit-buffered", &self.limit_buffered),
             linger_bytes_max: reader.size("--limit-linger", &self.limit_linger),
-            rate_bytes_per_s_min: reader.value("--limit-rate-min", &self.limit_rate_min, parse_rate),
+            rate_bytes_per_s_min: reader.value(
+                "--limit-rate-min",
+                &self.limit_rate_min,
+                parse_rate,
+            ),
             connections_max: match self.limit_connections.as_str() {
                 "auto" => None,
                 text => Some(reader.count("--limit-connections", text, 1 << 20)),
@@ -250,8 +254,8 @@ impl Reader {
         self.value(flag, text, |text| parse_count(text, max))
     }
 
-    fn threads(&mut self, flag: &'static str, text: &str) -> u32 {
-        if text == "auto" { processors() } else { self.count(flag, text, THREADS_MAX) }
+    fn threads(&mut self, flag: &'static str, text: &str, max: u32) -> u32 {
+        if text == "auto" { processors().min(max) } else { self.count(flag, text, max) }
     }
 
     fn listen(&mut self, text: &str) -> Option<SocketAddr> {

@@ -1,7 +1,6 @@
 //! `fezz inspect`: what an artifact is, read from its file. Nothing of it is executed.
 
-use std::fmt::Write as _;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -60,16 +59,21 @@ pub(super) fn inspect(flags: &InspectFlags) -> u8 {
     }
 }
 
+/// Octets hashed at a time.
+const CHUNK_BYTES: usize = 64 << 10;
+
 /// SHA-256 (FIPS 180-4) of a file, as lower-case hexadecimal digits.
 fn sha256(path: &Path) -> io::Result<String> {
     let mut file = std::fs::File::open(path)?;
     let mut hasher = Sha256::new();
-    io::copy(&mut file, &mut hasher)?;
-    Ok(hasher.finalize().iter().fold(String::new(), |mut digits, octet| {
-        // Writing to a String cannot fail.
-        drop(write!(digits, "{octet:02x}"));
-        digits
-    }))
+    let mut chunk = vec![0; CHUNK_BYTES];
+    loop {
+        match file.read(&mut chunk)? {
+            0 => break,
+            octets => hasher.update(&chunk[..octets]),
+        }
+    }
+    Ok(hasher.finalize().iter().map(|octet| format!("{octet:02x}")).collect())
 }
 
 /// What a fact is made of.
@@ -88,12 +92,16 @@ fn facts(it: &Inspection, hash: &str) -> Vec<(&'static str, Value)> {
     };
     let number = |number: Option<u32>| number.map_or(Value::Nothing, |it| Value::Number(it.into()));
     let glibc = it.glibc_floor.map(|(major, minor)| format!("{major}.{minor}"));
+    let build_id = identity.map(|it| {
+        let end = it.build_id.iter().rposition(|octet| *octet != 0).map_or(0, |last| last + 1);
+        it.build_id[..end].escape_ascii().to_string()
+    });
     let cautions = it.cautions();
     vec![
         ("name", Value::Text(it.name().to_owned())),
         ("version", text(identity.map(|it| it.version()))),
         ("sdk", text(identity.map(|it| it.sdk()))),
-        ("build_id", text(identity.map(|it| it.build_id()))),
+        ("build_id", text(build_id.as_deref())),
         ("abi_level", number(identity.map(|it| it.abi_level))),
         ("flags", number(identity.map(|it| it.flags))),
         ("max_concurrency", number(identity.map(|it| it.max_concurrency))),
@@ -111,17 +119,18 @@ fn list<'t>(texts: impl Iterator<Item = &'t str>) -> Value {
 }
 
 fn text(facts: &[(&str, Value)]) -> String {
-    facts.iter().fold(String::new(), |mut out, (key, value)| {
+    facts.iter().fold(String::new(), |out, (key, value)| {
         let shown = match value {
             Value::Text(text) => text.escape_debug().to_string(),
             Value::Number(number) => number.to_string(),
-            Value::List(items) if !items.is_empty() => {
-                items.iter().map(|item| item.escape_debug().to_string()).collect::<Vec<_>>().join(", ")
-            }
+            Value::List(items) if !items.is_empty() => items
+                .iter()
+                .map(|item| item.escape_debug().to_string())
+                .collect::<Vec<_>>()
+                .join(", "),
             Value::List(_) | Value::Nothing => "-".to_owned(),
         };
-        drop(writeln!(out, "{key:<17} {shown}"));
-        out
+        out + &format!("{key:<17} {shown}\n")
     })
 }
 
@@ -146,7 +155,7 @@ fn quoted(text: &str) -> String {
     for it in text.chars() {
         match it {
             '"' | '\\' => out.extend(['\\', it]),
-            '\0'..='\x1f' | '\x7f' => drop(write!(out, "\\u{:04x}", u32::from(it))),
+            '\0'..='\x1f' | '\x7f' => out += &format!("\\u{:04x}", u32::from(it)),
             _ => out.push(it),
         }
     }

@@ -120,9 +120,7 @@ fn envelope(flags: &InvokeFlags) -> Result<Vec<u8>, u8> {
             read.map_err(|error| cannot_read(Path::new("standard input"), error))?;
             body
         }
-        Some(path) => {
-            std::fs::read(path).map_err(|error| cannot_read(Path::new(path), error))?
-        }
+        Some(path) => std::fs::read(path).map_err(|error| cannot_read(Path::new(path), error))?,
     };
     let message = Message {
         method: flags.method.as_deref().unwrap_or_default(),

@@ -52,6 +52,11 @@ pub enum ConfigError {
         /// The address.
         address: SocketAddr,
     },
+    /// There are more addresses than one loop can watch.
+    TooManyListeners {
+        /// The most there may be.
+        max: usize,
+    },
     /// There is no function to serve.
     NoFunction,
     /// A limit that must not be above another one is.
@@ -138,6 +143,7 @@ impl ConfigError {
             Self::Route { .. } => "route",
             Self::NoListener => "no_listener",
             Self::RepeatedListener { .. } => "repeated_listener",
+            Self::TooManyListeners { .. } => "too_many_listeners",
             Self::NoFunction => "no_function",
             Self::Order { .. } => "order",
             Self::Artifact(_) => "artifact",
@@ -161,6 +167,7 @@ impl fmt::Display for ConfigError {
             Self::Route { text, why } => write!(out, "--route '{text}': {why}"),
             Self::NoListener => out.write_str("there is nothing to listen on; add --listen"),
             Self::RepeatedListener { address } => write!(out, "--listen {address} is given twice"),
+            Self::TooManyListeners { max } => write!(out, "there are more than {max} --listen"),
             Self::NoFunction => out.write_str(
                 "there is no function to serve; add --function ./libhello.so or --root DIR",
             ),

@@ -146,7 +146,7 @@ impl Default for Config {
             functions: Vec::new(),
             root: None,
             routes: Vec::new(),
-            event_loops: processors(),
+            event_loops: processors().min(LOOPS_MAX),
             workers: Workers::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
@@ -206,6 +206,9 @@ impl Default for Drain {
 pub const CONNECTIONS_MAX_AUTO: u32 = 65_536;
 /// Descriptors kept back for everything that is not a connection.
 pub const DESCRIPTORS_RESERVED: u64 = 256;
+/// The most event loops.
+pub const LOOPS_MAX: u32 = 64;
+const _: () = assert!(LOOPS_MAX as usize == crate::EVENT_LOOPS_MAX);
 /// The most threads of one kind.
 pub const THREADS_MAX: u32 = 1_024;
 
@@ -233,6 +236,9 @@ impl Config {
         let mut found = Vec::new();
         if self.listeners.is_empty() {
             found.push(ConfigError::NoListener);
+        }
+        if self.listeners.len() > crate::LISTENERS_MAX {
+            found.push(ConfigError::TooManyListeners { max: crate::LISTENERS_MAX });
         }
         for (index, address) in self.listeners.iter().enumerate() {
             if address.port() != 0 && self.listeners[..index].contains(address) {

@@ -1,0 +1,116 @@
+//! `fezz serve`: from a configuration to a drained server. The order is the point: descriptors
+//! before anything is opened, signals before any thread, functions before any socket.
+
+use std::io;
+use std::net::SocketAddr;
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::flags::ServeFlags;
+use super::{fail, say};
+use crate::assemble::Functions;
+use crate::config::{Config, ConfigError};
+use crate::error::{EXIT_OK, StartError, Task};
+use crate::report::{DrainReport, ReadyReport};
+use crate::server::{Handle, Server};
+use crate::settings::Settings;
+use crate::sys::signal::{Signal, Signals};
+use crate::sys::{open_standard_descriptors, rlimit};
+
+pub(super) fn serve(flags: &ServeFlags) -> u8 {
+    let ended = flags.to_config().map_err(StartError::Config).and_then(|config| run(&config));
+    match ended {
+        Ok(report) => {
+            say(report);
+            EXIT_OK
+        }
+        Err(error) => fail(error.exit_code(), error),
+    }
+}
+
+/// Serves until a signal ends it.
+fn run(config: &Config) -> Result<DrainReport, StartError> {
+    let refused = |doing| move |error| StartError::System { doing, error };
+    open_standard_descriptors().map_err(refused(Task::StandardDescriptors))?;
+    let descriptors = rlimit::raise_descriptor_limit().map_err(refused(Task::DescriptorLimit))?;
+    let least = descriptors_least(config);
+    if descriptors.now < least {
+        return Err(StartError::Descriptors { found: descriptors.now, least });
+    }
+    let signals = Signals::install().map_err(refused(Task::Signals))?;
+    let functions = Functions::load(config).map_err(StartError::Config)?;
+    let count = functions.registry.len();
+    let settings = Settings::of(config, functions, descriptors.now)
+        .map_err(|error| StartError::Config(vec![ConfigError::Limits(error)]))?;
+    for address in &config.listeners {
+        refuse_taken(*address).map_err(|error| StartError::Listen { address: *address, error })?;
+    }
+    let server = Server::bind(settings)?;
+    watch(signals, server.handle()).map_err(refused(Task::Thread))?;
+    if descriptors.now > descriptors.before {
+        let (before, now) = (descriptors.before, descriptors.now);
+        say(format_args!("fezz: descriptor limit raised from {before} to {now}"));
+    }
+    say(ReadyReport {
+        addresses: server.addresses().to_vec(),
+        functions: count,
+        loops: server.event_loops(),
+        workers: server.workers(),
+    });
+    server.run().map_err(refused(Task::Serve))
+}
+
+/// Refuses an address that somebody listens on. Loops share their addresses (SO_REUSEPORT), and
+/// so would two servers of the same user, each with a part of the connections.
+fn refuse_taken(address: SocketAddr) -> io::Result<()> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    socket.bind(&address.into())
+}
+
+/// Descriptors below which serving makes no sense: for each loop a poll, a waker and a listener
+/// per address, and a few for files, functions and connections.
+fn descriptors_least(config: &Config) -> u64 {
+    let listeners = u64::try_from(config.listeners.len()).unwrap_or(u64::MAX);
+    listeners.saturating_add(2).saturating_mul(config.event_loops.into()).saturating_add(32)
+}
+
+/// Turns signals into orders on a thread of its own, until the process ends.
+fn watch(mut signals: Signals, handle: Handle) -> io::Result<()> {
+    let watch = move || {
+        // Without signals nobody could end this process in order: better now than never.
+        if let Err(error) = obey(&mut signals, &handle) {
+            say(format_args!("fezz: cannot wait for signals any more: {error}; draining"));
+            handle.drain();
+        }
+    };
+    std::thread::Builder::new().name("fezz-signals".to_owned()).spawn(watch).map(drop)
+}
+
+/// The first signal to stop drains, the second ends everything now.
+fn obey(signals: &mut Signals, handle: &Handle) -> io::Result<()> {
+    let first = next_stop(signals)?.name();
+    say(format_args!("fezz draining: {first}; a second signal ends the process now"));
+    handle.drain();
+    let second = next_stop(signals)?.name();
+    say(format_args!("fezz ending now: {second}"));
+    handle.kill();
+    Ok(())
+}
+
+/// The next signal that asks to stop.
+fn next_stop(signals: &mut Signals) -> io::Result<Signal> {
+    loop {
+        match signals.wait(None)? {
+            Some(signal) if signal.stops() => return Ok(signal),
+            Some(signal) => {
+                let name = signal.name();
+                say(format_args!("fezz: {name} is reserved and changes nothing"));
+            }
+            None => {}
+        }
+    }
+}
