@@ -133,8 +133,12 @@ fn is_token(text: &[u8]) -> bool {
 
 #[inline]
 fn persistence(octets: &[u8], index: &mut Index) -> Result<Persistence, Error> {
-    let options = match index.facts.seen.connection.count {
-        0 => Options::default(),
+    let seen = index.facts.seen.connection;
+    let options = match (seen.count, index.first(seen).value().of(octets)) {
+        (0, _) => Options::default(),
+        (1, value) if value.eq_ignore_ascii_case(b"keep-alive") => {
+            Options { close: false, keep_alive: true }
+        }
         _ => connection_options(octets, index)?,
     };
     // RFC 9112 §9.3: close wins; HTTP/1.0 ends unless it asked to go on.

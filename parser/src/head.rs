@@ -68,6 +68,8 @@ fn walk_on(
 
 #[inline(always)]
 fn read_fastest(octets: &[u8], limits: &HeadLimits, index: &mut Index) -> Option<usize> {
+    #[cfg(test)]
+    crate::work::add(octets.len());
     #[cfg(target_arch = "x86_64")]
     if octets.len() >= avx2::OCTETS_LEAST
         && let Some(avx2) = avx2::Avx2::detect()
@@ -250,4 +252,98 @@ impl<'b> Head<'b> {
 #[inline]
 fn ascii(octets: &[u8]) -> &str {
     core::str::from_utf8(octets).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::work;
+    use std::vec::Vec;
+
+    fn long_head(lines: usize) -> Vec<u8> {
+        let mut octets = b"GET /a?b=%20c HTTP/1.1\r\nHost: a\r\n".to_vec();
+        for _ in 0..lines {
+            octets.extend_from_slice(b"Cookie: ");
+            octets.extend_from_slice(&[b'c'; 180]);
+            octets.extend_from_slice(b"\r\n");
+        }
+        octets.extend_from_slice(b"\r\n");
+        octets
+    }
+
+    /// Octets looked at when a head comes in pieces of this length.
+    fn work_in_pieces(octets: &[u8], length: usize) -> usize {
+        let limits = HeadLimits::default();
+        let (mut resume, mut index) = (Resume::default(), Index::new());
+        work::take();
+        for end in (length..octets.len()).step_by(length) {
+            assert_eq!(parse_head(&octets[..end], &limits, &mut resume, &mut index), Ok(None));
+            assert_eq!(resume.octets_seen(), end);
+        }
+        let end = parse_head(octets, &limits, &mut resume, &mut index);
+        assert_eq!(end, Ok(Some(octets.len())));
+        work::take()
+    }
+
+    #[test]
+    fn work_is_linear_however_the_octets_come() {
+        for lines in [1, 10, 80] {
+            let octets = long_head(lines);
+            // Whole: once. In pieces: the first piece in vain, the walk, and once when whole.
+            assert_eq!(work_in_pieces(&octets, octets.len()), octets.len());
+            for length in [1, 2, 7, 100, octets.len() / 2, octets.len() - 1] {
+                let work = work_in_pieces(&octets, length);
+                assert!(work <= 3 * octets.len() + 16, "{work} for {}", octets.len());
+            }
+        }
+    }
+
+    #[test]
+    fn a_refused_head_is_looked_at_twice_at_most() {
+        let mut octets = long_head(20);
+        let last = octets.len() - 8;
+        octets[last] = 0;
+        let (mut resume, mut index) = (Resume::default(), Index::new());
+        work::take();
+        let result = parse_head(&octets, &HeadLimits::default(), &mut resume, &mut index);
+        assert_eq!(result, Err(Error::FieldValueOctet { offset: last as u64 }));
+        assert!(work::take() <= 2 * octets.len() + 16);
+    }
+
+    #[test]
+    fn limits_that_were_never_checked_do_not_panic() {
+        let most = u32::MAX;
+        let limits = HeadLimits {
+            request_line_bytes_max: most,
+            field_line_bytes_max: most,
+            field_section_bytes_max: most,
+            field_count_max: u16::MAX,
+        };
+        assert!(limits.check().is_err());
+        let mut octets = b"GET / HTTP/1.1\r\nA: ".to_vec();
+        octets.resize(70_000, b'a');
+        let (mut resume, mut index) = (Resume::default(), Index::new());
+        let result = parse_head(&octets, &limits, &mut resume, &mut index);
+        assert_eq!(result.map_err(|error| error.name()), Err("field_section_too_long"));
+        let none = HeadLimits {
+            request_line_bytes_max: 0,
+            field_line_bytes_max: 0,
+            field_section_bytes_max: 0,
+            field_count_max: 0,
+        };
+        let mut resume = Resume::default();
+        let result = parse_head(&octets, &none, &mut resume, &mut index);
+        assert_eq!(result.map_err(|error| error.name()), Err("request_line_too_long"));
+    }
+
+    #[test]
+    fn another_index_gives_nonsense_and_no_panic() {
+        let octets = long_head(3);
+        let (mut resume, mut index) = (Resume::default(), Index::new());
+        let end = parse_head(&octets, &HeadLimits::default(), &mut resume, &mut index);
+        assert_eq!(end, Ok(Some(octets.len())));
+        let head = Head::new(b"\xff\xff\xff\xff\xff\xff", &index);
+        assert_eq!((head.method(), head.path(), head.field("cookie")), ("", "", None));
+        assert_eq!(head.end_to_end_fields().count(), head.end_to_end_count());
+    }
 }

@@ -3,7 +3,7 @@
 //! Nothing is cleared between heads but a few counters; entries beyond the count are stale.
 
 use crate::framing::{Framing, Persistence};
-use crate::limits::FIELD_COUNT_CAP;
+use crate::limits::{FIELD_COUNT_CAP, HEAD_BYTES_CAP};
 use crate::target::{Authority, Target};
 
 /// A range of octets of the head: its end in the upper half, its start in the lower.
@@ -15,8 +15,10 @@ pub(crate) struct Span(u32);
 impl Span {
     /// Both ends lie in a head of at most [`HEAD_BYTES_CAP`](crate::HEAD_BYTES_CAP) octets.
     #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "parse_head cuts its view to 16 bits")]
     pub(crate) fn new(start: usize, end: usize) -> Self {
-        Self(u32::from(narrow(end)) << 16 | u32::from(narrow(start)))
+        debug_assert!(start <= end && end <= HEAD_BYTES_CAP);
+        Self((end as u32) << 16 | start as u32)
     }
 
     #[inline(always)]
@@ -44,7 +46,7 @@ impl Span {
 #[inline(always)]
 #[expect(clippy::cast_possible_truncation, reason = "parse_head cuts its view at HEAD_BYTES_CAP")]
 pub(crate) const fn narrow(offset: usize) -> u16 {
-    debug_assert!(offset <= crate::limits::HEAD_BYTES_CAP);
+    debug_assert!(offset <= HEAD_BYTES_CAP);
     offset as u16
 }
 
@@ -76,6 +78,17 @@ pub(crate) struct Seen {
     pub(crate) first: u8,
     /// Stops at 255, which is as many as are refused.
     pub(crate) count: u8,
+}
+
+impl Seen {
+    /// One more line, `at` in the order of lines; the first one's place fits, as all do.
+    #[inline]
+    fn add(&mut self, at: u16) {
+        if self.count == 0 {
+            self.first = (at & 0xff) as u8;
+        }
+        self.count = self.count.saturating_add(1);
+    }
 }
 
 /// The fields that decide something.
@@ -132,7 +145,8 @@ pub(crate) struct Facts {
     pub(crate) framing: Framing,
     pub(crate) persistence: Persistence,
     pub(crate) expects_continue: bool,
-    /// The effective one: of the target in absolute-form, else of Host.
+    /// The effective one: of the target in absolute-form, else of Host. Before it is decided:
+    /// that of Host, if it was read already.
     pub(crate) authority: Option<Authority>,
     pub(crate) seen: SeenFields,
     /// Field lines in the head.
@@ -155,8 +169,7 @@ impl Facts {
 #[derive(Clone, Debug)]
 pub struct Index {
     pub(crate) facts: Facts,
-    /// One bit per field line that a function does not see. While a head is read in one pass,
-    /// the lines whose names are still to be looked at.
+    /// One bit per field line that a function does not see.
     hidden: [u64; FIELD_COUNT_CAP / 64],
     places: [Place; FIELD_COUNT_CAP],
 }
@@ -187,6 +200,7 @@ impl Index {
     #[inline]
     pub(crate) fn begin_fields(&mut self) {
         self.facts.seen = SeenFields::NONE;
+        self.facts.authority = None;
         self.facts.count = 0;
         self.facts.hidden_count = 0;
         self.hidden = [0; FIELD_COUNT_CAP / 64];
@@ -198,25 +212,14 @@ impl Index {
         self.places.get_mut(at).map(|slot| *slot = place).is_some()
     }
 
-    /// Marks field line `at` for [`Self::note_marked`].
-    #[inline(always)]
-    pub(crate) fn mark(&mut self, at: usize) {
-        if let Some(word) = self.hidden.get_mut(at / 64) {
-            *word |= 1 << (at % 64);
-        }
-    }
-
-    /// Looks at the names of the marked lines; what stays marked is hidden.
+    /// Looks at the names of the lines marked in `marks`, bit `n` for line `n`, in their order.
     #[inline]
-    pub(crate) fn note_marked(&mut self, octets: &[u8]) {
-        let marks = core::mem::take(&mut self.hidden);
-        for (at, mark) in (0u16..).step_by(64).zip(marks) {
-            let mut mark = mark;
-            while mark != 0 {
-                let at = at + mark.trailing_zeros() as u16;
-                self.note_known(octets, self.place(at), at);
-                mark &= mark - 1;
-            }
+    pub(crate) fn note_marked(&mut self, octets: &[u8], marks: u64) {
+        let mut marks = marks;
+        while marks != 0 {
+            let at = narrow(marks.trailing_zeros() as usize);
+            self.note_known(octets, self.place(at), at);
+            marks &= marks - 1;
         }
     }
 
@@ -232,22 +235,33 @@ impl Index {
     }
 
     /// Remembers field line `at` if the parser itself reads it, or if it ends here.
+    #[inline]
     pub(crate) fn note_known(&mut self, octets: &[u8], place: Place, at: u16) {
-        let Some(known) = Known::of(place.name().of(octets)) else { return };
-        let seen = match known {
-            Known::OtherHop => return self.hide(at),
-            Known::Host => &mut self.facts.seen.host,
-            Known::ContentLength => &mut self.facts.seen.content_length,
-            Known::Expect => &mut self.facts.seen.expect,
-            Known::TransferEncoding => &mut self.facts.seen.transfer_encoding,
-            Known::Connection => &mut self.facts.seen.connection,
-        };
-        if seen.count == 0 {
-            seen.first = (at & 0xff) as u8;
+        let name = place.name().of(octets);
+        if !is(name, b"host") {
+            return self.note_other(name, at);
         }
-        seen.count = seen.count.saturating_add(1);
-        if matches!(known, Known::TransferEncoding | Known::Connection) {
-            self.hide(at);
+        // The one line that every head has.
+        self.facts.seen.host.add(at);
+    }
+
+    #[inline(never)]
+    fn note_other(&mut self, name: &[u8], at: u16) {
+        let seen = &mut self.facts.seen;
+        match Known::of(name) {
+            None => {}
+            Some(Known::Host) => seen.host.add(at),
+            Some(Known::ContentLength) => seen.content_length.add(at),
+            Some(Known::Expect) => seen.expect.add(at),
+            Some(Known::TransferEncoding) => {
+                seen.transfer_encoding.add(at);
+                self.hide(at);
+            }
+            Some(Known::Connection) => {
+                seen.connection.add(at);
+                self.hide(at);
+            }
+            Some(Known::OtherHop) => self.hide(at),
         }
     }
 
@@ -308,6 +322,7 @@ impl Default for Index {
 }
 
 /// For each length, the first letters of the known names: bit `n` is the `n`th of the alphabet.
+/// An empty name is likely too, so that those who look closer find it.
 const KNOWN_LETTERS: [u32; 18] = {
     let mut letters = [0; 18];
     let mut at = 0;
@@ -316,6 +331,7 @@ const KNOWN_LETTERS: [u32; 18] = {
         letters[name.len()] |= 1 << (name[0] & 31);
         at += 1;
     }
+    letters[0] = u32::MAX;
     letters
 };
 
@@ -340,58 +356,52 @@ impl Known {
     }
 
     /// Recognises a name of token octets, whatever its case (RFC 9110 §5.1).
-    ///
-    /// Setting bit 5 of every octet turns upper case into lower case and no other token octet
-    /// into a letter or a hyphen, so whole words can be compared.
+    #[inline]
     pub(crate) fn of(name: &[u8]) -> Option<Self> {
-        let found = match name.len() {
-            2 => (name.eq_ignore_ascii_case(b"te"), Self::OtherHop),
-            4 => (quad(name, 0) == quad(b"host", 0), Self::Host),
-            6 => (both_quads(name, b"expect"), Self::Expect),
-            7 => {
-                let hop = both_quads(name, b"upgrade") || both_quads(name, b"trailer");
-                (hop, Self::OtherHop)
-            }
-            10 if both_octads(name, b"connection") => (true, Self::Connection),
-            10 => (both_octads(name, b"keep-alive"), Self::OtherHop),
-            14 => (both_octads(name, b"content-length"), Self::ContentLength),
-            16 => (both_octads(name, b"proxy-connection"), Self::OtherHop),
-            17 => {
-                let same = both_octads(name, b"transfer-encoding");
-                (same && name.get(8).is_some_and(|o| o | 0x20 == b'-'), Self::TransferEncoding)
-            }
+        let (same, known) = match name.len() {
+            2 => (is(name, b"te"), Self::OtherHop),
+            4 => (is(name, b"host"), Self::Host),
+            6 => (is(name, b"expect"), Self::Expect),
+            7 => (is(name, b"upgrade") || is(name, b"trailer"), Self::OtherHop),
+            10 if is(name, b"connection") => (true, Self::Connection),
+            10 => (is(name, b"keep-alive"), Self::OtherHop),
+            14 => (is(name, b"content-length"), Self::ContentLength),
+            16 => (is(name, b"proxy-connection"), Self::OtherHop),
+            17 => (is(name, b"transfer-encoding"), Self::TransferEncoding),
             _ => return None,
         };
-        found.0.then_some(found.1)
+        same.then_some(known)
     }
 }
 
-/// Four octets from `at` on, in lower case.
+/// Whether `text` is `lower`, a row of lower-case letters and hyphens, in any case. `text` holds
+/// token octets only: setting bit 5 makes letters of letters and a hyphen of nothing else, so
+/// that whole words are compared.
 #[inline(always)]
-fn quad(name: &[u8], at: usize) -> u32 {
-    let octets = name.get(at..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default();
-    u32::from_le_bytes(octets) | 0x2020_2020
+pub(crate) fn is<const N: usize>(text: &[u8], lower: &[u8; N]) -> bool {
+    let Ok(text) = <&[u8; N]>::try_from(text) else { return false };
+    let mut difference = 0;
+    let mut at = 0;
+    while at + 8 <= N {
+        difference |= octad(text, at) ^ octad(lower, at);
+        at += 8;
+    }
+    if at < N && N >= 8 {
+        difference |= octad(text, N - 8) ^ octad(lower, N - 8);
+    } else {
+        while at < N {
+            difference |= u64::from((text[at] | 0x20) ^ lower[at]);
+            at += 1;
+        }
+    }
+    difference == 0
 }
 
-/// Eight octets from `at` on, in lower case.
+/// The eight octets from `at` on, in lower case.
 #[inline(always)]
-fn octad(name: &[u8], at: usize) -> u64 {
-    let octets = name.get(at..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default();
+fn octad<const N: usize>(text: &[u8; N], at: usize) -> u64 {
+    let octets = text.get(at..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default();
     u64::from_le_bytes(octets) | 0x2020_2020_2020_2020
-}
-
-/// Compares names of the same length, 4 to 8 octets, by their two ends.
-#[inline(always)]
-fn both_quads(name: &[u8], known: &[u8]) -> bool {
-    let last = known.len() - 4;
-    quad(name, 0) == quad(known, 0) && quad(name, last) == quad(known, last)
-}
-
-/// Compares the first and the last eight octets of names of the same length.
-#[inline(always)]
-fn both_octads(name: &[u8], known: &[u8]) -> bool {
-    let last = known.len() - 8;
-    octad(name, 0) == octad(known, 0) && octad(name, last) == octad(known, last)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! HTTP/1.1 octets in both directions: what is accepted, what is refused, and nothing else.
 //!
-//! There is no clock here, no socket, no allocation and no `unsafe`; there are no dependencies
-//! and no leniency switches. Octets come in as slices of any cut and go out as slices of the
+//! There is no clock here, no socket and no allocation; there are no dependencies and no leniency
+//! switches. The only `unsafe` is in the engine for AVX2, which the tests hold against two others. Octets come in as slices of any cut and go out as slices of the
 //! same memory.
 //!
 //! * [`parse_head`] finds a request head and fills an [`Index`]; [`Head`] is the view of it.

@@ -7,7 +7,7 @@ use crate::class::{Class, is_space, trim};
 use crate::index::{Index, Known, Place, Span, Version, narrow};
 use crate::limits::{HeadLimits, LEADING_EMPTY_LINES_MAX, METHOD_BYTES_MAX};
 use crate::scan::Scan;
-use crate::target::{Target, percent};
+use crate::target::{Authority, Target, percent};
 
 /// Reads a whole head into `index` and returns its length, or declines.
 #[inline(always)]
@@ -21,9 +21,25 @@ pub(crate) fn read<S: Scan>(
     let section = request_line(scan, octets, start, limits, index)?;
     index.begin_fields();
     let end = field_section(scan, octets, section, limits, index)?;
-    index.note_marked(octets);
+    let host = index.facts.seen.host;
+    if host.count == 1 {
+        let value = index.first(host).value();
+        let host_end = scan.host_end(octets, value.start());
+        index.facts.authority = Authority::plain(octets, value, host_end);
+    }
     let section_bytes = end - 2 - section;
-    (section_bytes <= limits.field_section_bytes_max as usize).then_some(end)
+    let fits = section_bytes <= limits.field_section_bytes_max as usize
+        && (section_bytes <= limits.field_line_bytes_max as usize
+            || lines_fit(index, end - 2, limits.field_line_bytes_max as usize));
+    fits.then_some(end)
+}
+
+/// Whether each line is within its limit; asked only when the section is not.
+#[cold]
+fn lines_fit(index: &Index, section_end: usize, line_bytes_max: usize) -> bool {
+    let starts = index.places().iter().map(|place| place.name().start());
+    let ends = starts.clone().skip(1).chain([section_end]);
+    starts.zip(ends).all(|(start, next)| next - 2 - start <= line_bytes_max)
 }
 
 #[inline(always)]
@@ -124,45 +140,61 @@ fn field_section<S: Scan>(
     limits: &HeadLimits,
     index: &mut Index,
 ) -> Option<usize> {
-    let line_bytes_max = limits.field_line_bytes_max as usize;
     let count_max = usize::from(limits.field_count_max);
     let mut line = start;
     let mut first = *octets.get(line)?;
-    let mut count = 0;
+    let (mut count, mut marks) = (0, 0);
     while first != b'\r' {
         let (colon, stop) = scan.line(octets, line);
         // The shortest right answer from the colon on is itself and two line ends.
-        let [b':', space, ahead, _] = *octets.get(colon..)?.first_chunk::<4>()? else {
-            return None;
-        };
-        let [last, cr, lf, next] = *octets.get(stop - 1..)?.first_chunk::<4>()?;
-        let usual = space == b' ' && ahead > b' ' && last > b' ';
-        let (value, end, after) = if usual && [cr, lf] == *b"\r\n" {
+        let [mark, space, ahead, _] = *octets.get(colon..)?.first_chunk::<4>()?;
+        let around = u32::from_le_bytes(*octets.get(stop - 1..)?.first_chunk()?);
+        let [last, _, _, next] = around.to_le_bytes();
+        let is_likely = Known::is_likely(first, colon - line);
+        let usual = mark == b':' && space == b' ' && ahead > b' ' && last > b' ';
+        let (value, end, after) = if usual && around & MIDDLE == LINE_END {
             first = next;
             (colon + 2, stop, stop + 2)
         } else {
-            let (value, end, after) = unusual_value(octets, colon + 1)?;
+            let (value, end, after) = unusual_value(octets, colon)?;
             first = *octets.get(after)?;
             (value, end, after)
         };
         let place = Place::new(Span::new(line, colon), Span::new(value, end));
-        if colon == line || after - 2 - line > line_bytes_max || !index.put(count, place) {
+        if !index.put(count, place) {
             return None;
         }
-        if Known::is_likely(*octets.get(line)?, colon - line) {
-            index.mark(count);
+        if is_likely {
+            if colon == line {
+                return None;
+            }
+            if count < 64 {
+                marks |= 1 << count;
+            } else {
+                index.note_marked(octets, core::mem::take(&mut marks));
+                index.note_known(octets, place, narrow(count));
+            }
         }
         count += 1;
         line = after;
     }
+    index.note_marked(octets, marks);
     index.facts.count = narrow(count);
     (count <= count_max && *octets.get(line + 1)? == b'\n').then_some(line + 2)
 }
 
+/// A line end between two other octets, as a word.
+const LINE_END: u32 = u32::from_le_bytes([0, b'\r', b'\n', 0]);
+const MIDDLE: u32 = u32::from_le_bytes([0, 0xff, 0xff, 0]);
+
 /// A value with white space or HTAB anywhere but after the colon, or with no octets: where it
 /// begins, where it ends, and where the next line begins.
 #[cold]
-fn unusual_value(octets: &[u8], at: usize) -> Option<(usize, usize, usize)> {
+fn unusual_value(octets: &[u8], colon: usize) -> Option<(usize, usize, usize)> {
+    if *octets.get(colon)? != b':' {
+        return None;
+    }
+    let at = colon + 1;
     let line_end = Class::VALUE.end(octets, at);
     if *octets.get(line_end..)?.first_chunk()? != *b"\r\n" {
         return None;

@@ -218,17 +218,16 @@ impl Authority {
         Self { whole, host: Span::new(whole.start(), whole.start() + host) }
     }
 
-    /// Accepts what nearly every authority is: a name of plain octets and perhaps a port of four
-    /// digits. The rest is left to [`Authority::read`].
-    #[inline]
-    fn plain(octets: &[u8], whole: Span) -> Option<Self> {
-        let text = whole.of(octets);
-        let host = Class::HOST.end(text, 0);
-        let right = match text.get(host..)? {
-            [] => true,
-            [b':', digits @ ..] => digits.len() <= 4 && digits.iter().all(u8::is_ascii_digit),
-            _ => false,
-        };
+    /// Accepts what nearly every authority is: a name of host octets up to `host_end` and perhaps
+    /// a port of four digits. The rest is left to [`Authority::read`].
+    #[inline(always)]
+    pub(crate) fn plain(octets: &[u8], whole: Span, host_end: usize) -> Option<Self> {
+        let host = host_end - whole.start();
+        let right = host_end == whole.end()
+            || match octets.get(host_end..whole.end())? {
+                [b':', digits @ ..] => digits.len() <= 4 && digits.iter().all(u8::is_ascii_digit),
+                _ => false,
+            };
         (right && matches!(host, 1..=HOST_NAME_BYTES_MAX)).then(|| Self::split(whole, host))
     }
 }
@@ -287,7 +286,7 @@ pub(crate) fn effective_authority(
         0 => return Err(Error::HostMissing { offset: facts.target_offset() }),
         1 => {
             let value = index.first(facts.seen.host).value();
-            match Authority::plain(octets, value) {
+            match facts.authority {
                 Some(plain) => Some(plain),
                 None => Some(Authority::read(octets, value, Port::Optional)?),
             }

@@ -219,6 +219,8 @@ impl Resume {
         // The index may have served another head since the method went by.
         let method = span(self.line, self.mark - 1);
         let target = span(self.mark, self.at);
+        #[cfg(test)]
+        crate::work::add(target.of(octets).len());
         index.facts.target = Target::read(octets, method, target)?;
         self.mark = self.at + 1;
         Ok(State::Version)

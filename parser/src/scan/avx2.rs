@@ -1,7 +1,8 @@
-//! Windows of 64 octets become bit masks, and ends of runs are found in the masks.
+//! Blocks of 64 octets become bit masks, and ends of runs are found in the masks.
 //!
-//! A window starts with a line, so that most lines are read in one. Where fewer than 64 octets
-//! are left, the window ends with them and its masks are shifted: nothing is read beyond.
+//! Blocks stand at fixed places, not where lines begin: the processor makes the masks of the
+//! next block while it still looks for the end of a line in this one. Where fewer than 64 octets
+//! are left, vectors are read that end with them: nothing is read beyond.
 //!
 //! A class of ASCII octets is looked up by nibbles: one table row per low nibble says for which
 //! high nibbles the octet is in the class. Octets from 0x80 on are in no such class, which is
@@ -13,14 +14,16 @@ use crate::index::Index;
 use crate::limits::HeadLimits;
 use crate::quick;
 use core::arch::x86_64::{
-    __cpuid, __cpuid_count, __m256i, _mm256_and_si256, _mm256_cmpeq_epi8, _mm256_loadu_si256,
-    _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_setzero_si256,
-    _mm256_shuffle_epi8, _mm256_srli_epi16, _xgetbv,
+    __cpuid, __cpuid_count, __m256i, _mm256_adds_epu8, _mm256_and_si256, _mm256_cmpeq_epi8,
+    _mm256_cmpgt_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_set1_epi8,
+    _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16, _xgetbv,
 };
 use core::sync::atomic::{AtomicU8, Ordering};
 
-/// Octets in one vector; shorter heads are for the other engine.
-pub(crate) const OCTETS_LEAST: usize = 32;
+/// Shorter heads are read sooner by the other engine. At least one vector, which the ends of
+/// longer ones are read with.
+pub(crate) const OCTETS_LEAST: usize = 48;
+const _: () = assert!(OCTETS_LEAST >= 32);
 
 /// Proof that the processor and the system support AVX2, BMI1 and BMI2.
 #[derive(Clone, Copy)]
@@ -67,8 +70,9 @@ fn read_featured(
     limits: &HeadLimits,
     index: &mut Index,
 ) -> Option<usize> {
-    let mut windows = Windows { proof, last: usize::MAX, breaks: 0, stops: 0 };
-    quick::read(&mut windows, octets, limits, index)
+    let mut blocks = Blocks { proof, base: 0, breaks: 0, stops: 0 };
+    blocks.look(octets, 0);
+    quick::read(&mut blocks, octets, limits, index)
 }
 
 /// Intel SDM volume 1 §14.3, §14.7: AVX2 counts when the system saves the upper halves too.
@@ -85,112 +89,112 @@ fn is_supported() -> bool {
         && __cpuid_count(7, 0).ebx & BMI1_AVX2_BMI2 == BMI1_AVX2_BMI2
 }
 
-/// Masks of the octets at the end: bit `n` tells of octet `last + n`.
-pub(crate) struct Windows {
+/// The masks of the block being looked at: bit `n` tells of octet `base + n`.
+pub(crate) struct Blocks {
     proof: Avx2,
-    /// Where the last window starts; `usize::MAX` before it is needed.
-    last: usize,
+    /// A multiple of 64.
+    base: usize,
     /// Octets that no token may hold.
     breaks: u64,
-    /// Control octets.
+    /// Control octets; each of them is among the breaks.
     stops: u64,
 }
 
-impl Scan for Windows {
+impl Scan for Blocks {
     #[inline(always)]
     fn line(&mut self, octets: &[u8], at: usize) -> (usize, usize) {
-        // SAFETY: `self.proof` exists, so the processor has AVX2.
-        unsafe { line(self, octets, at) }
+        let name_end = self.find(octets, at, |blocks| blocks.breaks);
+        (name_end, self.find(octets, name_end, |blocks| blocks.stops))
     }
 
     #[inline(always)]
     fn path_end(&mut self, octets: &[u8], at: usize) -> usize {
         // SAFETY: `self.proof` exists, so the processor has AVX2.
-        unsafe { path_end(octets, at) }
+        unsafe { run_end(octets, at, PATH_ROWS) }
+    }
+
+    #[inline(always)]
+    fn host_end(&mut self, octets: &[u8], at: usize) -> usize {
+        // SAFETY: `self.proof` exists, so the processor has AVX2.
+        unsafe { run_end(octets, at, HOST_ROWS) }
     }
 }
 
-#[target_feature(enable = "avx2,bmi1,bmi2")]
-#[inline]
-fn line(windows: &mut Windows, octets: &[u8], at: usize) -> (usize, usize) {
-    let Avx2(()) = windows.proof;
-    if let Some(window) = octets.get(at..).and_then(|rest| rest.first_chunk::<64>()) {
-        let (low, high) = (load(window, 0), load(window, 32));
-        let breaks = token_breaks(low);
-        let stops = u64::from(control(low)) | u64::from(control(high)) << 32;
-        let name = breaks.trailing_zeros() as usize;
-        let name_end = if breaks != 0 { at + name } else { Class::TOKEN.end(octets, at + 32) };
-        let length = stops.trailing_zeros() as usize;
-        let value_end = if stops != 0 { at + length } else { long_value_end(octets, at + 64) };
-        return (name_end, value_end);
-    }
-    if windows.last == usize::MAX {
-        (windows.last, windows.breaks, windows.stops) = last_window(octets);
-    }
-    let skipped = at - windows.last;
-    let end_of = |mask: u64| match mask >> skipped {
-        0 => octets.len(),
-        rest => at + rest.trailing_zeros() as usize,
-    };
-    (end_of(windows.breaks), end_of(windows.stops))
-}
-
-/// The last 64 octets, or all of them: where they start, and their `breaks` and `stops`.
-#[target_feature(enable = "avx2,bmi1,bmi2")]
-#[inline]
-fn last_window(octets: &[u8]) -> (usize, u64, u64) {
-    let start = octets.len().saturating_sub(64);
-    let ahead = octets.len() - start - 32;
-    let (low, high) = (load(octets, start), load(octets, start + ahead));
-    (
-        start,
-        u64::from(token_breaks(low)) | u64::from(token_breaks(high)) << ahead,
-        u64::from(control(low)) | u64::from(control(high)) << ahead,
-    )
-}
-
-/// The end of a value that goes on at `at`.
-#[target_feature(enable = "avx2,bmi1,bmi2")]
-#[inline]
-fn long_value_end(octets: &[u8], at: usize) -> usize {
-    let mut at = at;
-    while let Some(window) = octets.get(at..).and_then(|rest| rest.first_chunk::<64>()) {
-        let (low, high) = (load(window, 0), load(window, 32));
-        let stops = u64::from(control(low)) | u64::from(control(high)) << 32;
-        if stops != 0 {
-            return at + stops.trailing_zeros() as usize;
+impl Blocks {
+    /// Index of the first marked octet from `at` on, or the length.
+    #[inline(always)]
+    fn find(&mut self, octets: &[u8], at: usize, mask: impl Fn(&Self) -> u64) -> usize {
+        let mut at = at;
+        loop {
+            let ahead = at.wrapping_sub(self.base);
+            if ahead < 64 {
+                let found = mask(self) >> ahead;
+                if found != 0 {
+                    return at + found.trailing_zeros() as usize;
+                }
+                at = self.base + 64;
+            }
+            if at >= octets.len() {
+                return octets.len();
+            }
+            self.look(octets, at & !63);
         }
-        at += 64;
     }
-    let start = octets.len() - 64;
-    let (low, high) = (load(octets, start), load(octets, start + 32));
-    let stops = u64::from(control(low)) | u64::from(control(high)) << 32;
-    match stops.unbounded_shr((at - start) as u32) {
-        0 => octets.len(),
-        rest => at + rest.trailing_zeros() as usize,
+
+    #[inline(always)]
+    fn look(&mut self, octets: &[u8], base: usize) {
+        let Avx2(()) = self.proof;
+        self.base = base;
+        // SAFETY: `self.proof` exists, so the processor has AVX2.
+        (self.breaks, self.stops) = unsafe { masks(octets, base) };
     }
 }
 
+/// `breaks` and `stops` of the octets from `base` on, at most 64 and at least one.
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 #[inline]
-fn path_end(octets: &[u8], at: usize) -> usize {
+fn masks(octets: &[u8], base: usize) -> (u64, u64) {
+    match octets.get(base..).and_then(|rest| rest.first_chunk::<64>()) {
+        Some(block) => {
+            let (low_tokens, low_stops) = classify(load(block, 0));
+            let (high_tokens, high_stops) = classify(load(block, 32));
+            (!(low_tokens | high_tokens << 32), low_stops | high_stops << 32)
+        }
+        None => last_masks(octets, base),
+    }
+}
+
+/// The same where fewer than 64 octets are left. What lies beyond the end is neither.
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+#[inline(never)]
+fn last_masks(octets: &[u8], base: usize) -> (u64, u64) {
+    let left = octets.len() - base;
+    let (high_tokens, high_stops) = classify(load(octets, octets.len() - 32));
+    let (tokens, stops) = if left >= 32 {
+        let (tokens, stops) = classify(load(octets, base));
+        (tokens | high_tokens << (left - 32), stops | high_stops << (left - 32))
+    } else {
+        (high_tokens >> (32 - left), high_stops >> (32 - left))
+    };
+    (!tokens & !(u64::MAX << left), stops)
+}
+
+/// Index of the first octet from `at` on that is not in the class of `rows`, or the length.
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+#[inline]
+fn run_end(octets: &[u8], at: usize, rows: &[u8; 32]) -> usize {
     let mut at = at;
     while at < octets.len() {
-        let found = path_breaks(octets, at);
-        if found != 0 {
-            return at + found.trailing_zeros() as usize;
+        let start = at.min(octets.len() - 32);
+        let found = look_up(load(octets, start), ONE_EACH, rows);
+        let neither = _mm256_cmpeq_epi8(found, _mm256_setzero_si256());
+        let outside = _mm256_movemask_epi8(neither).cast_unsigned() >> (at - start);
+        if outside != 0 {
+            return at + outside.trailing_zeros() as usize;
         }
-        at += 32;
+        at = start + 32;
     }
     octets.len()
-}
-
-/// Octets from `at` on, at most 32, that no path holds.
-#[target_feature(enable = "avx2,bmi1,bmi2")]
-#[inline]
-fn path_breaks(octets: &[u8], at: usize) -> u32 {
-    let start = at.min(octets.len() - 32);
-    outside(load(octets, start), PATH_ROWS) >> (at - start)
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2")]
@@ -203,58 +207,69 @@ fn load(octets: &[u8], at: usize) -> __m256i {
     }
 }
 
-/// One bit per octet that no token may hold.
+/// Token octets and control octets of one vector, one bit for each.
+///
+/// A token octet is looked up as 1 to 0x3f, DEL as 0x40, the other control octets as 0x80, all
+/// else as 0. With 0x40 added, the sign tells control octets, and what is above 0x40 is a token.
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 #[inline]
-fn token_breaks(vector: __m256i) -> u32 {
-    outside(vector, TOKEN_ROWS)
+fn classify(vector: __m256i) -> (u64, u64) {
+    let both = _mm256_adds_epu8(look_up(vector, COLUMNS, ROWS), _mm256_set1_epi8(0x40));
+    let tokens = _mm256_movemask_epi8(_mm256_cmpgt_epi8(both, _mm256_set1_epi8(0x40)));
+    let stops = _mm256_movemask_epi8(both);
+    (u64::from(tokens.cast_unsigned()), u64::from(stops.cast_unsigned()))
 }
 
-/// One bit per octet below 0x20, and per DEL.
+/// The bits that the column of its high nibble and the row of its low one share, for each octet.
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 #[inline]
-fn control(vector: __m256i) -> u32 {
-    let low = _mm256_cmpeq_epi8(_mm256_min_epu8(vector, _mm256_set1_epi8(0x1f)), vector);
-    let delete = _mm256_cmpeq_epi8(vector, _mm256_set1_epi8(0x7f));
-    _mm256_movemask_epi8(_mm256_or_si256(low, delete)).cast_unsigned()
-}
-
-/// One bit per octet outside the class that `rows` describes.
-#[target_feature(enable = "avx2,bmi1,bmi2")]
-#[inline]
-fn outside(vector: __m256i, rows: &[u8; 32]) -> u32 {
+fn look_up(vector: __m256i, columns: &[u8; 32], rows: &[u8; 32]) -> __m256i {
     let high = _mm256_and_si256(_mm256_srli_epi16::<4>(vector), _mm256_set1_epi8(0x0f));
-    let column = _mm256_shuffle_epi8(load(HIGH_NIBBLES, 0), high);
-    let row = _mm256_shuffle_epi8(load(rows, 0), vector);
-    let neither = _mm256_cmpeq_epi8(_mm256_and_si256(row, column), _mm256_setzero_si256());
-    _mm256_movemask_epi8(neither).cast_unsigned()
+    let column = _mm256_shuffle_epi8(load(columns, 0), high);
+    _mm256_and_si256(column, _mm256_shuffle_epi8(load(rows, 0), vector))
 }
 
-/// The bit of each high nibble; twice, because vectors are shuffled in halves.
-static HIGH_NIBBLES: &[u8; 32] = &{
-    let mut table = [0; 32];
-    let mut high = 0;
-    while high < 8 {
-        table[high] = 1 << high;
-        table[high + 16] = 1 << high;
-        high += 1;
-    }
-    table
-};
-static TOKEN_ROWS: &[u8; 32] = &rows(Class::TOKEN);
-static PATH_ROWS: &[u8; 32] = &rows(Class::PATH);
-
-/// For each low nibble, the bits of the high nibbles it is in the class with; twice.
-const fn rows(class: Class) -> [u8; 32] {
-    let mut table = [0; 32];
-    let mut octet = 0u8;
-    while octet < 0x80 {
-        if class.has(octet) {
-            let low = (octet & 0x0f) as usize;
-            table[low] |= 1 << (octet >> 4);
-            table[low + 16] |= 1 << (octet >> 4);
+/// By high nibble: control octets in bit 7, DEL in bit 6, token octets in bits 0 to 5. Twice,
+/// because vectors are shuffled in halves.
+static COLUMNS: &[u8; 32] = &twice([0x80, 0x80, 1, 2, 4, 8, 16, 32 | 0x40, 0, 0, 0, 0, 0, 0, 0, 0]);
+/// By low nibble.
+static ROWS: &[u8; 32] = &{
+    let mut rows = [0x80; 16];
+    rows[0xf] |= 0x40;
+    let mut octet = 0x20u8;
+    while octet < 0x7f {
+        if Class::TOKEN.has(octet) {
+            rows[(octet & 0xf) as usize] |= 1 << ((octet >> 4) - 2);
         }
         octet += 1;
     }
-    table
+    twice(rows)
+};
+
+/// By high nibble: one bit each.
+static ONE_EACH: &[u8; 32] = &twice([1, 2, 4, 8, 16, 32, 64, 128, 0, 0, 0, 0, 0, 0, 0, 0]);
+static PATH_ROWS: &[u8; 32] = &rows(Class::PATH);
+static HOST_ROWS: &[u8; 32] = &rows(Class::HOST);
+
+/// By low nibble: the bits of the high nibbles it makes an octet of the class with.
+const fn rows(class: Class) -> [u8; 32] {
+    let mut rows = [0; 16];
+    let mut octet = 0u8;
+    while octet < 0x80 {
+        if class.has(octet) {
+            rows[(octet & 0xf) as usize] |= 1 << (octet >> 4);
+        }
+        octet += 1;
+    }
+    twice(rows)
+}
+
+const fn twice(half: [u8; 16]) -> [u8; 32] {
+    let mut both = [0; 32];
+    let mut at = 0;
+    while at < 32 {
+        both[at] = half[at % 16];
+        at += 1;
+    }
+    both
 }

@@ -19,6 +19,9 @@ pub(crate) trait Scan {
     /// Index of the first octet from `at` on that is not a path octet, or the length. A percent
     /// sign is none.
     fn path_end(&mut self, octets: &[u8], at: usize) -> usize;
+    /// Index of the first octet from `at` on that is not a host octet, or the length. A percent
+    /// sign, a colon and brackets are none.
+    fn host_end(&mut self, octets: &[u8], at: usize) -> usize;
 }
 
 /// The engine that runs everywhere.
@@ -37,6 +40,11 @@ impl Scan for Portable {
     #[inline(always)]
     fn path_end(&mut self, octets: &[u8], at: usize) -> usize {
         Class::PATH.end(octets, at)
+    }
+
+    #[inline(always)]
+    fn host_end(&mut self, octets: &[u8], at: usize) -> usize {
+        Class::HOST.end(octets, at)
     }
 }
 
