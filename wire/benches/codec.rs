@@ -1,9 +1,10 @@
 //! The codec's four directions, one at a time: run under callgrind to count instructions.
 //!
 //! `codec [DIRECTION] [ROUNDS]`, DIRECTION one of `host-encode`, `function-decode`,
-//! `function-encode`, `host-decode`, `nothing` (the harness alone),
-//! `allocate` (the part of `function-encode` that is malloc and free) or `all`. Instructions for one
-//! round are the difference of two runs divided by the difference of their rounds.
+//! `function-encode`, `host-decode`; `host-decode-unusual` (an encoder with its own order and
+//! kinds), `minicbor-decode` (a generic decoder, for comparison), `allocate` (the part of
+//! `function-encode` that is malloc and free), `nothing` (the harness alone); or `all`.
+//! Instructions for one round are the difference of two runs divided by that of their rounds.
 #![expect(clippy::expect_used, reason = "a benchmark stops at the first thing that is wrong")]
 
 use std::hint::black_box;
@@ -72,6 +73,45 @@ fn host_decode(octets: &[u8], limits: &WireLimits) -> usize {
     response.body_segments().fold(seen, |seen, piece| seen + black_box(piece).len())
 }
 
+/// The same envelope through minicbor's generic decoder, borrowing, without any of the checks: what
+/// the specialised reader replaces.
+#[inline(never)]
+fn minicbor_decode(octets: &[u8]) -> Result<usize, minicbor::decode::Error> {
+    let mut decoder = minicbor::Decoder::new(octets);
+    let mut seen = 0;
+    for _ in 0..decoder.map()?.unwrap_or(0) {
+        match decoder.str()? {
+            "status" => seen += usize::from(decoder.u16()?),
+            "headers" => {
+                for _ in 0..decoder.array()?.unwrap_or(0) {
+                    for _ in 0..decoder.map()?.unwrap_or(0) {
+                        seen += match decoder.str()? {
+                            "name" | "value" => black_box(decoder.bytes()?).len(),
+                            _ => decoder.skip().map(|()| 0)?,
+                        };
+                    }
+                }
+            }
+            "body" => seen += black_box(decoder.bytes()?).len(),
+            _ => decoder.skip()?,
+        }
+    }
+    Ok(seen)
+}
+
+/// The response as an encoder with an order and kinds of its own writes it.
+fn unusual_response() -> Vec<u8> {
+    let mut octets = b"\xbf\x64body\x6dhello, world\n\x67headers\x82".to_vec();
+    for (name, value) in RESPONSE_HEADERS {
+        octets.extend([0x82, 0x78, u8::try_from(name.len()).expect("short")]);
+        octets.extend(name);
+        octets.extend([0x78, u8::try_from(value.len()).expect("short")]);
+        octets.extend(value);
+    }
+    octets.extend(b"\x66status\x18\xc8\xff");
+    octets
+}
+
 fn main() {
     // Cargo passes `--bench`, which says nothing here.
     let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
@@ -96,6 +136,9 @@ fn main() {
     run("function-encode", &mut || black_box(function_encode()).len());
     run("allocate", &mut || black_box(Vec::<u8>::with_capacity(response.len())).capacity());
     run("host-decode", &mut || host_decode(black_box(&response), &limits));
+    let unusual = unusual_response();
+    run("host-decode-unusual", &mut || host_decode(black_box(&unusual), &limits));
+    run("minicbor-decode", &mut || minicbor_decode(black_box(&response)).expect("a response"));
     println!(
         "{direction}: {rounds} rounds, request {} octets, response {} octets, {seen} seen",
         request.len(),

@@ -88,18 +88,12 @@ fn string<'b, const N: usize>(rest: &'b [u8], key: &[u8; N]) -> Found<'b, Plain<
 
 /// Consumes a key and a text string, which is not checked yet.
 #[inline(always)]
-fn unchecked_text<'b, const N: usize>(rest: &'b [u8], key: &[u8; N]) -> Found<'b, &'b [u8]> {
+fn text<'b, const N: usize>(rest: &'b [u8], key: &[u8; N]) -> Found<'b, &'b [u8]> {
     let (first, after) = keyed(rest, key)?;
     content(after, first.wrapping_sub(LEAD_TEXT))
 }
 
-/// Consumes a key and a text string.
-#[inline(always)]
-fn text<'b, const N: usize>(rest: &'b [u8], key: &[u8; N]) -> Found<'b, &'b [u8]> {
-    unchecked_text(rest, key).filter(|(octets, _)| check::is_text(octets))
-}
-
-/// Consumes a key and a text string or `null`.
+/// Consumes a key and a text string, which is not checked yet, or `null`.
 #[inline(always)]
 fn nullable<'b, const N: usize>(rest: &'b [u8], key: &[u8; N]) -> Found<'b, Option<&'b [u8]>> {
     let (first, after) = keyed(rest, key)?;
@@ -107,14 +101,53 @@ fn nullable<'b, const N: usize>(rest: &'b [u8], key: &[u8; N]) -> Found<'b, Opti
         return Some((None, after));
     }
     let (octets, after) = content(after, first.wrapping_sub(LEAD_TEXT))?;
-    check::is_text(octets).then_some((Some(octets), after))
+    Some((Some(octets), after))
+}
+
+/// Whether these texts, which stand with their keys between `from` and `to`, are texts. Where all
+/// octets in between are ASCII, keys and all, so are the texts: one look instead of several.
+#[inline(always)]
+fn are_texts(from: &[u8], to: &[u8], texts: [Option<&[u8]>; 4]) -> bool {
+    let between = from.get(..from.len() - to.len()).unwrap_or_default();
+    check::is_plain_text(between) || each_is_text(texts)
+}
+
+#[cold]
+#[inline(never)]
+fn each_is_text(texts: [Option<&[u8]>; 4]) -> bool {
+    texts.iter().flatten().all(|text| check::is_text(text))
+}
+
+/// Consumes a key of seven octets with the first octet of a byte string, and the string. Seen as
+/// one number, what stands here differs from the key of an empty string by what the first octet
+/// adds: the length, or that the length stands in the next octet, which is part of the number too.
+/// Anything else differs by more, and the other forms are tried.
+#[inline(always)]
+fn entry_string<'b>(rest: &'b [u8], key: &'static [u8; 7]) -> Found<'b, Plain<'b>> {
+    let [a, b, c, d, e, f, g] = *key;
+    let word = rest.first_chunk::<8>().map_or(u64::MAX, |word| u64::from_be_bytes(*word));
+    let difference = (word ^ u64::from_be_bytes([a, b, c, d, e, f, g, 0])) >> 8;
+    let (octets, after) = if difference < u64::from(ONE) {
+        rest.get(7..)?.split_at_checked(difference as usize)?
+    } else if difference == u64::from(ONE) {
+        rest.get(8..)?.split_at_checked((word & 0xff) as usize)?
+    } else {
+        return entry_string_other(rest, key);
+    };
+    Some((Plain { octets, text: false }, after))
+}
+
+#[cold]
+#[inline(never)]
+fn entry_string_other<'b>(rest: &'b [u8], key: &'static [u8; 7]) -> Found<'b, Plain<'b>> {
+    string(rest, key)
 }
 
 /// Consumes a header entry in the usual form.
 #[inline(always)]
 pub(crate) fn entry(rest: &[u8]) -> Found<'_, (Plain<'_>, Plain<'_>)> {
-    let (name, after) = string(rest, &key::NAME)?;
-    let (value, after) = string(after, &key::VALUE)?;
+    let (name, after) = entry_string(rest, &key::NAME)?;
+    let (value, after) = entry_string(after, &key::VALUE)?;
     Some(((name, value), after))
 }
 
@@ -145,19 +178,31 @@ const NESTING: u8 = 3;
 /// Reads a request as [`write_request`](crate::write_request) lays it out.
 #[inline]
 pub(crate) fn request<'b>(octets: &'b [u8], limits: &WireLimits) -> Option<RequestView<'b>> {
+    let (_, line) = octets.split_first()?;
     let (method, rest) = text(octets, &key::METHOD)?;
     let (scheme, rest) = nullable(rest, &key::SCHEME)?;
     let (authority, rest) = nullable(rest, &key::AUTHORITY)?;
     let (path_and_query, rest) = text(rest, &key::PATH_AND_QUERY)?;
+    if !are_texts(line, rest, [Some(method), scheme, authority, Some(path_and_query)]) {
+        return None;
+    }
     let (list, rest) = headers(rest, limits, |name, value| name.is_valid() && value.is_valid())?;
     let map = rest.strip_prefix(&key::META)?;
     let (trace_id, rest) = nullable(map, &key::TRACE_ID)?;
+    let after_trace_id = rest;
     let (first, after) = keyed(rest, &key::DEADLINE_MS)?;
     let (deadline_ms, rest) = match first {
         NULL => (None, after),
         _ => argument(after, first).map(|(deadline_ms, rest)| (Some(deadline_ms), rest))?,
     };
+    let after_deadline = rest;
     let (client_ip, rest) = nullable(rest, &key::CLIENT_IP)?;
+    let (_, in_map) = map.split_first()?;
+    if !are_texts(in_map, after_trace_id, [trace_id, None, None, None])
+        || !are_texts(after_deadline, rest, [client_ip, None, None, None])
+    {
+        return None;
+    }
     let (body, rest) = string(rest, &key::BODY)?;
     if !rest.is_empty() || !body.is_valid() || limits.nesting_max < NESTING {
         return None;

@@ -64,6 +64,8 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 mod check;
 mod error;
@@ -74,6 +76,8 @@ mod join;
 mod key;
 mod limits;
 mod octets;
+#[cfg(any(test, feature = "oracle"))]
+pub mod oracle;
 mod reader;
 mod request;
 mod request_view;

@@ -9,24 +9,28 @@ use crate::reader::Reader;
 /// length with more than one segment that is not empty has no single slice; every other one has.
 #[derive(Clone, Copy)]
 pub struct Str<'b> {
-    /// The content; with `segmented`, the segments with their heads, without the final break.
+    /// The content, or the segments with their heads, without the final break.
     raw: &'b [u8],
-    /// Octets of content.
+    /// Octets of content. Segments have heads, so `raw` is longer if and only if it holds them.
     len: usize,
-    segmented: bool,
 }
 
 impl<'b> Str<'b> {
     /// No octets.
-    pub(crate) const EMPTY: Str<'static> = Str { raw: &[], len: 0, segmented: false };
+    pub(crate) const EMPTY: Str<'static> = Str { raw: &[], len: 0 };
 
     #[inline]
     pub(crate) const fn whole(octets: &'b [u8]) -> Self {
-        Str { raw: octets, len: octets.len(), segmented: false }
+        Str { raw: octets, len: octets.len() }
     }
 
     pub(crate) const fn segmented(raw: &'b [u8], len: usize) -> Self {
-        Str { raw, len, segmented: true }
+        Str { raw, len }
+    }
+
+    #[inline]
+    const fn is_segmented(&self) -> bool {
+        self.raw.len() != self.len
     }
 
     /// Octets in the string.
@@ -45,13 +49,13 @@ impl<'b> Str<'b> {
     /// write strings whole, so this is the usual case.
     #[inline]
     pub const fn as_slice(&self) -> Option<&'b [u8]> {
-        if self.segmented { None } else { Some(self.raw) }
+        if self.is_segmented() { None } else { Some(self.raw) }
     }
 
     /// The string's pieces in order; their lengths add up to [`len`](Self::len).
     #[inline]
     pub const fn segments(&self) -> Segments<'b> {
-        Segments { raw: self.raw, segmented: self.segmented }
+        Segments { raw: self.raw, segmented: self.is_segmented() }
     }
 
     /// Copies the string into a vector of its own.

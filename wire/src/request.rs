@@ -104,11 +104,12 @@ pub fn write_request<'h>(
     let estimate = head_room(head) + head.header_count * ENTRY_ESTIMATE + META_ROOM;
     let mut sheet = Sheet::new(buf, estimate);
     sheet.write(head_room(head), |room| put_line(room, head));
-    let mut written = 0;
-    for (name, value) in headers {
-        sheet.write(entry_room(name, value), |room| put_entry(room, name, value));
-        written += 1;
-    }
+    let written = sheet.write_each(
+        headers,
+        |(name, value)| ENTRY_ROOM + name.len() + value.len(),
+        #[inline(always)]
+        |room, (name, value)| put_entry(room, name, value),
+    );
     debug_assert_eq!(written, head.header_count, "headers as announced");
     let mut deadline_at = 0;
     let at = sheet.at();
@@ -206,40 +207,34 @@ fn head_room(head: &RequestHead<'_>) -> usize {
 
 #[inline(always)]
 fn put_line(room: &mut Room<'_>, head: &RequestHead<'_>) {
-    room.put_string(key::METHOD, head.method.as_bytes());
-    put_nullable(room, key::SCHEME, head.scheme);
-    put_nullable(room, key::AUTHORITY, head.authority);
+    room.put_string(&key::METHOD, head.method.as_bytes());
+    put_nullable(room, &key::SCHEME, head.scheme);
+    put_nullable(room, &key::AUTHORITY, head.authority);
     match head.query {
-        None => room.put_string(key::PATH_AND_QUERY, head.path.as_bytes()),
+        None => room.put_string(&key::PATH_AND_QUERY, head.path.as_bytes()),
         Some(query) => {
-            room.put_keyed(key::PATH_AND_QUERY, (head.path.len() + 1 + query.len()) as u64);
+            room.put_keyed(&key::PATH_AND_QUERY, (head.path.len() + 1 + query.len()) as u64);
             room.put_slice(head.path.as_bytes());
             room.put([b'?']);
             room.put_slice(query.as_bytes());
         }
     }
-    room.put_keyed(key::HEADERS, head.header_count as u64);
+    room.put_keyed(&key::HEADERS, head.header_count as u64);
 }
 
 #[inline(always)]
-fn put_nullable<const N: usize>(room: &mut Room<'_>, key: [u8; N], text: Option<&str>) {
+fn put_nullable<const N: usize>(room: &mut Room<'_>, key: &'static [u8; N], text: Option<&str>) {
     match text {
         Some(text) => room.put_string(key, text.as_bytes()),
-        None => room.put(with_last(key, NULL)),
+        None => room.put(with_last(*key, NULL)),
     }
-}
-
-/// Octets of one header entry, at most.
-#[inline]
-fn entry_room(name: &[u8], value: &[u8]) -> usize {
-    ENTRY_ROOM + name.len() + value.len()
 }
 
 /// Writes one header entry; shared with the writer of responses.
 #[inline(always)]
 pub(crate) fn put_entry(room: &mut Room<'_>, name: &[u8], value: &[u8]) {
-    room.put_string(key::NAME, name);
-    room.put_string(key::VALUE, value);
+    room.put_entry_string(&key::NAME, name);
+    room.put_entry_string(&key::VALUE, value);
 }
 
 #[inline]
@@ -250,7 +245,7 @@ fn strings_len(meta: &Meta<'_>) -> usize {
 #[inline(always)]
 fn put_before_deadline(room: &mut Room<'_>, meta: &Meta<'_>) {
     room.put(key::META);
-    put_nullable(room, key::TRACE_ID, meta.trace_id);
+    put_nullable(room, &key::TRACE_ID, meta.trace_id);
     room.put(lead::<13, 12>(key::DEADLINE_MS));
 }
 
@@ -260,9 +255,9 @@ fn put_after_deadline(room: &mut Room<'_>, meta: &Meta<'_>, slot: BodySlot) {
         Some(deadline_ms) => room.put_head(LEAD_UNSIGNED, deadline_ms),
         None => room.put([NULL]),
     }
-    put_nullable(room, key::CLIENT_IP, meta.client_ip);
+    put_nullable(room, &key::CLIENT_IP, meta.client_ip);
     match slot {
-        BodySlot::Known(len) => room.put_keyed(key::BODY, len),
+        BodySlot::Known(len) => room.put_keyed(&key::BODY, len),
         BodySlot::Open => {
             room.put(lead::<6, 5>(key::BODY));
             room.put([0; OPEN_SLOT_BYTES]);

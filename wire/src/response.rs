@@ -29,15 +29,15 @@ pub fn encode_response<'h>(
     let mut buf = Vec::with_capacity(len);
     buf.extend(core::iter::repeat_n(0, len - body.len()));
     let mut room = Room::new(&mut buf);
-    room.put_keyed(if panic { key::STATUS_WITH_META } else { key::STATUS }, u64::from(status));
-    room.put_keyed(key::HEADERS, count);
+    room.put_keyed(if panic { &key::STATUS_WITH_META } else { &key::STATUS }, u64::from(status));
+    room.put_keyed(&key::HEADERS, count);
     for (name, value) in headers {
         put_entry(&mut room, name, value);
     }
     if panic {
         room.put(key::PANIC);
     }
-    room.put_keyed(key::BODY, body.len() as u64);
+    room.put_keyed(&key::BODY, body.len() as u64);
     debug_assert_eq!(room.left(), 0, "measured as written");
     buf.extend_from_slice(body);
     buf

@@ -32,7 +32,6 @@ impl<'b> ResponseView<'b> {
     /// # Errors
     /// Any [`WireError`] but [`WireError::Segmented`]; the function that wrote the envelope is to
     /// blame.
-    #[inline]
     pub fn decode(octets: &'b [u8], limits: &WireLimits) -> Result<Self, WireError> {
         match fast::response(octets, limits) {
             Some(response) => Ok(response),

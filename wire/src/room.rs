@@ -33,11 +33,47 @@ impl<'v> Sheet<'v> {
         if self.buf.len() - self.at < need {
             self.grow(need);
         }
-        let rest = self.buf.get_mut(self.at..).unwrap_or_default();
-        let mut room = Room { rest };
+        let mut room = self.room();
         write(&mut room);
-        let left = room.rest.len();
+        let left = room.left();
         self.at = self.buf.len() - left;
+    }
+
+    /// Writes each item with `write`, which takes at most `need` octets of the room for it, and
+    /// says how many items there were.
+    #[inline(always)]
+    pub(crate) fn write_each<T>(
+        &mut self,
+        mut items: impl Iterator<Item = T>,
+        need: impl Fn(&T) -> usize,
+        write: impl Fn(&mut Room<'_>, T),
+    ) -> usize {
+        let mut count = 0;
+        loop {
+            let mut room = self.room();
+            let mut unwritten = None;
+            for item in items.by_ref() {
+                count += 1;
+                if room.left() < need(&item) {
+                    unwritten = Some(item);
+                    break;
+                }
+                write(&mut room, item);
+            }
+            let left = room.left();
+            self.at = self.buf.len() - left;
+            match unwritten {
+                Some(item) => self.write(need(&item), |room| write(room, item)),
+                None => return count,
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn room(&mut self) -> Room<'_> {
+        Room {
+            rest: self.buf.split_at_mut_checked(self.at).map(|(_, rest)| rest).unwrap_or_default(),
+        }
     }
 
     #[cold]
@@ -102,50 +138,77 @@ impl<'v> Room<'v> {
             0..=0x17 => self.put([lead | low]),
             0x18..=0xff => self.put([lead | ONE, low]),
             0x100..=0xffff => self.put([lead | TWO, high, low]),
-            _ => self.put_long_head(lead, argument),
+            _ => self.rest = long_head(core::mem::take(&mut self.rest), lead, argument),
         }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn put_long_head(&mut self, lead: u8, argument: u64) {
-        let (octets, width) = head(lead, argument);
-        self.put_slice(octets.get(..width).unwrap_or_default());
     }
 
     /// Writes constant octets that end with the first octet of an item, with this argument in it.
     #[inline(always)]
-    pub(crate) fn put_keyed<const N: usize>(&mut self, key: [u8; N], argument: u64) {
+    pub(crate) fn put_keyed<const N: usize>(&mut self, key: &'static [u8; N], argument: u64) {
         let [.., high, low] = argument.to_be_bytes();
         match argument {
-            0..=0x17 => self.put(with_last(key, key[N - 1] | low)),
+            0..=0x17 => self.put(with_last(*key, key[N - 1] | low)),
             0x18..=0xff => {
-                self.put(with_last(key, key[N - 1] | ONE));
+                self.put(with_last(*key, key[N - 1] | ONE));
                 self.put([low]);
             }
             0x100..=0xffff => {
-                self.put(with_last(key, key[N - 1] | TWO));
+                self.put(with_last(*key, key[N - 1] | TWO));
                 self.put([high, low]);
             }
-            _ => self.put_long_keyed(&key, argument),
+            _ => self.rest = long_keyed(core::mem::take(&mut self.rest), key, argument),
         }
     }
 
-    #[cold]
-    #[inline(never)]
-    fn put_long_keyed(&mut self, key: &[u8], argument: u64) {
-        if let Some((lead, key)) = key.split_last() {
-            self.put_slice(key);
-            self.put_long_head(*lead, argument);
+    /// The same for the keys of header entries: one word is stored, the octet too many is
+    /// overwritten by whatever comes next.
+    #[inline(always)]
+    pub(crate) fn put_entry_string(&mut self, key: &'static [u8; 7], octets: &[u8]) {
+        let [a, b, c, d, e, f, g] = *key;
+        let (word, shift) = (u64::from_le_bytes([a, b, c, d, e, f, g, 0]), 6 * u8::BITS);
+        let (word, used) = match octets.len() as u64 {
+            len @ 0..=0x17 => (word | len << shift, 7),
+            len @ 0x18..=0xff => (word | u64::from(ONE) << shift | len << (shift + u8::BITS), 8),
+            _ => return self.put_string(key, octets),
+        };
+        let rest = core::mem::take(&mut self.rest);
+        match rest.first_chunk_mut::<8>() {
+            Some(to) => {
+                *to = word.to_le_bytes();
+                self.rest = rest.get_mut(used..).unwrap_or_default();
+                self.put_slice(octets);
+            }
+            None => {
+                self.rest = rest;
+                self.put_string(key, octets);
+            }
         }
     }
 
     /// Writes constant octets that end with the first octet of an empty string, and the string.
     #[inline(always)]
-    pub(crate) fn put_string<const N: usize>(&mut self, key: [u8; N], octets: &[u8]) {
+    pub(crate) fn put_string<const N: usize>(&mut self, key: &'static [u8; N], octets: &[u8]) {
         self.put_keyed(key, octets.len() as u64);
         self.put_slice(octets);
     }
+}
+
+#[cold]
+#[inline(never)]
+fn long_head(rest: &mut [u8], lead: u8, argument: u64) -> &mut [u8] {
+    let (octets, width) = head(lead, argument);
+    let mut room = Room { rest };
+    room.put_slice(octets.get(..width).unwrap_or_default());
+    room.rest
+}
+
+#[cold]
+#[inline(never)]
+fn long_keyed<'v>(rest: &'v mut [u8], key: &'static [u8], argument: u64) -> &'v mut [u8] {
+    let (lead, key) = key.split_last().unwrap_or((&0, key));
+    let mut room = Room { rest };
+    room.put_slice(key);
+    long_head(room.rest, *lead, argument)
 }
 
 #[inline(always)]
