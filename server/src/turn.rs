@@ -241,7 +241,7 @@ impl Loop {
         }
         if self.lists.drain_next.is_some() && (now >= ends || order == Order::Kill) {
             self.lists.drain_next = None;
-            self.lists.cut += self.hub.len() as u64;
+            self.lists.cut += self.hub.busy() as u64;
             let mut ready = Vec::new();
             self.hub.handle_kill(now, &mut ready);
             self.list_all(ready);
@@ -268,7 +268,7 @@ impl Loop {
     fn accept_one(&mut self, number: usize, now: Instant) -> bool {
         let full = !self.hub.has_room();
         let Some(listener) = self.listeners.get_mut(number) else { return false };
-        if full && !self.hub.can_shed() {
+        if full && !self.hub.can_shed(now) {
             listener.pause(now);
             return false;
         }

@@ -7,10 +7,11 @@ use alloc::vec::Vec;
 
 use fezz_parser::{ChunkLimits, Chunked, Error};
 
-/// The room that is made ahead of what has arrived: a claimed length reserves no more.
+/// The most room that is made ahead of what has arrived, in octets.
 const AHEAD_BYTES_MAX: usize = 64 * 1024;
-/// Less room than this is extended before the next read, so that reads do not become tiny.
-const ROOM_BYTES_LOW: usize = 16 * 1024;
+/// The room that is made for the first content. Later room is as much as has arrived by then, so
+/// that memory held is earned by octets sent: a claimed length reserves nothing.
+const AHEAD_BYTES_FIRST: usize = 4 * 1024;
 
 /// The envelope that is being completed.
 #[derive(Debug)]
@@ -67,18 +68,19 @@ impl Sink {
 
     /// Makes room for the next read.
     pub(crate) fn make_room(&mut self) -> Result<(), SinkError> {
-        let room = match &self.form {
-            Form::Length { left } => {
-                usize::try_from(*left).unwrap_or(usize::MAX).min(AHEAD_BYTES_MAX)
-            }
-            Form::Chunked { ahead, .. } => *ahead,
+        let earned = self.filled.clamp(AHEAD_BYTES_FIRST, AHEAD_BYTES_MAX);
+        let wanted = match &self.form {
+            Form::Length { left } => usize::try_from(*left).unwrap_or(usize::MAX).min(earned),
+            Form::Chunked { ahead, .. } => earned.min(*ahead),
         };
-        if self.envelope.len() - self.filled >= room.min(ROOM_BYTES_LOW) {
+        // Not before most of the last room is used up, so that room is not cleared for each read.
+        let room = self.envelope.len() - self.filled;
+        if room > 0 && room >= wanted / 4 {
             return Ok(());
         }
         self.envelope.truncate(self.filled);
-        self.envelope.try_reserve(room).map_err(|_| SinkError::NoMemory)?;
-        self.envelope.resize(self.filled + room, 0);
+        self.envelope.try_reserve(wanted).map_err(|_| SinkError::NoMemory)?;
+        self.envelope.resize(self.filled + wanted, 0);
         Ok(())
     }
 
@@ -164,7 +166,26 @@ mod tests {
     fn a_claimed_length_reserves_little() {
         let mut sink = Sink::by_length(Vec::new(), 1 << 40);
         sink.make_room().unwrap();
-        assert!(sink.held() <= AHEAD_BYTES_MAX);
+        assert!(sink.held() <= AHEAD_BYTES_FIRST);
+    }
+
+    #[test]
+    fn room_is_earned_by_what_arrives_and_is_never_none() {
+        let limits = ChunkLimits::default();
+        for read_bytes in [1, 100, 5_000, usize::MAX] {
+            let (mut sink, mut left, mut reads) =
+                (Sink::by_length(Vec::new(), 300_000), 300_000, 0);
+            while left > 0 {
+                sink.make_room().unwrap();
+                assert!(sink.held() <= 2 * sink.filled.max(AHEAD_BYTES_FIRST));
+                let bytes = sink.space().len().min(read_bytes);
+                assert!(bytes > 0, "nowhere to go with {left} octets");
+                left -= bytes;
+                reads += 1;
+                assert_eq!(sink.received(bytes, &limits, |_| ()), Ok(left == 0));
+            }
+            assert!(reads < 12 || read_bytes < usize::MAX, "{reads} reads");
+        }
     }
 
     #[test]

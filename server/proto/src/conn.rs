@@ -2,17 +2,20 @@
 //!
 //! Nothing here chooses a phase: [`crate::phase::next`] does, and [`Conn::fire`] is the only caller.
 
+mod content;
+mod say;
+mod work;
+
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 
-use fezz_parser::{Framing, parse_head};
+use fezz_parser::parse_head;
 
-use crate::body::{Sink, SinkError};
+use self::say::Staged;
+pub(crate) use self::work::Work;
+use crate::action::Action;
 use crate::exchange::Exchange;
-use crate::input::Inbox;
 use crate::limits::Limits;
 use crate::notice::Notice;
-use crate::output::{Outbox, Reply, Source};
 use crate::pace::Pace;
 use crate::phase::{Act, Event, Phase, next};
 use crate::refusal::Refusal;
@@ -20,53 +23,7 @@ use crate::shared::Shared;
 use crate::ticket::Ticket;
 use crate::time::Instant;
 
-/// What a connection needs while it is not idle.
-#[derive(Debug, Default)]
-pub(crate) struct Work {
-    pub(crate) inbox: Inbox,
-    exchange: Exchange,
-    sink: Option<Sink>,
-    /// Octets of the sink that the hub's budget knows of.
-    counted: u64,
-    outbox: Outbox,
-}
-
-/// A request that the driver takes.
-#[derive(Debug)]
-pub struct Admission {
-    /// The envelope up to its content, which the core appends.
-    pub envelope: Vec<u8>,
-    /// Octets of content that the route takes.
-    pub body_bytes_max: u64,
-    /// Milliseconds from the complete request to the reply.
-    pub handle_ms_max: u32,
-}
-
-/// What the driver is asked to do.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Judge the head: [`crate::Hub::head`], then admit or refuse.
-    Route,
-    /// Hand the envelope to a worker and bring the reply back with the ticket.
-    Dispatch {
-        /// The right to answer.
-        ticket: Ticket,
-        /// The whole envelope.
-        envelope: Vec<u8>,
-        /// When the answer is too late.
-        deadline: Instant,
-    },
-    /// The ticket is void: whoever holds the request may drop it.
-    Forget(Ticket),
-    /// Close our side of the stream; everything promised has been taken by it.
-    Shut,
-    /// Release the socket.
-    Close {
-        /// With a reset, because the peer does not deserve or get an orderly end.
-        reset: bool,
-    },
-}
-
+/// Actions that the driver has not polled yet.
 #[derive(Clone, Copy, Debug, Default)]
 struct Pending {
     route: bool,
@@ -74,13 +31,6 @@ struct Pending {
     shut: bool,
     close: bool,
     reset: bool,
-}
-
-/// What stands ready to be said.
-struct Staged {
-    source: Source,
-    head_bytes: usize,
-    closes: bool,
 }
 
 #[derive(Debug)]
@@ -138,6 +88,12 @@ impl Conn {
     /// When the present phase began.
     pub(crate) const fn entered(&self) -> Instant {
         self.pace.entered()
+    }
+
+    /// Whether it waits for a request, and for the first one at least `new_ms` milliseconds.
+    pub(crate) const fn is_idle_since(&self, now: Instant, new_ms: u64) -> bool {
+        let new = self.served == 0 && now.micros_since(self.entered()) < new_ms * 1_000;
+        matches!(self.phase, Phase::Idle) && !new
     }
 
     pub(crate) fn inbox(&self) -> &[u8] {
@@ -238,76 +194,6 @@ impl Conn {
         self.advance(shared, now);
     }
 
-    pub(crate) fn handle_admitted(
-        &mut self,
-        admission: Admission,
-        shared: &mut Shared,
-        now: Instant,
-    ) {
-        let Some(work) = self.work.as_mut() else { return };
-        let exchange = work.exchange;
-        if let Framing::Length(length) = exchange.framing
-            && length > admission.body_bytes_max
-        {
-            shared.pool.keep_buffer(admission.envelope);
-            return self.handle_refused(Refusal::BodyTooLarge, None, shared, now);
-        }
-        let held = shared.body_bytes_held;
-        if exchange.framing != Framing::None && held >= shared.limits.body_bytes_total_max {
-            shared.pool.keep_buffer(admission.envelope);
-            return self.handle_refused(Refusal::NoMemory, None, shared, now);
-        }
-        self.handle_ms = admission.handle_ms_max;
-        work.inbox.consume(exchange.head_bytes as usize);
-        let ahead = shared.limits.inbox_bytes();
-        let (sink, event) = match exchange.framing {
-            Framing::None | Framing::Length(0) => {
-                (Sink::by_length(admission.envelope, 0), Event::Admitted)
-            }
-            Framing::Length(length) => {
-                (Sink::by_length(admission.envelope, length), Event::AdmittedBody)
-            }
-            Framing::Chunked => {
-                let sink = Sink::by_chunks(admission.envelope, admission.body_bytes_max, ahead);
-                (sink, Event::AdmittedBody)
-            }
-        };
-        work.sink = Some(sink);
-        if event == Event::AdmittedBody && exchange.expects_continue && work.inbox.is_empty() {
-            // RFC 9110 §10.1.1: only while none of the content has arrived.
-            work.outbox.promise(fezz_parser::CONTINUE);
-        }
-        self.fire(event, None, shared, now);
-        if self.phase == Phase::Body {
-            self.body_behind_head(shared, now);
-        }
-        self.advance(shared, now);
-    }
-
-    /// The request is refused, with the refusal's own octets or with a reply that says more.
-    pub(crate) fn handle_refused(
-        &mut self,
-        why: Refusal,
-        reply: Option<Reply>,
-        shared: &mut Shared,
-        now: Instant,
-    ) {
-        self.refuse(why, reply, shared, now);
-        self.advance(shared, now);
-    }
-
-    pub(crate) fn handle_reply(&mut self, reply: Reply, shared: &mut Shared, now: Instant) {
-        let handle_us = u32::try_from(now.micros_since(self.entered())).unwrap_or(u32::MAX);
-        shared.notice(Notice::Replied { status: reply.status, handle_us });
-        let staged = Staged {
-            head_bytes: reply.head_bytes as usize,
-            source: Source::Owned(reply.octets),
-            closes: false,
-        };
-        self.fire(Event::Replied, Some(staged), shared, now);
-        self.advance(shared, now);
-    }
-
     pub(crate) fn handle_sent(&mut self, bytes: usize, shared: &mut Shared, now: Instant) {
         shared.notice(Notice::Sent { bytes: u32::try_from(bytes).unwrap_or(u32::MAX) });
         let Some(work) = self.work.as_mut() else { return };
@@ -376,7 +262,7 @@ impl Conn {
     pub(crate) fn dissolve(mut self, shared: &mut Shared) {
         self.release_counted(shared);
         let Some(mut work) = self.work.take() else { return };
-        work.inbox.consume(work.inbox.len());
+        work.inbox.clear();
         if let Some(buffer) = work.inbox.give_back() {
             shared.pool.keep_inbox(buffer);
         }
@@ -441,116 +327,10 @@ impl Conn {
                 true
             }
             Err(error) => {
-                work.exchange = Exchange {
-                    head_only: inbox.filled().starts_with(b"HEAD "),
-                    ..Exchange::default()
-                };
+                work.exchange = Exchange::of_part(inbox.filled());
                 self.refuse(Refusal::Head(error), None, shared, now);
                 true
             }
-        }
-    }
-
-    fn body_received(&mut self, bytes: usize, shared: &mut Shared, now: Instant) {
-        self.pace.advance(bytes, now);
-        let Some(work) = self.work.as_mut() else { return };
-        let Some(sink) = work.sink.as_mut() else { return };
-        let (inbox, pool) = (&mut work.inbox, &mut shared.pool);
-        let inbox_bytes = shared.limits.inbox_bytes();
-        let taken = sink.received(bytes, &shared.limits.chunk, |surplus| {
-            if surplus.is_empty() {
-                return;
-            }
-            if !inbox.has_buffer() {
-                inbox.lend(pool.inbox(inbox_bytes));
-            }
-            if let Some(room) = inbox.space().get_mut(..surplus.len()) {
-                room.copy_from_slice(surplus);
-                inbox.grow(surplus.len());
-            }
-        });
-        self.body_progress(taken, shared, now);
-    }
-
-    fn body_behind_head(&mut self, shared: &mut Shared, now: Instant) {
-        let Some(work) = self.work.as_mut() else { return };
-        let Some(sink) = work.sink.as_mut() else { return };
-        let taken = sink.take(work.inbox.filled(), &shared.limits.chunk);
-        let done = taken.map(|taken| {
-            work.inbox.consume(taken.consumed);
-            taken.done
-        });
-        self.body_progress(done, shared, now);
-    }
-
-    fn body_progress(&mut self, done: Result<bool, SinkError>, shared: &mut Shared, now: Instant) {
-        let done = done.and_then(|done| {
-            if !done && let Some(sink) = self.work.as_mut().and_then(|work| work.sink.as_mut()) {
-                sink.make_room()?;
-            }
-            Ok(done)
-        });
-        self.count_held(shared);
-        let over = shared.body_bytes_held > shared.limits.body_bytes_total_max;
-        match done {
-            Ok(true) => self.fire(Event::BodyDone, None, shared, now),
-            Ok(false) if over => self.refuse(Refusal::NoMemory, None, shared, now),
-            Ok(false) => {}
-            Err(SinkError::Chunk(error)) => self.refuse(Refusal::Chunk(error), None, shared, now),
-            Err(SinkError::NoMemory) => self.refuse(Refusal::NoMemory, None, shared, now),
-        }
-    }
-
-    /// Tells the hub's budget what this request holds.
-    fn count_held(&mut self, shared: &mut Shared) {
-        let Some(work) = self.work.as_mut() else { return };
-        let held = work.sink.as_ref().map_or(0, |sink| sink.held() as u64);
-        shared.body_bytes_held = shared.body_bytes_held + held - work.counted;
-        work.counted = held;
-    }
-
-    fn release_counted(&mut self, shared: &mut Shared) {
-        if let Some(work) = self.work.as_mut() {
-            shared.body_bytes_held -= work.counted;
-            work.counted = 0;
-        }
-    }
-
-    fn refuse(&mut self, why: Refusal, reply: Option<Reply>, shared: &mut Shared, now: Instant) {
-        shared.notice(Notice::Refused(why));
-        let unread = self.skip_request(self.phase);
-        let (source, head_bytes) = match reply {
-            Some(reply) => (Source::Owned(reply.octets), reply.head_bytes as usize),
-            None => {
-                let (octets, head_bytes) = why.reply();
-                (Source::Fixed(octets), head_bytes)
-            }
-        };
-        let staged = Staged { source, head_bytes, closes: unread || why.closes() };
-        self.fire(Event::Refused, Some(staged), shared, now);
-    }
-
-    /// Steps over a request that no function will see; true when octets of it are still to come.
-    fn skip_request(&mut self, phase: Phase) -> bool {
-        let Some(work) = self.work.as_mut() else { return false };
-        match phase {
-            Phase::Route => {
-                work.inbox.consume(work.exchange.head_bytes as usize);
-                let length = match work.exchange.framing {
-                    Framing::None => 0,
-                    Framing::Length(length) => length,
-                    Framing::Chunked => return true,
-                };
-                match usize::try_from(length) {
-                    Ok(length) if length <= work.inbox.len() => {
-                        work.inbox.consume(length);
-                        false
-                    }
-                    _ => true,
-                }
-            }
-            Phase::Handle => false,
-            _ => true,
         }
     }
 
@@ -598,7 +378,14 @@ impl Conn {
                     self.say(staged, shared, now);
                 }
             }
-            Act::SayTimeout => self.say_fixed(Refusal::TooSlow, true, shared, now),
+            Act::SayTimeout => {
+                if from == Phase::Head
+                    && let Some(work) = self.work.as_mut()
+                {
+                    work.exchange = Exchange::of_part(work.inbox.filled());
+                }
+                self.say_fixed(Refusal::TooSlow, true, shared, now);
+            }
             Act::SayLate => {
                 self.forgotten = self.exchange;
                 let unread = self.skip_request(from);
@@ -626,47 +413,6 @@ impl Conn {
                 self.pending.reset = true;
             }
             Act::NoKeep => self.keep = false,
-        }
-    }
-
-    fn say_fixed(&mut self, why: Refusal, closes: bool, shared: &mut Shared, now: Instant) {
-        shared.notice(Notice::Refused(why));
-        let (octets, head_bytes) = why.reply();
-        let staged =
-            Staged { source: Source::Fixed(octets), head_bytes, closes: closes || why.closes() };
-        self.say(staged, shared, now);
-    }
-
-    /// The staged reply becomes the outbox. What it says about the connection is decided here, once.
-    fn say(&mut self, staged: Staged, shared: &mut Shared, now: Instant) {
-        self.release_counted(shared);
-        let limits = &shared.limits;
-        let aged = now.micros_since(self.opened) / 1_000 >= limits.connection_age_ms_max;
-        let last = staged.closes || aged || self.served >= limits.requests_per_connection_max;
-        let pool = &mut shared.pool;
-        let work = self.work.get_or_insert_with(|| pool.work());
-        self.keep &= !last;
-        self.keep &= work.exchange.persistence != fezz_parser::Persistence::Close;
-        let ending = work.exchange.ending(self.keep);
-        let with_content = !work.exchange.head_only;
-        work.outbox.stage(staged.source, staged.head_bytes, with_content, &shared.date, ending);
-        if !self.keep {
-            return self.drop_input();
-        }
-        let gather = !work.inbox.is_empty() && work.outbox.can_absorb(limits.backlog_bytes_max);
-        if gather {
-            if let Some(buffer) = work.outbox.absorb() {
-                shared.pool.keep_buffer(buffer);
-            }
-            self.fire(Event::SentKeep, None, shared, now);
-        }
-    }
-
-    /// Nothing behind a last reply is ever looked at.
-    fn drop_input(&mut self) {
-        if let Some(work) = self.work.as_mut() {
-            work.inbox.consume(work.inbox.len());
-            work.sink = None;
         }
     }
 }

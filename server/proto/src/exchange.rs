@@ -40,6 +40,13 @@ impl Exchange {
         }
     }
 
+    /// What is known of a request whose head never became whole, or is wrong.
+    pub(crate) fn of_part(octets: &[u8]) -> Self {
+        // RFC 9112 §2.2: empty lines may precede the request line.
+        let head_only = octets.trim_ascii_start().starts_with(b"HEAD ");
+        Self { head_only, ..Self::default() }
+    }
+
     /// How the reply's tail speaks of the connection, given that it stays or ends.
     pub(crate) const fn ending(&self, keep: bool) -> Ending {
         match (keep, self.persistence) {

@@ -8,7 +8,8 @@ use alloc::vec::Vec;
 use fezz_parser::{Head, Resume, parse_head};
 use slab::Slab;
 
-use crate::conn::{Action, Admission, Conn};
+use crate::action::{Action, Admission};
+use crate::conn::Conn;
 use crate::limits::{Checked, Limits};
 use crate::notice::Notice;
 use crate::output::Reply;
@@ -23,6 +24,8 @@ use crate::wheel::Wheel;
 const SHED_LOOKS_MAX: usize = 256;
 /// Places beyond the limit for those who leave in order while their successors are served.
 const SHED_OVER_MAX: usize = 64;
+/// Milliseconds in which a new connection is not shed: its first request is on its way.
+const SHED_AGE_MS_MIN: u64 = 1_000;
 
 /// How a hub's life goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +95,14 @@ impl Hub {
     #[must_use]
     pub const fn stage(&self) -> Stage {
         self.stage
+    }
+
+    /// Connections that owe or are owed something: neither idle nor lingering.
+    #[must_use]
+    pub fn busy(&self) -> usize {
+        let rests =
+            |conn: &Conn| matches!(conn.phase(), Phase::Idle | Phase::Linger | Phase::Closed);
+        self.conns.iter().filter(|(_, conn)| !rests(conn)).count()
     }
 
     /// Whether one more connection fits.
@@ -178,19 +189,20 @@ impl Hub {
 
     /// Whether a connection could be shed for a new one.
     #[must_use]
-    pub fn can_shed(&self) -> bool {
+    pub fn can_shed(&self, now: Instant) -> bool {
         let over_max = self.shared.limits.connections_max as usize + SHED_OVER_MAX;
-        self.conns.len() < over_max && self.oldest_idle().is_some()
+        self.conns.len() < over_max && self.oldest_idle(now).is_some()
     }
 
     /// A new connection is here and there is no room: the oldest idle one of the next few places is
     /// told to leave, and the new one may have a place beyond the limit while that one lingers.
-    /// The driver pumps the one that leaves.
+    /// The driver pumps the one that leaves. `None` when nobody can be spared: a connection that has
+    /// just come is left the time to ask, or a storm of new ones would end each before it could.
     pub fn handle_full(&mut self, now: Instant) -> Option<ConnId> {
-        if !self.can_shed() {
+        if !self.can_shed(now) {
             return None;
         }
-        let index = self.oldest_idle()?;
+        let index = self.oldest_idle(now)?;
         self.shed_hand = index;
         self.granted = true;
         let conn = self.conns.get_mut(index)?;
@@ -200,12 +212,12 @@ impl Hub {
         Some(ConnId { index: u32::try_from(index).ok()?, generation })
     }
 
-    fn oldest_idle(&self) -> Option<usize> {
+    fn oldest_idle(&self, now: Instant) -> Option<usize> {
         let places = self.conns.capacity().max(1);
         let looks = (1..=SHED_LOOKS_MAX.min(places)).map(|step| (self.shed_hand + step) % places);
         looks
             .filter_map(|index| Some((self.conns.get(index)?, index)))
-            .filter(|(conn, _)| conn.phase() == Phase::Idle)
+            .filter(|(conn, _)| conn.is_idle_since(now, SHED_AGE_MS_MIN))
             .min_by_key(|(conn, _)| conn.entered())
             .map(|(_, index)| index)
     }

@@ -84,6 +84,13 @@ impl Inbox {
         }
     }
 
+    /// Nothing that arrived is of interest any more, nor how far it was looked at.
+    pub(crate) fn clear(&mut self) {
+        self.start = 0;
+        self.end = 0;
+        self.resume = Resume::default();
+    }
+
     fn range(&self) -> Range<usize> {
         self.start as usize..self.end as usize
     }

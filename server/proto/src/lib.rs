@@ -37,6 +37,7 @@
 
 extern crate alloc;
 
+mod action;
 mod body;
 mod conn;
 mod exchange;
@@ -54,7 +55,7 @@ mod ticket;
 mod time;
 mod wheel;
 
-pub use conn::{Action, Admission};
+pub use action::{Action, Admission};
 pub use hub::{Hub, Stage};
 pub use limits::{Checked, Limits, LimitsError};
 pub use notice::Notice;

@@ -119,7 +119,9 @@ impl Outbox {
         ending: Ending,
     ) {
         debug_assert!(!self.is_staged(), "a reply is leaving already");
-        let content = source.octets().len().saturating_sub(head_bytes);
+        debug_assert!(head_bytes <= source.octets().len(), "a head longer than its reply");
+        let head_bytes = head_bytes.min(source.octets().len());
+        let content = source.octets().len() - head_bytes;
         self.content_bytes =
             if with_content { u32::try_from(content).unwrap_or(u32::MAX) } else { 0 };
         self.head_bytes = u32::try_from(head_bytes).unwrap_or(u32::MAX);

@@ -51,7 +51,8 @@ impl Pool {
         self.works.pop().unwrap_or_default()
     }
 
-    pub(crate) fn keep_work(&mut self, work: Box<Work>) {
+    pub(crate) fn keep_work(&mut self, mut work: Box<Work>) {
+        work.reset();
         if self.works.len() < KEPT_MAX {
             self.works.push(work);
         }

@@ -36,14 +36,17 @@ impl Serving {
         words.extend(arguments);
         let mut child = Command::new(words[0])
             .args(&words[1..])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("fezz starts");
-        let stdout: Box<dyn Read> = Box::new(child.stdout.take().expect("piped"));
-        let mut output = BufReader::new(stdout);
+        let said: Box<dyn Read> = Box::new(child.stderr.take().expect("piped"));
+        let mut output = BufReader::new(said);
         let mut ready = String::new();
-        output.read_line(&mut ready).expect("a line");
+        while !ready.starts_with("fezz ready:") {
+            ready.clear();
+            assert_ne!(output.read_line(&mut ready).expect("a line"), 0, "it ended instead");
+        }
         let address = ready
             .split_whitespace()
             .find_map(|word| word.strip_prefix("http://"))
@@ -180,7 +183,7 @@ fn addresses_that_cannot_be_had_are_one_clear_line() {
     let address = taken.local_addr().expect("its address").to_string();
     let artifact = example("hello").display().to_string();
     fails(&["serve", "--function", &artifact, "--listen", &address], 71, &["in use", &address]);
-    fails(&["serve", "--function", &artifact, "--listen", "nowhere"], 2, &["nowhere"]);
+    fails(&["serve", "--function", &artifact, "--listen", "nowhere"], 1, &["nowhere"]);
     fails(&["serve", "--function", &artifact, "--listen", "192.0.2.1:0"], 1, &["192.0.2.1"]);
     fails(&["serve"], 1, &["--function"]);
 }
@@ -189,8 +192,10 @@ fn addresses_that_cannot_be_had_are_one_clear_line() {
 fn invoke_calls_once_without_a_socket() {
     let artifact = example("echo").display().to_string();
     let output = fezz(&["invoke", &artifact, "POST", "/echo", "-d", "octets"]);
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("200") && said.contains("octets"), "{said}");
+    let (content, said) = (output.stdout, String::from_utf8_lossy(&output.stderr).into_owned());
+    assert!(output.status.success(), "{said}");
+    assert_eq!(content, b"octets", "the content alone goes to standard output");
+    assert!(said.contains("200") && said.contains("content-type"), "{said}");
     let output = fezz(&["invoke", "--fail", &artifact, "GET", "/missing"]);
     assert_eq!(output.status.code(), Some(1));
 }

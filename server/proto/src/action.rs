@@ -1,0 +1,42 @@
+//! What the core asks of its driver, and what the driver answers to a head.
+
+use alloc::vec::Vec;
+
+use crate::ticket::Ticket;
+use crate::time::Instant;
+
+/// A request that the driver takes.
+#[derive(Debug)]
+pub struct Admission {
+    /// The envelope up to its content, which the core appends.
+    pub envelope: Vec<u8>,
+    /// Octets of content that the route takes.
+    pub body_bytes_max: u64,
+    /// Milliseconds from the complete request to the reply.
+    pub handle_ms_max: u32,
+}
+
+/// What the driver is asked to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Judge the head: [`crate::Hub::head`], then admit or refuse.
+    Route,
+    /// Hand the envelope to a worker and bring the reply back with the ticket.
+    Dispatch {
+        /// The right to answer.
+        ticket: Ticket,
+        /// The whole envelope.
+        envelope: Vec<u8>,
+        /// When the answer is too late.
+        deadline: Instant,
+    },
+    /// The ticket is void: whoever holds the request may drop it.
+    Forget(Ticket),
+    /// Close our side of the stream; everything promised has been taken by it.
+    Shut,
+    /// Release the socket.
+    Close {
+        /// With a reset, because the peer does not deserve or get an orderly end.
+        reset: bool,
+    },
+}

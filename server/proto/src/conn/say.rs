@@ -1,0 +1,120 @@
+//! What is said to the peer: a reply or a refusal is staged, and becomes the outbox once.
+
+use super::Conn;
+use crate::notice::Notice;
+use crate::output::{Reply, Source};
+use crate::phase::{Event, Phase};
+use crate::refusal::Refusal;
+use crate::shared::Shared;
+use crate::time::Instant;
+
+/// What stands ready to be said.
+pub(super) struct Staged {
+    source: Source,
+    head_bytes: usize,
+    closes: bool,
+}
+
+impl Conn {
+    /// The request is refused, with the refusal's own octets or with a reply that says more.
+    pub(crate) fn handle_refused(
+        &mut self,
+        why: Refusal,
+        reply: Option<Reply>,
+        shared: &mut Shared,
+        now: Instant,
+    ) {
+        self.refuse(why, reply, shared, now);
+        self.advance(shared, now);
+    }
+
+    /// The function's reply is here.
+    pub(crate) fn handle_reply(&mut self, reply: Reply, shared: &mut Shared, now: Instant) {
+        let handle_us = u32::try_from(now.micros_since(self.entered())).unwrap_or(u32::MAX);
+        shared.notice(Notice::Replied { status: reply.status, handle_us });
+        let staged = Staged {
+            head_bytes: reply.head_bytes as usize,
+            source: Source::Owned(reply.octets),
+            closes: false,
+        };
+        self.fire(Event::Replied, Some(staged), shared, now);
+        self.advance(shared, now);
+    }
+
+    /// Stages a refusal and lets the table decide whether it is said.
+    pub(super) fn refuse(
+        &mut self,
+        why: Refusal,
+        reply: Option<Reply>,
+        shared: &mut Shared,
+        now: Instant,
+    ) {
+        shared.notice(Notice::Refused(why));
+        let unread = self.skip_request(self.phase);
+        let (source, head_bytes) = match reply {
+            Some(reply) => (Source::Owned(reply.octets), reply.head_bytes as usize),
+            None => {
+                let (octets, head_bytes) = why.reply();
+                (Source::Fixed(octets), head_bytes)
+            }
+        };
+        let staged = Staged { source, head_bytes, closes: unread || why.closes() };
+        self.fire(Event::Refused, Some(staged), shared, now);
+    }
+
+    /// Says what follows from a deadline that passed.
+    pub(super) fn say_fixed(
+        &mut self,
+        why: Refusal,
+        closes: bool,
+        shared: &mut Shared,
+        now: Instant,
+    ) {
+        shared.notice(Notice::Refused(why));
+        let (octets, head_bytes) = why.reply();
+        let staged =
+            Staged { source: Source::Fixed(octets), head_bytes, closes: closes || why.closes() };
+        self.say(staged, shared, now);
+    }
+
+    /// The staged reply becomes the outbox. What it says about the connection is decided here, once.
+    pub(super) fn say(&mut self, staged: Staged, shared: &mut Shared, now: Instant) {
+        self.release_counted(shared);
+        let limits = &shared.limits;
+        let aged = now.micros_since(self.opened) / 1_000 >= limits.connection_age_ms_max;
+        let last = staged.closes || aged || self.served >= limits.requests_per_connection_max;
+        let pool = &mut shared.pool;
+        let work = self.work.get_or_insert_with(|| pool.work());
+        self.keep &= !last;
+        self.keep &= work.exchange.persistence != fezz_parser::Persistence::Close;
+        let ending = work.exchange.ending(self.keep);
+        let with_content = !work.exchange.head_only;
+        work.outbox.stage(staged.source, staged.head_bytes, with_content, &shared.date, ending);
+        if !self.keep {
+            return self.drop_input();
+        }
+        let gather = !work.inbox.is_empty() && work.outbox.can_absorb(limits.backlog_bytes_max);
+        if gather {
+            if let Some(buffer) = work.outbox.absorb() {
+                shared.pool.keep_buffer(buffer);
+            }
+            self.fire(Event::SentKeep, None, shared, now);
+        }
+    }
+
+    /// Steps over a request that no function will see; true when octets of it are still to come.
+    pub(super) fn skip_request(&mut self, phase: Phase) -> bool {
+        match phase {
+            Phase::Route => self.work.as_mut().is_some_and(|work| !work.skip_request()),
+            Phase::Handle => false,
+            _ => true,
+        }
+    }
+
+    /// Nothing behind a last reply is ever looked at.
+    pub(super) fn drop_input(&mut self) {
+        if let Some(work) = self.work.as_mut() {
+            work.drop_input();
+        }
+    }
+}

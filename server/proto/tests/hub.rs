@@ -1,0 +1,247 @@
+//! The hub as a driver uses it: one test for each thing the simulated worlds once found, and for
+//! what they cannot see.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test may fail loudly")]
+
+use fezz_proto::{
+    Action, Admission, ConnId, Hub, Instant, Limits, Notice, Phase, Refusal, Reply, Ticket,
+};
+
+const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+
+fn hub_with(change: impl FnOnce(&mut Limits)) -> Hub {
+    let mut limits = Limits::default();
+    change(&mut limits);
+    Hub::new(limits.check().expect("the limits agree"))
+}
+
+fn hub() -> Hub {
+    hub_with(|_| ())
+}
+
+const fn ms(millis: u64) -> Instant {
+    Instant::ZERO.plus_millis(millis)
+}
+
+fn accept(hub: &mut Hub, now: Instant) -> ConnId {
+    hub.handle_accepted(false, now).expect("there is room")
+}
+
+fn receive(hub: &mut Hub, id: ConnId, octets: &[u8], now: Instant) {
+    hub.recv_space(id)[..octets.len()].copy_from_slice(octets);
+    hub.handle_received(id, octets.len(), now);
+}
+
+/// Receives a request and admits it; the ticket it was dispatched with.
+fn ask(hub: &mut Hub, id: ConnId, octets: &[u8], now: Instant) -> Ticket {
+    receive(hub, id, octets, now);
+    admit(hub, id, now)
+}
+
+fn admit(hub: &mut Hub, id: ConnId, now: Instant) -> Ticket {
+    assert_eq!(hub.poll_action(id), Some(Action::Route));
+    let admission =
+        Admission { envelope: Vec::new(), body_bytes_max: 1 << 20, handle_ms_max: 1_000 };
+    hub.handle_admitted(id, admission, now);
+    match hub.poll_action(id) {
+        Some(Action::Dispatch { ticket, .. }) => ticket,
+        other => panic!("no dispatch but {other:?}"),
+    }
+}
+
+fn reply() -> Reply {
+    let octets = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nhi".to_vec();
+    Reply { octets, head_bytes: 36, status: 200 }
+}
+
+/// Everything unsent, as if the stream took it.
+fn send(hub: &mut Hub, id: ConnId, now: Instant) -> String {
+    let octets = hub.unsent(id).concat();
+    hub.handle_sent(id, octets.len(), now);
+    String::from_utf8(octets).expect("replies in these tests are text")
+}
+
+fn time_out(hub: &mut Hub, now: Instant) -> Vec<ConnId> {
+    let mut ready = Vec::new();
+    hub.handle_timeouts(now, &mut ready);
+    ready
+}
+
+/// Ends a connection the way a driver does.
+fn finish(hub: &mut Hub, id: ConnId) {
+    while let Some(action) = hub.poll_action(id) {
+        if matches!(action, Action::Close { .. }) {
+            hub.settle(id);
+            hub.remove(id);
+        }
+    }
+}
+
+#[test]
+fn half_a_head_is_forgotten_with_its_connection() {
+    let mut hub = hub();
+    let first = accept(&mut hub, ms(0));
+    receive(&mut hub, first, b"GET / HTTP/1.1\r\nhost: a\r\nx-a-field-of-some-length: b", ms(0));
+    hub.settle(first);
+    assert_eq!(time_out(&mut hub, ms(10_000)), [first]);
+    assert!(send(&mut hub, first, ms(10_000)).starts_with("HTTP/1.1 408 "));
+    assert_eq!(hub.poll_action(first), Some(Action::Shut));
+    hub.settle(first);
+    let second = accept(&mut hub, ms(10_001));
+    receive(&mut hub, second, GET, ms(10_001));
+    assert_eq!(hub.phase(second), Some(Phase::Route));
+}
+
+#[test]
+fn a_refusal_of_half_a_head_request_has_no_content() {
+    let broken = "HEAD / HTTP/1.1\r\nhost: a b\r\n\r\n";
+    for half in ["HEAD ", "HEAD / HTTP/1.1\r\nhost: ", "\r\nHEAD / H", broken] {
+        let mut hub = hub();
+        let id = accept(&mut hub, ms(0));
+        receive(&mut hub, id, half.as_bytes(), ms(0));
+        hub.settle(id);
+        if half != broken {
+            assert_eq!(time_out(&mut hub, ms(10_000)), [id]);
+        }
+        let said = send(&mut hub, id, ms(10_000));
+        assert!(said.contains("content-length: 1"), "{said}");
+        assert!(said.ends_with("\r\n\r\n"), "{half:?}: {said}");
+    }
+}
+
+#[test]
+fn a_head_request_does_not_silence_the_next_connection() {
+    let mut hub = hub();
+    let first = accept(&mut hub, ms(0));
+    let head = b"HEAD / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    let ticket = ask(&mut hub, first, head, ms(0));
+    assert!(hub.handle_reply(ticket, Ok(reply()), ms(1)).is_some());
+    assert!(send(&mut hub, first, ms(1)).ends_with("connection: close\r\n\r\n"));
+    assert_eq!(hub.poll_action(first), Some(Action::Shut));
+    hub.settle(first);
+    let second = accept(&mut hub, ms(2));
+    receive(&mut hub, second, b"G", ms(2));
+    hub.settle(second);
+    assert!(time_out(&mut hub, ms(10_020)).contains(&second));
+    assert!(send(&mut hub, second, ms(10_020)).ends_with("request timeout\n"));
+}
+
+#[test]
+fn a_broken_upload_leaves_nothing_behind() {
+    let mut hub = hub();
+    let id = accept(&mut hub, ms(0));
+    receive(&mut hub, id, b"PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nabc", ms(0));
+    assert_eq!(hub.poll_action(id), Some(Action::Route));
+    let admission = Admission { envelope: Vec::new(), body_bytes_max: 9, handle_ms_max: 1 };
+    hub.handle_admitted(id, admission, ms(0));
+    assert!(hub.body_bytes_held() > 0);
+    hub.handle_peer_gone(id, ms(1));
+    finish(&mut hub, id);
+    assert_eq!((hub.body_bytes_held(), hub.len()), (0, 0));
+    let next = accept(&mut hub, ms(2));
+    let ticket = ask(&mut hub, next, GET, ms(2));
+    assert_eq!(hub.holder(ticket), Some(next));
+}
+
+#[test]
+fn a_late_reply_meets_nobody() {
+    let mut hub = hub();
+    let id = accept(&mut hub, ms(0));
+    let late = ask(&mut hub, id, GET, ms(0));
+    hub.settle(id);
+    assert_eq!(time_out(&mut hub, ms(1_000)), [id]);
+    assert_eq!(hub.poll_action(id), Some(Action::Forget(late)));
+    assert!(send(&mut hub, id, ms(1_000)).starts_with("HTTP/1.1 504 "));
+    let next = ask(&mut hub, id, GET, ms(1_001));
+    assert_eq!(hub.handle_reply(late, Ok(reply()), ms(1_002)), None);
+    assert!(hub.notices().0.contains(&Notice::StaleReply));
+    assert_eq!(hub.handle_reply(next, Ok(reply()), ms(1_002)), Some(id));
+    assert_eq!(hub.handle_reply(next, Ok(reply()), ms(1_002)), None, "answered already");
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_one_write() {
+    let mut hub = hub();
+    let id = accept(&mut hub, ms(0));
+    let mut ticket = ask(&mut hub, id, &GET.repeat(3), ms(0));
+    for _ in 0..2 {
+        hub.handle_reply(ticket, Ok(reply()), ms(1));
+        ticket = admit(&mut hub, id, ms(1));
+    }
+    hub.handle_reply(ticket, Ok(reply()), ms(1));
+    assert_eq!(send(&mut hub, id, ms(1)).matches("HTTP/1.1 200 OK").count(), 3);
+    assert_eq!(hub.phase(id), Some(Phase::Idle));
+}
+
+#[test]
+fn what_was_promised_survives_a_drain() {
+    let mut hub = hub();
+    let id = accept(&mut hub, ms(0));
+    let ticket = ask(&mut hub, id, GET, ms(0));
+    hub.handle_reply(ticket, Ok(reply()), ms(1));
+    let promised = hub.unsent(id).concat();
+    hub.handle_sent(id, 40, ms(1));
+    hub.handle_drain(ms(1), &mut Vec::new());
+    hub.set_date(*b"Mon, 07 Nov 1994 08:49:37 GMT");
+    assert_eq!(hub.unsent(id).concat(), promised[40..]);
+    hub.handle_sent(id, promised.len() - 40, ms(2));
+    assert_eq!(hub.poll_action(id), Some(Action::Shut), "nothing more is read");
+}
+
+#[test]
+fn the_oldest_idle_connection_makes_room_unless_it_has_just_come() {
+    let mut hub = hub_with(|limits| limits.connections_max = 3);
+    let ids = [0, 1, 2].map(|at| accept(&mut hub, ms(at)));
+    ask(&mut hub, ids[0], GET, ms(3));
+    assert_eq!(hub.handle_accepted(false, ms(4)), None);
+    assert_eq!(hub.handle_full(ms(4)), None, "its first request is on its way");
+    assert_eq!(hub.handle_full(ms(1_001)), Some(ids[1]));
+    assert_eq!(hub.phase(ids[1]), Some(Phase::Linger));
+}
+
+#[test]
+fn an_idle_connection_that_has_asked_makes_room_at_once() {
+    let mut hub = hub_with(|limits| limits.connections_max = 1);
+    let id = accept(&mut hub, ms(0));
+    let ticket = ask(&mut hub, id, GET, ms(0));
+    hub.handle_reply(ticket, Ok(reply()), ms(1));
+    send(&mut hub, id, ms(1));
+    assert_eq!(hub.handle_full(ms(1)), Some(id));
+}
+
+#[test]
+fn an_idle_connection_holds_no_work() {
+    let mut hub = hub();
+    let id = accept(&mut hub, ms(0));
+    let ticket = ask(&mut hub, id, GET, ms(0));
+    hub.handle_reply(ticket, Ok(reply()), ms(0));
+    send(&mut hub, id, ms(0));
+    hub.settle(id);
+    assert_eq!(hub.unsent(id).concat(), b"");
+    assert_eq!(hub.deadline(id), Some(ms(75_000)));
+    assert!(hub.next_deadline().is_some_and(|at| at <= ms(75_010)));
+}
+
+#[test]
+fn a_refusal_keeps_the_connection_when_its_content_is_here() {
+    let whole = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nhiGET";
+    for (octets, keeps) in [(&whole[..], true), (&whole[..whole.len() - 4], false)] {
+        let mut hub = hub();
+        let id = accept(&mut hub, ms(0));
+        receive(&mut hub, id, octets, ms(0));
+        assert_eq!(hub.poll_action(id), Some(Action::Route));
+        hub.handle_refused(id, Refusal::NoRoute, None, ms(0));
+        assert_eq!(!send(&mut hub, id, ms(0)).contains("connection: close"), keeps);
+        assert_eq!(hub.phase(id), Some(if keeps { Phase::Head } else { Phase::Linger }));
+    }
+}
+
+#[test]
+fn a_kill_resets_everybody_and_voids_tickets() {
+    let mut hub = hub();
+    let id = accept(&mut hub, ms(0));
+    let ticket = ask(&mut hub, id, GET, ms(0));
+    hub.handle_kill(ms(1), &mut Vec::new());
+    assert_eq!(hub.poll_action(id), Some(Action::Forget(ticket)));
+    assert_eq!(hub.poll_action(id), Some(Action::Close { reset: true }));
+    assert_eq!(hub.holder(ticket), None);
+}
