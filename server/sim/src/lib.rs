@@ -11,12 +11,15 @@
 pub mod client;
 pub mod crew;
 pub mod driver;
+pub mod envelope;
 pub mod oracle;
 pub mod pipe;
 pub mod plan;
 pub mod reader;
 pub mod request;
 pub mod rng;
+pub mod talk;
+pub mod targets;
 pub mod trace;
 pub mod world;
 

@@ -54,6 +54,8 @@ pub struct Response {
 struct Asked {
     is_head: bool,
     expects: bool,
+    /// Nobody knows whether it is HEAD.
+    unsure: bool,
 }
 
 #[derive(Debug)]
@@ -113,7 +115,12 @@ impl Reader {
 
     /// A request has been begun; `is_head` asks for no content, `expects` for a 100.
     pub fn ask(&mut self, is_head: bool, expects: bool) {
-        self.asked.push_back(Asked { is_head, expects });
+        self.asked.push_back(Asked { is_head, expects, unsure: false });
+    }
+
+    /// Something has been begun that may be a request, for HEAD or not.
+    pub fn ask_unsure(&mut self) {
+        self.asked.push_back(Asked { is_head: true, expects: false, unsure: true });
     }
 
     /// Final responses so far.
@@ -237,7 +244,8 @@ impl Reader {
             keeps: fields.connection == Some(true),
         };
         // A server that gave up before it had read "HEAD " cannot know that no content is wanted.
-        let unknown = asked.is_head && response.status == 408 && response.closes;
+        let unsure = asked.unsure || (asked.is_head && response.status == 408);
+        let unknown = unsure && response.closes;
         let maybe = response.content_length.filter(|_| unknown);
         self.state = State::Content(response, content);
         if content == 0 {
