@@ -195,8 +195,8 @@ impl Hub {
     }
 
     /// A new connection is here and there is no room: the oldest idle one of the next few places is
-    /// told to leave, and the new one may have a place beyond the limit while that one lingers.
-    /// The driver pumps the one that leaves. `None` when nobody can be spared: a connection that has
+    /// told to leave, and the new one may have a place beyond the limit while that one lingers. The
+    /// driver pumps the one that leaves. `None` when nobody can be spared: a connection that has
     /// just come is left the time to ask, or a storm of new ones would end each before it could.
     pub fn handle_full(&mut self, now: Instant) -> Option<ConnId> {
         if !self.can_shed(now) {
@@ -222,8 +222,8 @@ impl Hub {
             .map(|(_, index)| index)
     }
 
-    /// Where the next octets should land: head buffer, envelope or discard area; empty when none are
-    /// wanted.
+    /// Where the next octets should land: head buffer, envelope or discard area; empty when none
+    /// are wanted.
     pub fn recv_space(&mut self, id: ConnId) -> &mut [u8] {
         match find(&mut self.conns, id) {
             Some(conn) => conn.recv_space(&mut self.shared),
@@ -304,7 +304,8 @@ impl Hub {
         }
     }
 
-    /// Looks at the deadlines that may have passed; the connections to pump are appended to `ready`.
+    /// Looks at the deadlines that may have passed; the connections to pump are appended to
+    /// `ready`.
     pub fn handle_timeouts(&mut self, now: Instant, ready: &mut Vec<ConnId>) {
         let mut due = core::mem::take(&mut self.due);
         due.clear();
