@@ -198,7 +198,9 @@ pub fn write_field(
     name: &[u8],
     value: &[u8],
 ) -> Result<FieldFate, ReplyError> {
-    check_field(name, value)?;
+    if name.is_empty() || !Class::TOKEN.has_all(name) || !Class::VALUE.has_all(value) {
+        return Err(what_is_wrong(name, value));
+    }
     if is_host_field(name) {
         return Ok(FieldFate::Dropped);
     }
@@ -210,18 +212,18 @@ pub fn write_field(
 }
 
 /// RFC 9110 §5.1, §5.5.
-fn check_field(name: &[u8], value: &[u8]) -> Result<(), ReplyError> {
+#[cold]
+fn what_is_wrong(name: &[u8], value: &[u8]) -> ReplyError {
     if name.is_empty() {
-        return Err(ReplyError::NameEmpty);
+        return ReplyError::NameEmpty;
     }
     let offset = Class::TOKEN.end(name, 0);
-    if let Some(&octet) = name.get(offset) {
-        return Err(ReplyError::NameOctet { offset, octet });
-    }
-    let offset = Class::VALUE.end(value, 0);
-    match value.get(offset) {
-        Some(&octet) => Err(ReplyError::ValueOctet { offset, octet }),
-        None => Ok(()),
+    match name.get(offset) {
+        Some(&octet) => ReplyError::NameOctet { offset, octet },
+        None => {
+            let offset = Class::VALUE.end(value, 0);
+            ReplyError::ValueOctet { offset, octet: value.get(offset).copied().unwrap_or(0) }
+        }
     }
 }
 
@@ -249,8 +251,8 @@ pub enum ReplyBody {
 #[inline]
 pub fn write_framing(out: &mut impl Octets, body: ReplyBody) {
     let ReplyBody::Length(length) = body else { return };
-    let mut line = *b"content-length: 00000000000000000000";
-    let (mut rest, mut start) = (length, line.len());
+    let mut line = *b"00000000000000000000\r\n";
+    let (mut rest, mut start) = (length, line.len() - 2);
     while let Some(place) = line.get_mut(start - 1) {
         start -= 1;
         *place = b'0' + (rest % 10) as u8;
@@ -261,7 +263,6 @@ pub fn write_framing(out: &mut impl Octets, body: ReplyBody) {
     }
     out.put(b"content-length: ");
     out.put(line.get(start..).unwrap_or(&[]));
-    out.put(b"\r\n");
 }
 
 /// Whether a response with this status may have content (RFC 9110 §6.4.1).

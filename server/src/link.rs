@@ -156,14 +156,13 @@ fn send<S: Stream>(link: &mut Link<S>, hub: &mut Hub, now: Instant) -> usize {
     if !link.writable {
         return 0;
     }
-    let unsent = hub.unsent(link.id);
-    let promised: usize = unsent.iter().map(|octets| octets.len()).sum();
+    let promised = hub.unsent_bytes(link.id);
     if promised == 0 {
         return 0;
     }
-    match link.transport.send(&mut link.stream, unsent) {
+    match link.transport.send(&mut link.stream, hub.unsent(link.id)) {
         Moved::Bytes(bytes) => {
-            link.writable = bytes == promised || !SHORT_MEANS_BLOCKED;
+            link.writable = bytes as u64 == promised || !SHORT_MEANS_BLOCKED;
             hub.handle_sent(link.id, bytes, now);
             bytes
         }

@@ -100,6 +100,11 @@ impl Conn {
         self.work.as_ref().map_or(&[], |work| work.inbox.filled())
     }
 
+    #[inline]
+    pub(crate) fn unsent_bytes(&self) -> u64 {
+        self.work.as_ref().map_or(0, |work| work.outbox.left())
+    }
+
     pub(crate) fn unsent(&self) -> [&[u8]; 4] {
         self.work.as_ref().map_or([&[]; 4], |work| work.outbox.unsent())
     }
@@ -215,6 +220,13 @@ impl Conn {
         shared.notice(Notice::TimedOut(self.phase));
         self.fire(Event::Expired, shared, now);
         self.advance(shared, now);
+    }
+
+    /// Whether [`Self::poll_action`] would find something, as far as a look at two words tells.
+    #[inline]
+    pub(crate) fn may_act(&self) -> bool {
+        let Pending { route, dispatch, shut, close, reset: _ } = self.pending;
+        self.forgotten != 0 || route | dispatch | shut | close
     }
 
     pub(crate) fn poll_action(&mut self, index: u32, limits: &Limits) -> Option<Action> {
@@ -335,6 +347,7 @@ impl Conn {
     }
 
     /// Moves by an event that brings nothing to say.
+    #[inline(always)]
     fn fire(&mut self, event: Event, shared: &mut Shared, now: Instant) {
         let from = self.phase;
         let act = self.step(event, shared, now);
@@ -342,7 +355,7 @@ impl Conn {
     }
 
     /// The one place where the phase changes. An event that is forbidden here ends the connection.
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, event: Event, shared: &mut Shared, now: Instant) -> Act {
         match next(self.phase, event) {
             Ok((phase, act)) => {
@@ -363,12 +376,14 @@ impl Conn {
     fn forbid(&mut self, forbidden: Forbidden, shared: &mut Shared, now: Instant) -> Act {
         shared.notice(Notice::Forbidden(forbidden));
         debug_assert!(false, "forbidden: {forbidden:?}");
-        match forbidden.event {
-            Event::Kill => Act::Enter,
-            _ => self.step(Event::Kill, shared, now),
+        if forbidden.event == Event::Kill {
+            return Act::Enter;
         }
+        self.fire(Event::Kill, shared, now);
+        Act::Enter
     }
 
+    #[inline(always)]
     fn apply(&mut self, act: Act, from: Phase, shared: &mut Shared, now: Instant) {
         match act {
             // What is said comes with `answer`.

@@ -129,6 +129,13 @@ impl Hub {
         self.find(id).is_some_and(Conn::wants_read)
     }
 
+    /// The number of octets in [`Hub::unsent`].
+    #[must_use]
+    #[inline]
+    pub fn unsent_bytes(&self, id: ConnId) -> u64 {
+        self.find(id).map_or(0, Conn::unsent_bytes)
+    }
+
     /// Everything promised to the peer and not sent: one gather write.
     #[must_use]
     pub fn unsent(&self, id: ConnId) -> [&[u8]; 4] {
@@ -347,8 +354,12 @@ impl Hub {
     // ---- what to do next ----
 
     /// The next thing the connection asks of the driver.
+    #[inline]
     pub fn poll_action(&mut self, id: ConnId) -> Option<Action> {
         let conn = find(&mut self.conns, id)?;
+        if !conn.may_act() {
+            return None;
+        }
         conn.poll_action(id.index, &self.shared.limits)
     }
 
@@ -399,11 +410,13 @@ impl Hub {
         self.shared.notices_dropped = 0;
     }
 
+    #[inline]
     fn find(&self, id: ConnId) -> Option<&Conn> {
         self.conns.get(id.index as usize).filter(|conn| conn.generation == id.generation)
     }
 }
 
+#[inline]
 fn find(conns: &mut Slab<Conn>, id: ConnId) -> Option<&mut Conn> {
     conns.get_mut(id.index as usize).filter(|conn| conn.generation == id.generation)
 }

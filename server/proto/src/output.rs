@@ -9,6 +9,8 @@ use alloc::vec::Vec;
 
 use fezz_parser::{Ending, Octets, TAIL_BYTES_MAX, write_tail};
 
+/// Octets of content that are moved aside for the tail of their head.
+const CONTENT_BYTES_MOVED_MAX: usize = 1_024;
 /// Octets of backlog memory that a connection keeps for its next burst.
 const BACKLOG_BYTES_KEPT: usize = 4 * 1024;
 
@@ -128,6 +130,24 @@ impl Outbox {
         self.source = source;
         self.tail.filled = 0;
         write_tail(&mut self.tail, date, ending);
+        if content <= CONTENT_BYTES_MOVED_MAX {
+            self.join();
+        }
+    }
+
+    /// Moves a little content aside for the tail, so that the reply is one slice and leaves by the
+    /// plainest of system calls.
+    fn join(&mut self) {
+        let Source::Owned(octets) = &mut self.source else { return };
+        let (head, tail) = (self.head_bytes as usize, self.tail.filled());
+        let content = head..octets.len();
+        octets.resize(octets.len() + tail.len(), 0);
+        octets.copy_within(content, head + tail.len());
+        if let Some(gap) = octets.get_mut(head..head + tail.len()) {
+            gap.copy_from_slice(tail);
+        }
+        self.head_bytes += u32::from(self.tail.filled);
+        self.tail.filled = 0;
     }
 
     /// Octets that stand alone before the next reply: the interim response.

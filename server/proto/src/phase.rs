@@ -153,12 +153,13 @@ impl Event {
     ];
 }
 
-/// The table.
+/// The table. Inlined everywhere: with the event a constant, little of it is left.
 ///
 /// # Errors
 ///
 /// [`Forbidden`] when the event cannot happen in that phase. That is a bug of the caller: a panic
 /// in debug builds and under the fuzzers, a counted close in release builds.
+#[inline(always)]
 pub const fn next(phase: Phase, event: Event) -> Result<(Phase, Act), Forbidden> {
     use Act as A;
     use Phase as P;
@@ -181,6 +182,7 @@ pub const fn next(phase: Phase, event: Event) -> Result<(Phase, Act), Forbidden>
 
 type Cell = Option<(Phase, Act)>;
 
+#[inline(always)]
 const fn in_handshake(event: Event) -> Cell {
     match event {
         Event::Secured => Some((Phase::Idle, Act::Enter)),
@@ -198,6 +200,7 @@ const fn in_handshake(event: Event) -> Cell {
     }
 }
 
+#[inline(always)]
 const fn in_idle(event: Event) -> Cell {
     match event {
         Event::Started => Some((Phase::Head, Act::Enter)),
@@ -216,6 +219,7 @@ const fn in_idle(event: Event) -> Cell {
     }
 }
 
+#[inline(always)]
 const fn in_head(event: Event) -> Cell {
     match event {
         Event::HeadDone => Some((Phase::Route, Act::Route)),
@@ -235,6 +239,7 @@ const fn in_head(event: Event) -> Cell {
     }
 }
 
+#[inline(always)]
 const fn in_route(event: Event) -> Cell {
     match event {
         Event::Admitted => Some((Phase::Handle, Act::Dispatch)),
@@ -254,6 +259,7 @@ const fn in_route(event: Event) -> Cell {
     }
 }
 
+#[inline(always)]
 const fn in_body(event: Event) -> Cell {
     match event {
         Event::BodyDone => Some((Phase::Handle, Act::Dispatch)),
@@ -273,6 +279,7 @@ const fn in_body(event: Event) -> Cell {
     }
 }
 
+#[inline(always)]
 const fn in_handle(event: Event) -> Cell {
     match event {
         Event::Refused | Event::Replied => Some((Phase::Write, Act::Say)),
@@ -291,6 +298,7 @@ const fn in_handle(event: Event) -> Cell {
     }
 }
 
+#[inline(always)]
 const fn in_write(event: Event) -> Cell {
     match event {
         Event::SentKeep => Some((Phase::Idle, Act::Recycle)),
@@ -310,6 +318,7 @@ const fn in_write(event: Event) -> Cell {
     }
 }
 
+#[inline(always)]
 const fn in_linger(event: Event) -> Cell {
     match event {
         Event::Expired | Event::PeerEof | Event::PeerGone => Some((Phase::Closed, Act::Close)),
