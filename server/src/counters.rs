@@ -38,6 +38,7 @@ pub struct Counters {
     dispatched: Count,
     replied: [Count; 6],
     handle_us: Count,
+    answered: Count,
     stale: Count,
     kept: Count,
     received_bytes: Count,
@@ -68,6 +69,8 @@ pub struct Snapshot {
     pub replied: [u64; 6],
     /// Microseconds between dispatch and reply, summed.
     pub handle_us: u64,
+    /// Requests that the server answered itself.
+    pub answered: u64,
     /// Replies for nobody.
     pub stale: u64,
     /// Exchanges after which the connection stayed.
@@ -110,6 +113,7 @@ impl Snapshot {
             *sum += count.get();
         }
         self.handle_us += one.handle_us.get();
+        self.answered += one.answered.get();
         self.stale += one.stale.get();
         self.kept += one.kept.get();
         self.received_bytes += one.received_bytes.get();
@@ -145,6 +149,7 @@ impl Snapshot {
             ("fezz_http_heads_total", self.heads),
             ("fezz_dispatches_total", self.dispatched),
             ("fezz_handle_microseconds_total", self.handle_us),
+            ("fezz_own_answers_total", self.answered),
             ("fezz_stale_replies_total", self.stale),
             ("fezz_keep_alives_total", self.kept),
             ("fezz_received_bytes_total", self.received_bytes),
@@ -225,6 +230,7 @@ impl Observer for Counting {
                 }
                 counters.handle_us.add(u64::from(*handle_us));
             }
+            Notice::Answered { .. } => counters.answered.add(1),
             Notice::StaleReply => counters.stale.add(1),
             Notice::TimedOut(phase) => count_phase(&counters.timed_out, *phase),
             Notice::Received { bytes } => counters.received_bytes.add(u64::from(*bytes)),

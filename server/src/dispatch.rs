@@ -117,7 +117,7 @@ impl Judge for Dispatcher {
             }
             Some(Decision::Options(allow)) => {
                 let reply = envelope::server_options(hub.buffer(), &allow);
-                hub.handle_refused(id, Refusal::NoMethod, Some(reply), now);
+                hub.handle_answered(id, reply, now);
             }
             None => hub.handle_refused(id, Refusal::NoRoute, None, now),
         }

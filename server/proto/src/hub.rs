@@ -281,6 +281,14 @@ impl Hub {
         }
     }
 
+    /// The driver answers the request whose head it judged, without a function and without a
+    /// refusal. The connection ends with the reply when content is unread.
+    pub fn handle_answered(&mut self, id: ConnId, reply: Reply, now: Instant) {
+        if let Some(conn) = find(&mut self.conns, id) {
+            conn.handle_answered(reply, &mut self.shared, now);
+        }
+    }
+
     /// A reply for `ticket`, or the reason why there is none. Returns the connection to pump;
     /// `None` when the exchange is over, which is counted and drops the reply.
     pub fn handle_reply(

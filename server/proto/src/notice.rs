@@ -25,6 +25,11 @@ pub enum Notice {
         /// Microseconds since the request was handed over.
         handle_us: u32,
     },
+    /// The driver answered a request itself.
+    Answered {
+        /// The reply's status.
+        status: u16,
+    },
     /// A reply came for nobody: its exchange was over.
     StaleReply,
     /// The one deadline passed in this phase.

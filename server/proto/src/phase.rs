@@ -45,7 +45,7 @@ pub enum Event {
     BodyDone,
     /// The request is refused: by the parser, a limit, the driver or a worker.
     Refused,
-    /// The function's reply is here.
+    /// The reply is here: the function's, or the driver's own to a head that it judged.
     Replied,
     /// The whole reply is promised or sent, and the connection stays.
     SentKeep,
@@ -244,7 +244,7 @@ const fn in_route(event: Event) -> Cell {
     match event {
         Event::Admitted => Some((Phase::Handle, Act::Dispatch)),
         Event::AdmittedBody => Some((Phase::Body, Act::Enter)),
-        Event::Refused => Some((Phase::Write, Act::Say)),
+        Event::Refused | Event::Replied => Some((Phase::Write, Act::Say)),
         Event::Expired => Some((Phase::Write, Act::SayLate)),
         Event::PeerGone | Event::Kill => Some((Phase::Closed, Act::ForgetReset)),
         Event::Drain => Some((Phase::Route, Act::NoKeep)),
@@ -252,7 +252,6 @@ const fn in_route(event: Event) -> Cell {
         | Event::Started
         | Event::HeadDone
         | Event::BodyDone
-        | Event::Replied
         | Event::SentKeep
         | Event::SentClose
         | Event::PeerEof => None,

@@ -173,6 +173,29 @@ fn pipelined_requests_are_answered_in_one_write() {
 }
 
 #[test]
+fn an_answer_of_the_driver_is_no_refusal_and_no_functions_reply() {
+    for (request, stays) in [
+        ("OPTIONS * HTTP/1.1\r\nhost: a\r\n\r\n", true),
+        ("OPTIONS * HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\nx", true),
+        ("OPTIONS * HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nx", false),
+        ("OPTIONS * HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n", false),
+    ] {
+        let mut hub = hub();
+        let id = accept(&mut hub, ms(0));
+        receive(&mut hub, id, request.as_bytes(), ms(0));
+        assert_eq!(hub.poll_action(id), Some(Action::Route));
+        hub.handle_answered(id, reply(), ms(0));
+        let said = send(&mut hub, id, ms(0));
+        assert_eq!(!said.contains("connection: close"), stays, "{request}: {said}");
+        assert_eq!(hub.phase(id), Some(if stays { Phase::Idle } else { Phase::Linger }));
+        let notices = hub.notices().0;
+        assert!(notices.contains(&Notice::Answered { status: 200 }));
+        let other = |it: &Notice| matches!(it, Notice::Refused(_) | Notice::Replied { .. });
+        assert!(!notices.iter().any(other), "{notices:?}");
+    }
+}
+
+#[test]
 fn what_was_promised_survives_a_drain() {
     let mut hub = hub();
     let id = accept(&mut hub, ms(0));

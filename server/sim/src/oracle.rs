@@ -250,6 +250,7 @@ impl Tally {
             Notice::Refused(why) => ("refused", why.name(), 1),
             Notice::Dispatched => ("dispatched", "", 1),
             Notice::Replied { .. } => ("replied", "", 1),
+            Notice::Answered { .. } => ("answered", "", 1),
             Notice::StaleReply => ("stale_reply", "", 1),
             Notice::TimedOut(phase) => ("timed_out", phase.name(), 1),
             Notice::Received { bytes } => ("received", "", u64::from(bytes)),

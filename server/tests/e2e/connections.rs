@@ -42,6 +42,16 @@ fn a_head_request_and_bodiless_statuses_have_no_content() {
 }
 
 #[test]
+fn the_server_answers_for_itself_without_refusing() {
+    let server = Running::start(&serving(example("echo")));
+    let text = server.talk(b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(statuses(&text), [200]);
+    server.wait("it is counted", |counted| counted.answered == 1);
+    let counted = server.handle.counted();
+    assert_eq!((counted.refused.len(), counted.served()), (0, 0), "{counted:?}");
+}
+
+#[test]
 fn connection_options_are_obeyed() {
     let server = Running::start(&serving(example("echo")));
     let mut client = Client::to(server.address);

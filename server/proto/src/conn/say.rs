@@ -28,6 +28,19 @@ impl Conn {
         self.advance(shared, now);
     }
 
+    /// The driver answers the request whose head it judged.
+    pub(crate) fn handle_answered(&mut self, reply: Reply, shared: &mut Shared, now: Instant) {
+        shared.notice(Notice::Answered { status: reply.status });
+        let staged = Staged {
+            // RFC 9112 §9.3: what is unread of this request must not be taken for the next one.
+            closes: self.skip_request(self.phase()),
+            head_bytes: reply.head_bytes as usize,
+            source: Source::Owned(reply.octets),
+        };
+        self.fire(Event::Replied, Some(staged), shared, now);
+        self.advance(shared, now);
+    }
+
     /// The function's reply is here.
     pub(crate) fn handle_reply(&mut self, reply: Reply, shared: &mut Shared, now: Instant) {
         let handle_us = u32::try_from(now.micros_since(self.entered())).unwrap_or(u32::MAX);
