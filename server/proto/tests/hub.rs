@@ -109,6 +109,17 @@ fn a_refusal_of_half_a_head_request_has_no_content() {
 }
 
 #[test]
+fn what_stands_behind_a_wrong_octet_does_not_make_it_a_head_request() {
+    let octets = b"\nHEAD / HTTP/1.1\r\n";
+    for first in 1..octets.len() {
+        let mut hub = hub();
+        let id = accept(&mut hub, ms(0));
+        receive(&mut hub, id, &octets[..first], ms(0));
+        assert!(send(&mut hub, id, ms(0)).ends_with("bad request\n"), "cut at {first}");
+    }
+}
+
+#[test]
 fn a_head_request_does_not_silence_the_next_connection() {
     let mut hub = hub();
     let first = accept(&mut hub, ms(0));
