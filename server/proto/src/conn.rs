@@ -1,6 +1,6 @@
 //! One connection: octets, time and replies become events; the table decides; acts are applied.
 //!
-//! Nothing here chooses a phase: [`crate::phase::next`] does, and [`Conn::fire`] is the only caller.
+//! Nothing here chooses a phase: [`crate::phase::next`] does, and [`Conn::fire`] alone calls it.
 
 mod content;
 mod say;

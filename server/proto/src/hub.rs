@@ -174,8 +174,8 @@ impl Hub {
     }
 
     /// Tells the oldest idle connection of the next few places to leave; the driver pumps it.
-    /// `None` when nobody can be spared: a connection that has just come is left the time to ask, or
-    /// a storm of new ones would end each of them before it could.
+    /// `None` when nobody can be spared: a connection that has just come is left the time to ask,
+    /// or a storm of new ones would end each of them before it could.
     pub fn handle_full(&mut self, now: Instant) -> Option<ConnId> {
         let places = self.conns.capacity().max(1);
         let mut oldest: Option<(Instant, usize)> = None;
@@ -196,8 +196,8 @@ impl Hub {
         Some(ConnId { index: u32::try_from(index).ok()?, generation })
     }
 
-    /// Where the next octets should land: head buffer, envelope or discard area; empty when none are
-    /// wanted.
+    /// Where the next octets should land: head buffer, envelope or discard area; empty when none
+    /// are wanted.
     pub fn recv_space(&mut self, id: ConnId) -> &mut [u8] {
         match find(&mut self.conns, id) {
             Some(conn) => conn.recv_space(&mut self.shared),
@@ -278,7 +278,7 @@ impl Hub {
         }
     }
 
-    /// Looks at the deadlines that may have passed; the connections to pump are appended to `ready`.
+    /// Looks at the deadlines that may have passed; connections to pump are appended to `ready`.
     pub fn handle_timeouts(&mut self, now: Instant, ready: &mut Vec<ConnId>) {
         let mut due = core::mem::take(&mut self.due);
         due.clear();

@@ -136,8 +136,8 @@ impl Outbox {
         self.backlog.extend_from_slice(octets);
     }
 
-    /// Moves the staged reply behind the backlog and returns its buffer for the pool. The octets are
-    /// as promised as before; they only wait for company.
+    /// Moves the staged reply behind the backlog and returns its buffer for the pool. The octets
+    /// are as promised as before; they only wait for company.
     pub(crate) fn absorb(&mut self) -> Option<Vec<u8>> {
         let octets = self.source.octets();
         let split = self.head_bytes as usize;
@@ -239,7 +239,8 @@ mod tests {
         let text = all(&staged());
         assert_eq!(
             text,
-            b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\nhello"
+            b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\
+              date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\nhello"
         );
     }
 
