@@ -26,11 +26,13 @@ const CONVERSATIONS: [(&str, &str); 5] = [
     ),
     (
         "a bad head behind a good one",
-        "PUT /a HTTP/1.1\r\nhost: h\r\ncontent-length: 3\r\n\r\nabcGET /b HTTP/1.1\r\nhost : h\r\n\r\n",
+        "PUT /a HTTP/1.1\r\nhost: h\r\ncontent-length: 3\r\n\r\nabc\
+         GET /b HTTP/1.1\r\nhost : h\r\n\r\n",
     ),
     (
         "content over the limit of its route, by length",
-        "GET /a HTTP/1.1\r\nhost: h\r\n\r\nPUT /b HTTP/1.1\r\nhost: h\r\ncontent-length: 101\r\n\r\n",
+        "GET /a HTTP/1.1\r\nhost: h\r\n\r\n\
+         PUT /b HTTP/1.1\r\nhost: h\r\ncontent-length: 101\r\n\r\n",
     ),
 ];
 

@@ -1,5 +1,5 @@
 //! Seeds and past crashes of the fuzzers, under plain `cargo test`.
-#![expect(clippy::panic, clippy::expect_used, reason = "a test may fail loudly")]
+#![expect(clippy::expect_used, reason = "a test may fail loudly")]
 
 use std::collections::BTreeSet;
 use std::fs;
