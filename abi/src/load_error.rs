@@ -249,6 +249,7 @@ impl LoadFault {
     #[must_use]
     pub fn found(&self) -> String {
         match self {
+            Self::Unreadable { kind: io::ErrorKind::NotFound } => "no such file".to_owned(),
             Self::Unreadable { kind } => format!("a file that cannot be read ({kind})"),
             Self::NotAFile { folder: true } => "a folder".to_owned(),
             Self::NotAFile { folder: false } => "a device, socket or pipe".to_owned(),

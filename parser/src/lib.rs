@@ -1,8 +1,8 @@
 //! HTTP/1.1 octets in both directions: what is accepted, what is refused, and nothing else.
 //!
 //! There is no clock here, no socket and no allocation; there are no dependencies and no leniency
-//! switches. The only `unsafe` is in the engine for AVX2, which the tests hold against two others. Octets come in as slices of any cut and go out as slices of the
-//! same memory.
+//! switches. The only `unsafe` is in the engine for AVX2, which the tests hold against two others.
+//! Octets come in as slices of any cut and go out as slices of the same memory.
 //!
 //! * [`parse_head`] finds a request head and fills an [`Index`]; [`Head`] is the view of it.
 //! * [`Chunked`] removes the framing of a chunked body in place.
@@ -18,11 +18,11 @@
 //! | line ends | CRLF; never a bare LF or CR; at most two empty lines before a request line |
 //! | method | 1 to 32 token octets |
 //! | version | `HTTP/1.0`; `HTTP/1.1` to `HTTP/1.9` as 1.1 |
-//! | target | origin-form, absolute-form (any method), `*` (OPTIONS); CONNECT is validated, then 501 |
+//! | target | origin-form, absolute-form, `*` (OPTIONS); CONNECT is validated, then 501 |
 //! | path | `pchar` and `/`; `%` and two hexadecimal digits, not `%00` |
-//! | query | the same and `?`, and the raw octets `{`, `}`, <code>&#124;</code>, `^`, `` ` `` that browsers send |
+//! | query | the same, `?`, and raw `{`, `}`, <code>&#124;</code>, `^`, `` ` ``: browsers send them |
 //! | Host | once (HTTP/1.0: at most once): name or IPv6 address in brackets, port to 65535 |
-//! | field line | name, colon, value without control octets but HTAB; no folding, no space before the colon |
+//! | field line | name, colon, value; no control octet but HTAB, no folding, no space before the colon |
 //! | Content-Length | one line of digits, at most 19 behind leading zeros |
 //! | Transfer-Encoding | one line that says `chunked`, in HTTP/1.1, without Content-Length |
 //! | Connection | a list of at most 32 tokens over all lines; `close` wins |

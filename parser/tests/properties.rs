@@ -107,7 +107,8 @@ fn heads_hold_at_the_end_of_every_vector() {
         let padding = "p".repeat(length);
         for tail in ["", "G", "\r\n\r\nGET / HTTP/1.1\r\n\r\n"] {
             let octets = format!(
-                "GET /{padding}?a HTTP/1.1\r\nA{padding}: b\r\nHost: a.b\r\nC: {padding}\r\n\r\n{tail}"
+                "GET /{padding}?a HTTP/1.1\r\nA{padding}: b\r\nHost: a.b\r\n\
+                 C: {padding}\r\n\r\n{tail}"
             );
             holds(octets.as_bytes(), check::head);
             for end in 0..octets.len() {

@@ -35,9 +35,6 @@ impl Functions {
             .map(|wanted| load(wanted, config, &mut registry, &mut complaints))
             .collect();
         let mut routes = Vec::new();
-        for route in &config.routes {
-            routes.extend(connect(route, config, &loaded, &registry, &mut complaints));
-        }
         if let Some(directory) = &config.root {
             match root::scan(directory) {
                 Err(errors) => complaints.extend(errors.into_iter().map(ConfigError::Root)),
@@ -47,6 +44,10 @@ impl Functions {
                     }
                 }
             }
+        }
+        // After everything is loaded: a route may name a function found below the root.
+        for route in &config.routes {
+            routes.extend(connect(route, config, &loaded, &registry, &mut complaints));
         }
         for (id, entry) in registry.iter() {
             if !routes.iter().any(|route| route.function == id) {

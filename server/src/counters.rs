@@ -1,7 +1,7 @@
 //! The built-in observer: plain counters of one loop, readable from any thread, rendered as text.
 //!
-//! One thread writes, so that adding is a relaxed load and a relaxed store: no locked instruction on
-//! the hot path. Refusals are rare and counted by name behind a lock.
+//! One thread writes, so that adding is a relaxed load and a relaxed store: no locked instruction
+//! on the hot path. Refusals are rare and counted by name behind a lock.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

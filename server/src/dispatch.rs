@@ -62,8 +62,8 @@ impl Dispatcher {
         self.in_flight = self.in_flight.saturating_sub(jobs);
     }
 
-    /// Submits the turn's jobs; true when there were any. `unfit` gets the tickets of those that the
-    /// queue has no room for.
+    /// Submits the turn's jobs; true when there were any. `unfit` gets the tickets of those that
+    /// the queue has no room for.
     pub(crate) fn submit(&mut self, unfit: &mut Vec<Ticket>) -> bool {
         if self.batch.is_empty() {
             return false;

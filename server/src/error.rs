@@ -117,8 +117,8 @@ impl fmt::Display for StartError {
                 match error.kind() {
                     io::ErrorKind::AddrInUse => write!(
                         out,
-                        "the port is in use by another process; stop it ('ss -ltnp sport = :{port}' \
-                         shows it) or choose another port"
+                        "the port is in use by another process; stop it \
+                         ('ss -ltnp sport = :{port}' shows it) or choose another port"
                     ),
                     io::ErrorKind::PermissionDenied => write!(
                         out,

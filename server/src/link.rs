@@ -9,9 +9,10 @@ use crate::transport::{Moved, Stream, Transport};
 /// Octets one connection may move in one turn before the others have theirs.
 const PUMP_BYTES_MAX: usize = 256 * 1024;
 
-/// A read that filled less than the space offered has emptied the socket, and a write that took less
-/// than it was given has filled it: epoll(7) allows the conclusion for stream sockets, and saves one
-/// system call in three. Where that is not promised (kqueue), the call that says so is made.
+/// A read that filled less than the space offered has emptied the socket, and a write that took
+/// less than it was given has filled it: epoll(7) allows the conclusion for stream sockets, and
+/// saves one system call in three. Where that is not promised (kqueue), the call that says so is
+/// made.
 const SHORT_MEANS_BLOCKED: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 /// The text of a peer's address, without its port.
@@ -95,8 +96,8 @@ pub(crate) enum Pumped {
     },
 }
 
-/// Does everything a connection can do now: actions, then what is promised, then what arrived, until
-/// it is blocked. All replies that are ready leave in one gather write.
+/// Does everything a connection can do now: actions, then what is promised, then what arrived,
+/// until it is blocked. All replies that are ready leave in one gather write.
 pub(crate) fn pump<S: Stream>(
     link: &mut Link<S>,
     hub: &mut Hub,

@@ -4,8 +4,8 @@ use fezz_proto::{Instant, Notice};
 
 use crate::listen::AcceptFault;
 
-/// Told at the end of every turn what happened in it, on the thread that drives the loop: whatever an
-/// observer does, the connections of that loop wait for.
+/// Told at the end of every turn what happened in it, on the thread that drives the loop: whatever
+/// an observer does, the connections of that loop wait for.
 pub trait Observer: Send {
     /// One thing happened.
     fn notice(&mut self, at: Instant, what: &Notice);

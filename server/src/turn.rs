@@ -241,7 +241,7 @@ impl Loop {
         }
         if self.lists.drain_next.is_some() && (now >= ends || order == Order::Kill) {
             self.lists.drain_next = None;
-            self.lists.cut += self.hub.len() as u64;
+            self.lists.cut += self.hub.busy() as u64;
             let mut ready = Vec::new();
             self.hub.handle_kill(now, &mut ready);
             self.list_all(ready);
@@ -266,19 +266,17 @@ impl Loop {
 
     /// Takes one connection; false when this listener is done for now.
     fn accept_one(&mut self, number: usize, now: Instant) -> bool {
-        if !self.hub.has_room() {
-            let shed = self.hub.handle_full(now);
-            if let Some(id) = shed {
-                self.list(id);
-            }
-            if let Some(listener) = self.listeners.get_mut(number) {
-                listener.pause(now);
-            }
+        let full = !self.hub.has_room();
+        let Some(listener) = self.listeners.get_mut(number) else { return false };
+        if full && !self.hub.can_shed(now) {
+            listener.pause(now);
             return false;
         }
-        let Some(listener) = self.listeners.get_mut(number) else { return false };
         match listener.accept(now) {
             Accepted::Stream(stream, peer) => {
+                if full && let Some(leaving) = self.hub.handle_full(now) {
+                    self.list(leaving);
+                }
                 self.welcome(stream, peer, now);
                 true
             }

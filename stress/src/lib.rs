@@ -1,1 +1,12 @@
-//! Load and benchmarks.
+//! Measuring: a load generator that checks every answer, and a benchmark that runs it against us,
+//! against the least server possible and against the peers, in turn.
+//!
+//! [`load`] is the client: one thread, one `mio::Poll`, no allocation per request. [`mod@bench`]
+//! starts servers and loads as separate processes on separate cores and judges what it sees by
+//! the targets of `stress/BUDGETS.md`. Nothing here is linked into the server.
+
+pub mod bench;
+pub mod clock;
+pub mod limits;
+pub mod load;
+pub mod procfs;

@@ -1,6 +1,7 @@
 //! One connection: octets, time and replies become events; the table decides; acts are applied.
 //!
-//! Nothing here chooses a phase: [`crate::phase::next`] does, and [`Conn::fire`] alone calls it.
+//! Nothing here chooses a phase: [`crate::phase::next`] does, and [`Conn::fire`] is the only
+//! caller.
 
 mod content;
 mod say;
@@ -319,7 +320,6 @@ impl Conn {
             Ok(Some(head_bytes)) => {
                 let head = fezz_parser::Head::new(inbox.filled(), &shared.index);
                 work.exchange = Exchange::of(&head, head_bytes);
-                inbox.resume = fezz_parser::Resume::default();
                 self.exchange = shared.next_exchange();
                 shared.index_exchange = self.exchange;
                 self.served += 1;

@@ -22,6 +22,8 @@ use crate::wheel::Wheel;
 
 /// Places looked at to find an idle connection that can be shed.
 const SHED_LOOKS_MAX: usize = 256;
+/// Places beyond the limit for those who leave in order while their successors are served.
+const SHED_OVER_MAX: usize = 64;
 /// Milliseconds in which a new connection is not shed: its first request is on its way.
 const SHED_AGE_MS_MIN: u64 = 1_000;
 
@@ -48,6 +50,8 @@ pub struct Hub {
     stage: Stage,
     generation: u32,
     shed_hand: usize,
+    /// The next connection may have a place beyond the limit.
+    granted: bool,
     due: Vec<u32>,
 }
 
@@ -62,6 +66,7 @@ impl Hub {
             stage: Stage::Serving,
             generation: 0,
             shed_hand: 0,
+            granted: false,
             due: Vec::new(),
         }
     }
@@ -90,6 +95,14 @@ impl Hub {
     #[must_use]
     pub const fn stage(&self) -> Stage {
         self.stage
+    }
+
+    /// Connections that owe or are owed something: neither idle nor lingering.
+    #[must_use]
+    pub fn busy(&self) -> usize {
+        let rests =
+            |conn: &Conn| matches!(conn.phase(), Phase::Idle | Phase::Linger | Phase::Closed);
+        self.conns.iter().filter(|(_, conn)| !rests(conn)).count()
     }
 
     /// Whether one more connection fits.
@@ -162,9 +175,10 @@ impl Hub {
 
     /// A connection was accepted. `None` when there is no room or the hub drains.
     pub fn handle_accepted(&mut self, secure: bool, now: Instant) -> Option<ConnId> {
-        if self.stage == Stage::Draining || !self.has_room() {
+        if self.stage == Stage::Draining || !(self.has_room() || self.granted) {
             return None;
         }
+        self.granted = false;
         self.generation = self.generation.wrapping_add(1);
         let index = self.conns.insert(Conn::open(self.generation, secure, now));
         let id = ConnId { index: u32::try_from(index).ok()?, generation: self.generation };
@@ -173,27 +187,39 @@ impl Hub {
         Some(id)
     }
 
-    /// Tells the oldest idle connection of the next few places to leave; the driver pumps it.
-    /// `None` when nobody can be spared: a connection that has just come is left the time to ask,
-    /// or a storm of new ones would end each of them before it could.
+    /// Whether a connection could be shed for a new one.
+    #[must_use]
+    pub fn can_shed(&self, now: Instant) -> bool {
+        let over_max = self.shared.limits.connections_max as usize + SHED_OVER_MAX;
+        self.conns.len() < over_max && self.oldest_idle(now).is_some()
+    }
+
+    /// A new connection is here and there is no room: the oldest idle one of the next few places is
+    /// told to leave, and the new one may have a place beyond the limit while that one lingers. The
+    /// driver pumps the one that leaves. `None` when nobody can be spared: a connection that has
+    /// just come is left the time to ask, or a storm of new ones would end each before it could.
     pub fn handle_full(&mut self, now: Instant) -> Option<ConnId> {
-        let places = self.conns.capacity().max(1);
-        let mut oldest: Option<(Instant, usize)> = None;
-        for _ in 0..SHED_LOOKS_MAX.min(places) {
-            self.shed_hand = (self.shed_hand + 1) % places;
-            let Some(conn) = self.conns.get(self.shed_hand) else { continue };
-            let entered = conn.entered();
-            let older = oldest.is_none_or(|(known, _)| entered < known);
-            if older && conn.is_idle_since(now, SHED_AGE_MS_MIN) {
-                oldest = Some((entered, self.shed_hand));
-            }
+        if !self.can_shed(now) {
+            return None;
         }
-        let (_, index) = oldest?;
+        let index = self.oldest_idle(now)?;
+        self.shed_hand = index;
+        self.granted = true;
         let conn = self.conns.get_mut(index)?;
         self.shared.notice(Notice::Shed);
         conn.handle_event(Event::Drain, &mut self.shared, now);
         let generation = conn.generation;
         Some(ConnId { index: u32::try_from(index).ok()?, generation })
+    }
+
+    fn oldest_idle(&self, now: Instant) -> Option<usize> {
+        let places = self.conns.capacity().max(1);
+        let looks = (1..=SHED_LOOKS_MAX.min(places)).map(|step| (self.shed_hand + step) % places);
+        looks
+            .filter_map(|index| Some((self.conns.get(index)?, index)))
+            .filter(|(conn, _)| conn.is_idle_since(now, SHED_AGE_MS_MIN))
+            .min_by_key(|(conn, _)| conn.entered())
+            .map(|(_, index)| index)
     }
 
     /// Where the next octets should land: head buffer, envelope or discard area; empty when none
@@ -278,7 +304,8 @@ impl Hub {
         }
     }
 
-    /// Looks at the deadlines that may have passed; connections to pump are appended to `ready`.
+    /// Looks at the deadlines that may have passed; the connections to pump are appended to
+    /// `ready`.
     pub fn handle_timeouts(&mut self, now: Instant, ready: &mut Vec<ConnId>) {
         let mut due = core::mem::take(&mut self.due);
         due.clear();

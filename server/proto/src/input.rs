@@ -73,10 +73,11 @@ impl Inbox {
         self.end += u32::try_from(bytes.min(room)).unwrap_or(0);
     }
 
-    /// The first `bytes` octets are done with.
+    /// The first `bytes` octets are done with; a head that began there is not looked at any more.
     pub(crate) fn consume(&mut self, bytes: usize) {
         debug_assert!(bytes <= self.len());
         self.start += u32::try_from(bytes.min(self.len())).unwrap_or(0);
+        self.resume = Resume::default();
         if self.is_empty() {
             self.start = 0;
             self.end = 0;
@@ -98,6 +99,21 @@ impl Inbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_head_that_is_given_up_leaves_no_trace() {
+        let mut inbox = Inbox::default();
+        inbox.lend(alloc::vec![0; 64]);
+        inbox.space()[..6].copy_from_slice(b"GET / ");
+        inbox.grow(6);
+        let (limits, mut index) = (fezz_parser::HeadLimits::default(), fezz_parser::Index::new());
+        let mut resume = inbox.resume;
+        let read = fezz_parser::parse_head(inbox.filled(), &limits, &mut resume, &mut index);
+        assert_eq!(read, Ok(None));
+        inbox.resume = resume;
+        inbox.consume(6);
+        assert_eq!(inbox.resume, Resume::default());
+    }
 
     #[test]
     fn keeps_what_is_held_when_it_moves_to_the_front() {

@@ -25,7 +25,8 @@ pub struct Limits {
     pub connection_age_ms_max: u64,
     /// Milliseconds for a TLS handshake.
     pub handshake_ms_max: u32,
-    /// Milliseconds from the first octet of a head to its end; also from accept to that octet.
+    /// Milliseconds from the first octet of a head to its end; also from accept to that first
+    /// octet.
     pub head_ms_max: u32,
     /// Milliseconds between a reply and the next request.
     pub idle_ms_max: u32,

@@ -1,4 +1,5 @@
-//! A deadline that progress earns: grace, then a minimum rate, never beyond a ceiling or a gap.
+//! A deadline that progress earns: grace, then a minimum rate, never beyond a ceiling or an idle
+//! gap.
 //!
 //! A flat idle timer lets a peer live for ever on one octet per interval, a hard total kills honest
 //! slow uploads, a rate alone lets a fast starter stall on its credit. Every term grows with

@@ -71,8 +71,7 @@ impl Wheel {
     }
 
     /// Moves the keys booked up to `now` into `due`, at most `due_max` of them and whole slots
-    /// only.
-    /// They are unbooked: the owner books again what is not over yet.
+    /// only. They are unbooked: the owner books again what is not over yet.
     pub fn expire(&mut self, now: Instant, due: &mut Vec<u32>, due_max: usize) {
         let now_tick = now.as_micros() / TICK_US;
         while let Some(tick) = self.next_busy_tick() {
@@ -160,16 +159,17 @@ mod tests {
         let mut now = 0_u64;
         let mut due = Vec::new();
         for _ in 0..600 {
-            let key = shuffle(&mut random).to_be_bytes()[0] % 32;
+            let key = u32::try_from(shuffle(&mut random) % 32).unwrap();
+            let place = key as usize;
             match shuffle(&mut random) % 10 {
                 0 => {
-                    wheel.cancel(key.into());
-                    naive.0[usize::from(key)] = None;
+                    wheel.cancel(key);
+                    naive.0[place] = None;
                 }
                 1..=5 => {
                     let at = now + shuffle(&mut random) % 100_000_000;
-                    naive.0[usize::from(key)] = Some(at);
-                    wheel.book(key.into(), Instant::from_micros(at));
+                    naive.0[place] = Some(at);
+                    wheel.book(key, Instant::from_micros(at));
                 }
                 6 => now += shuffle(&mut random) % 60_000_000,
                 _ => now += shuffle(&mut random) % 50_000,

@@ -54,7 +54,8 @@ pub(super) struct InvokeFlags {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["method", "path", "fields", "data"])]
     replay: Option<PathBuf>,
     /// Call so many times; the last answer is shown
-    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     repeat: u32,
     /// End with 1 when the status is not 2xx
     #[arg(long)]

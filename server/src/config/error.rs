@@ -122,8 +122,8 @@ impl fmt::Display for ListenFault {
         out.write_str(match self {
             Self::NoPort => "the port is missing; write for example '127.0.0.1:8080' or '[::1]:80'",
             Self::NoAddress => {
-                "the address is missing; write '127.0.0.1:PORT' for this machine alone, '[::]:PORT' \
-                 for every network"
+                "the address is missing; write '127.0.0.1:PORT' for this machine alone, \
+                 '[::]:PORT' for every network"
             }
             Self::Name => "an address is needed, not a name; 'localhost' is the one name known",
             Self::Port => "a port is a number from 0 to 65535",

@@ -1,7 +1,7 @@
 //! Jobs on their way to a worker: bounded, submitted in batches, taken one at a time.
 //!
-//! A worker takes one job at a time, so that a slow function never holds back others that were taken
-//! with it.
+//! A worker takes one job at a time, so that a slow function never holds back others that were
+//! taken with it.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};

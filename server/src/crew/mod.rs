@@ -1,7 +1,7 @@
 //! A fixed number of workers that call functions, and the queues between them and the loops.
 //!
-//! Both queues move batches and wake only who sleeps: a loop submits what one turn produced with one
-//! lock and at most a few wakes, a worker owes a sleeping loop one wake for all it finished.
+//! Both queues move batches and wake only who sleeps: a loop submits what one turn produced with
+//! one lock and at most a few wakes, a worker owes a sleeping loop one wake for all it finished.
 
 mod callee;
 mod inbound;

@@ -6,14 +6,14 @@
 //!
 //! | sent | compared as | why |
 //! |---|---|---|
-//! | `%41`, `%7e`, `%2E` (unreserved) | `A`, `~`, `.` | RFC 3986 §6.2.2.2; done first, so that the rows below see it |
+//! | `%41`, `%7e`, `%2E` | `A`, `~`, `.` | unreserved, RFC 3986 §6.2.2.2; rows below see it |
 //! | `%e2%82` | `%E2%82` | RFC 3986 §6.2.2.1 |
-//! | `//` | `/` | readers disagree on empty segments; a second slash must not leave a route's prefix |
+//! | `//` | `/` | readers disagree on empty segments; a slash more is the same route |
 //! | `/a/./b`, `/a/../b` | `/a/b`, `/b` | RFC 3986 §5.2.4, after `//` |
 //! | `/..`, `/a/../../b` | refused | climbs above the root |
 //! | `%2F`, `%5C` | kept as data of the segment | RFC 3986 §2.2: not equivalent to `/` |
 //! | `..%2Fa`, `a%5C..` | refused | a reader that decodes first would find a dot segment |
-//! | `%00`, `%4`, no leading `/` | refused | not a path the parser lets through; kept as a second wall |
+//! | `%00`, `%4`, no leading `/` | refused | the parser refuses it too: a second wall |
 //!
 //! Decoding happens once: `%252e` stays `%252e`. A trailing slash is significant. `*` (the
 //! asterisk-form) is its own canonical form.

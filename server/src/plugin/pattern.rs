@@ -113,11 +113,11 @@ impl fmt::Display for PatternError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::NoPath => "a route needs a path that begins with '/', for example '/{*rest}'",
-            Self::BadMethod => "a method is written in upper-case letters, for example 'GET,POST:/x'",
+            Self::BadMethod => "a method is written in capitals, for example 'GET,POST:/x'",
             Self::RepeatedMethod => "a method is named twice",
             Self::Trace => "TRACE is always answered 405 and cannot be routed",
             Self::BadHost => {
-                "the host is not a name, an address or '*.' and a name (a port does not belong here)"
+                "the host is not a name, an address or '*.' and a name, without a port"
             }
             Self::BadBrace => "a parameter is a whole segment: '{name}', or '{*name}' at the end",
             Self::BadParameterName => "a parameter's name consists of letters, digits and '_'",

@@ -11,7 +11,7 @@
 //!
 //! Two routes that agree on all three could both win: an error when the router is built.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -74,9 +74,10 @@ pub struct Router {
     only: Option<RouteId>,
     leaves: Vec<Leaf>,
     any_host: Option<Tree>,
-    exact_hosts: HashMap<String, Tree>,
+    /// Ordered, not hashed: for the few names an operator writes, comparing is cheaper.
+    exact_hosts: BTreeMap<String, Tree>,
     /// Keyed by the name below which they hold.
-    below_hosts: HashMap<String, Tree>,
+    below_hosts: BTreeMap<String, Tree>,
 }
 
 /// The routes of one path pattern.

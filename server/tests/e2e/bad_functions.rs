@@ -20,15 +20,17 @@ fn refused_with(server: &Running, status: u16, reason: &str) {
     for round in 1..=2 {
         let text = server.talk(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
         assert_eq!(statuses(&text), [status], "{text}");
-        server.wait("the refusal is counted", |counted| {
-            counted.refused.get(reason) == Some(&round)
-        });
+        server
+            .wait("the refusal is counted", |counted| counted.refused.get(reason) == Some(&round));
     }
 }
 
 /// `{"status": 200, "headers": [{"name": NAME, "value": VALUE}], "body": h''}`
 fn with_header(name: &[u8], value: &[u8]) -> Vec<u8> {
-    let string = |octets: &[u8]| [&[0x40 + octets.len() as u8], octets].concat();
+    let string = |octets: &[u8]| {
+        let length = u8::try_from(octets.len()).expect("a short string");
+        [&[0x40 + length], octets].concat()
+    };
     [
         b"\xa3\x66status\x18\xc8\x67headers\x81\xa2\x64name".as_slice(),
         &string(name),

@@ -1,1 +1,210 @@
-//! placeholder
+//! The program itself: what it says, what it ends with, how it takes signals.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use super::harness::{Client, c_function, example, statuses};
+
+fn fezz(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_fezz")).args(arguments).output().expect("fezz runs")
+}
+
+/// Runs a command that must fail with `code` and say all of `words`, in one line.
+fn fails(arguments: &[&str], code: i32, words: &[&str]) {
+    let output = fezz(arguments);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+    for word in words {
+        assert!(said.contains(word), "{arguments:?}: no '{word}' in: {said}");
+    }
+}
+
+/// A `fezz serve` with its ready line read.
+struct Serving {
+    child: Child,
+    output: BufReader<Box<dyn Read>>,
+    address: SocketAddr,
+    ready: String,
+}
+
+impl Serving {
+    fn start(prefix: &[&str], arguments: &[&str]) -> Self {
+        let mut words = prefix.to_vec();
+        words.extend([env!("CARGO_BIN_EXE_fezz"), "serve", "--listen", "127.0.0.1:0"]);
+        words.extend(arguments);
+        let mut child = Command::new(words[0])
+            .args(&words[1..])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("fezz starts");
+        let said: Box<dyn Read> = Box::new(child.stderr.take().expect("piped"));
+        let mut output = BufReader::new(said);
+        let mut ready = String::new();
+        while !ready.starts_with("fezz ready:") {
+            ready.clear();
+            assert_ne!(output.read_line(&mut ready).expect("a line"), 0, "it ended instead");
+        }
+        let address = ready
+            .split_whitespace()
+            .find_map(|word| word.strip_prefix("http://"))
+            .unwrap_or_else(|| panic!("no address in {ready:?}"))
+            .parse()
+            .expect("an address");
+        Self { child, output, address, ready }
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let status = Command::new("kill").args(["-s", name, &id]).status().expect("kill runs");
+        assert!(status.success());
+    }
+
+    /// What it said after the ready line, and its exit code.
+    fn end(mut self) -> (String, Option<i32>) {
+        let mut said = String::new();
+        self.output.read_to_string(&mut said).expect("text");
+        let code = self.child.wait().expect("it ends").code();
+        (said, code)
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // Already gone in every test that does not fail.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+#[test]
+fn serves_drains_on_sigterm_and_says_so_in_one_line_each() {
+    let artifact = example("hello");
+    let server = Serving::start(&[], &["--function", &artifact.display().to_string()]);
+    for word in ["fezz ready:", "functions=1", "loops=", "workers="] {
+        assert!(server.ready.contains(word), "{}", server.ready);
+    }
+    let mut client = Client::to(server.address);
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(client.reply().0.starts_with("HTTP/1.1 200 "));
+    drop(client);
+    server.signal("TERM");
+    let mut server = server;
+    let output = std::mem::replace(&mut server.output, BufReader::new(Box::new(std::io::empty())));
+    let said: Vec<String> = output.lines().map(|line| line.expect("text")).collect();
+    let drained: Vec<&String> =
+        said.iter().filter(|line| line.starts_with("fezz drained:")).collect();
+    assert_eq!(drained.len(), 1, "{said:?}");
+    assert!(drained[0].contains("served=1 cut=0"), "{said:?}");
+    assert_eq!(server.end().1, Some(0));
+}
+
+#[test]
+fn a_second_signal_cuts() {
+    let artifact = example("echo").display().to_string();
+    let server = Serving::start(&[], &["--function", &artifact, "--drain-grace", "60s"]);
+    let mut busy = Client::to(server.address);
+    busy.send(b"GET /delay/60000 HTTP/1.1\r\nHost: a\r\n\r\n");
+    let mut other = Client::to(server.address);
+    other.send(b"GET /host HTTP/1.1\r\nHost: a\r\n\r\n");
+    other.reply();
+    server.signal("INT");
+    // The idle connection is told to leave, so the first signal has arrived.
+    assert_eq!(other.rest(), "");
+    server.signal("INT");
+    assert_eq!(busy.rest(), "");
+    let (said, code) = server.end();
+    assert!(said.contains("cut=1"), "{said}");
+    assert_eq!(code, Some(0));
+}
+
+#[test]
+fn out_of_descriptors_it_keeps_serving_and_takes_everybody_later() {
+    let artifact = example("hello").display().to_string();
+    let arguments = ["--function", &artifact, "--limit-connections", "1000", "--event-loops", "1"];
+    let server = Serving::start(&["prlimit", "--nofile=48:48"], &arguments);
+    let mut crowd: Vec<Client> = (0..120).map(|_| Client::to(server.address)).collect();
+    for client in &mut crowd {
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    // Whoever has a descriptor is served; as they leave, everybody else is.
+    for mut client in crowd {
+        assert!(client.reply().0.starts_with("HTTP/1.1 200 "));
+    }
+    for _ in 0..100 {
+        let mut client = Client::to(server.address);
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        assert_eq!(statuses(&client.rest()), [200]);
+    }
+    server.signal("TERM");
+    let (said, code) = server.end();
+    assert!(said.contains("served=220 "), "{said}");
+    assert_eq!(code, Some(0));
+}
+
+#[test]
+fn artifacts_that_cannot_serve_are_refused_before_serving() {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("broken");
+    std::fs::create_dir_all(&directory).expect("a directory");
+    let write = |name: &str, octets: &[u8]| {
+        let path = directory.join(name);
+        std::fs::write(&path, octets).expect("a file");
+        path.display().to_string()
+    };
+    let whole = std::fs::read(example("hello")).expect("the artifact");
+    let mut other_machine = whole.clone();
+    other_machine[18] = 0xB7;
+    let no_symbols =
+        c_function("no_symbols", "int answer(void);\nint answer(void) { return 42; }\n");
+    for (path, words) in [
+        ("/nonexistent/libf.so".to_owned(), ["/nonexistent/libf.so", "no such file"]),
+        (write("empty.so", b""), ["empty.so", "empty"]),
+        (write("script.so", b"#!/bin/sh\necho hi\n"), ["script.so", "script"]),
+        (write("half.so", &whole[..8_192]), ["half.so", "cut short"]),
+        (write("arm.so", &other_machine), ["arm.so", "machine"]),
+        (no_symbols.display().to_string(), ["libfunction.so", "fezz_handle_v2"]),
+    ] {
+        for verb in [vec!["inspect", &path], vec!["serve", "--function", &path]] {
+            let output = fezz(&verb);
+            let said = String::from_utf8_lossy(&output.stderr).to_lowercase();
+            assert_eq!(output.status.code(), Some(1), "{verb:?}: {said}");
+            for word in words {
+                assert!(said.contains(&word.to_lowercase()), "{verb:?}: no '{word}' in: {said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn addresses_that_cannot_be_had_are_one_clear_line() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("its address").to_string();
+    let artifact = example("hello").display().to_string();
+    fails(&["serve", "--function", &artifact, "--listen", &address], 71, &["in use", &address]);
+    fails(&["serve", "--function", &artifact, "--listen", "nowhere"], 1, &["nowhere"]);
+    fails(&["serve", "--function", &artifact, "--listen", "192.0.2.1:0"], 1, &["192.0.2.1"]);
+    fails(&["serve"], 1, &["--function"]);
+}
+
+#[test]
+fn invoke_calls_once_without_a_socket() {
+    let artifact = example("echo").display().to_string();
+    let output = fezz(&["invoke", &artifact, "POST", "/echo", "-d", "octets"]);
+    let (content, said) = (output.stdout, String::from_utf8_lossy(&output.stderr).into_owned());
+    assert!(output.status.success(), "{said}");
+    assert_eq!(content, b"octets", "the content alone goes to standard output");
+    assert!(said.contains("200") && said.contains("content-type"), "{said}");
+    let output = fezz(&["invoke", "--fail", &artifact, "GET", "/missing"]);
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn every_verb_has_help_with_an_example() {
+    for verb in ["serve", "invoke", "inspect"] {
+        let output = fezz(&[verb, "--help"]);
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains(&format!("fezz {verb} ")) && said.contains("xample"), "{said}");
+    }
+}

@@ -13,7 +13,8 @@ fn pipelined_requests_are_answered_in_order_also_after_a_half_close() {
     for number in 0..40 {
         requests.extend(format!("GET /host HTTP/1.1\r\nHost: h{number}\r\n\r\n").into_bytes());
         if number % 10 == 3 {
-            requests.extend(b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+            requests
+                .extend(b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
             requests.extend(b"3;x=\"y\"\r\nabc\r\n0\r\nT: r\r\n\r\n");
         }
     }
@@ -94,7 +95,8 @@ fn a_large_reply_reaches_a_slow_reader_whole() {
     let server = Running::start(&config);
     let content: Vec<u8> = (0..6_000_000_u32).map(|place| (place % 251) as u8).collect();
     let mut client = Client::to(server.address);
-    let head = format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", content.len());
+    let head =
+        format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", content.len());
     client.send(head.as_bytes());
     client.send(&content);
     std::thread::sleep(Duration::from_millis(200));

@@ -97,8 +97,9 @@ fn a_slow_function_does_not_hold_up_another_one() {
         let text = server.talk(b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
         assert_eq!(statuses(&text), [200]);
     }
-    let counted = server.handle.counted();
-    assert_eq!(counted.served(), 200, "the slow ones are still running");
+    // Counters are published at the end of a turn, after the reply has left.
+    server.wait("all fast ones are counted", |counted| counted.served() >= 200);
+    assert_eq!(server.handle.counted().served(), 200, "the slow ones are still running");
     for client in &mut slow {
         assert!(client.reply().0.starts_with("HTTP/1.1 200 "));
     }

@@ -1,5 +1,5 @@
-//! Envelopes in every spelling: keys in any order, by name or by place, strings of either kind, whole
-//! or in segments, heads wider than needed, and items that have no place there.
+//! Envelopes in every spelling: keys in any order, by name or by place, strings of either kind,
+//! whole or in segments, heads wider than needed, and items that have no place there.
 #![expect(clippy::cast_possible_truncation, reason = "heads are spelled in the width asked for")]
 
 use alloc::vec;

@@ -197,8 +197,8 @@ fn spellings_are_accepted_and_refused() {
     assert!(accepted.iter().all(|n| (rounds / 20..rounds * 19 / 20).contains(n)), "{accepted:?}");
 }
 
-/// Every prefix and every single-octet change of one envelope in each direction. The strings are not
-/// UTF-8: those that a change turns into text must be refused.
+/// Every prefix and every single-octet change of one envelope in each direction. The strings are
+/// not UTF-8: those that a change turns into text must be refused.
 #[test]
 fn every_cut_and_every_octet() {
     let headers: Pairs =

@@ -77,7 +77,8 @@ impl Conn {
         self.say(staged, shared, now);
     }
 
-    /// The staged reply becomes the outbox. What it says of the connection is decided here, once.
+    /// The staged reply becomes the outbox. What it says about the connection is decided here,
+    /// once.
     pub(super) fn say(&mut self, staged: Staged, shared: &mut Shared, now: Instant) {
         self.release_counted(shared);
         let limits = &shared.limits;

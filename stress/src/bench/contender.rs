@@ -1,0 +1,249 @@
+//! Who takes part, and the command each is started with.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::peers;
+use super::workload::Role;
+
+// How ours is started. `{bin}` is the folder of the release build, `{addr}` the address.
+const OURS_HELLO: &str = "{bin}/fezz serve --listen {addr} --event-loops 1 --workers 1 \
+    --function {bin}/libhello.so";
+const OURS_ECHO: &str = "{bin}/fezz serve --listen {addr} --event-loops 1 --workers 1 \
+    --function {bin}/libecho.so";
+/// Two sleeping calls must leave workers over: what is measured is the path, not a full pool.
+const OURS_BOTH: &str = "{bin}/fezz serve --listen {addr} --event-loops 1 --workers 4 \
+    --function hello={bin}/libhello.so@/hello --function echo={bin}/libecho.so@/{*rest}";
+const OURS_TWO_LOOPS: &str = "{bin}/fezz serve --listen {addr} --event-loops 2 --workers 2 \
+    --function {bin}/libhello.so";
+/// What must have been built before ours can take part.
+const OURS_FILES: [&str; 3] = ["fezz", "libhello.so", "libecho.so"];
+
+/// The body that the constant answers have.
+pub(super) const CONSTANT_BODY: &str = "hello";
+
+/// One server to be measured.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Contender {
+    pub(super) name: String,
+    program: Program,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Program {
+    Null,
+    Ours,
+    Nginx,
+    H2o,
+    Haproxy,
+    Hyper,
+    /// The command of `--contender`.
+    Given(String),
+}
+
+/// Folders that commands refer to.
+#[derive(Clone, Debug)]
+pub(super) struct Places {
+    /// The release build.
+    pub(super) bin: PathBuf,
+    /// Configuration of the peers, logs, outputs of tools. Removed at the end.
+    pub(super) scratch: PathBuf,
+}
+
+impl Contender {
+    /// All that could take part, in the order of their turns.
+    pub(super) fn all(given: &[(String, String)]) -> Vec<Self> {
+        let known = [
+            ("null", Program::Null),
+            ("ours", Program::Ours),
+            ("nginx", Program::Nginx),
+            ("h2o", Program::H2o),
+            ("haproxy", Program::Haproxy),
+            ("hyper", Program::Hyper),
+        ];
+        let mut all: Vec<Self> = known
+            .map(|(name, program)| Self { name: name.to_owned(), program })
+            .into_iter()
+            .filter(|known| given.iter().all(|(name, _)| *name != known.name))
+            .collect();
+        all.extend(given.iter().map(|(name, command)| {
+            let program = Program::Given(command.clone());
+            Self { name: name.clone(), program }
+        }));
+        all
+    }
+
+    /// Why it cannot take part; `None` when it can.
+    pub(super) fn missing(&self, places: &Places) -> Option<String> {
+        let built = |file: &str| {
+            let missing = !places.bin.join(file).exists();
+            missing.then(|| format!("{file} is not built"))
+        };
+        match &self.program {
+            Program::Null => built("fezz-null-server"),
+            Program::Hyper => built("fezz-hyper-server"),
+            Program::Ours => OURS_FILES.iter().find_map(|file| built(file)),
+            Program::Nginx | Program::H2o | Program::Haproxy => {
+                let missing = peers::find(&self.name).is_none();
+                missing.then(|| format!("{} is not installed", self.name))
+            }
+            Program::Given(_) => None,
+        }
+    }
+
+    /// Program and arguments; `None` when it cannot do what the role asks for.
+    pub(super) fn command(
+        &self,
+        role: Role,
+        places: &Places,
+        address: &str,
+    ) -> Option<Vec<String>> {
+        let line = match (&self.program, role) {
+            (Program::Null, Role::Hello | Role::Echo) => "{bin}/fezz-null-server --listen {addr}",
+            (Program::Hyper, Role::Hello | Role::Echo) => "{bin}/fezz-hyper-server --listen {addr}",
+            (Program::Ours, Role::Hello) => OURS_HELLO,
+            (Program::Ours, Role::Echo) => OURS_ECHO,
+            (Program::Ours, Role::Both) => OURS_BOTH,
+            (Program::Ours, Role::TwoLoops) => OURS_TWO_LOOPS,
+            (Program::Nginx, Role::Hello | Role::Echo) => peers::NGINX_COMMAND,
+            (Program::H2o, Role::Hello | Role::Echo) => peers::H2O_COMMAND,
+            (Program::Haproxy, Role::Hello | Role::Echo) => peers::HAPROXY_COMMAND,
+            (Program::Given(line), Role::Hello | Role::Echo) => line,
+            (_, Role::Both | Role::TwoLoops) => return None,
+        };
+        let found = peers::find(&self.name).unwrap_or_default();
+        let words = line.split_whitespace().map(|word| {
+            word.replace("{bin}", &text(&places.bin))
+                .replace("{scratch}", &text(&places.scratch))
+                .replace("{found}", &text(&found))
+                .replace("{addr}", address)
+        });
+        Some(words.collect())
+    }
+
+    /// The configuration file that its command names, if it has one.
+    pub(super) fn configuration(
+        &self,
+        places: &Places,
+        address: &str,
+    ) -> Option<(PathBuf, String)> {
+        let (name, text) = match self.program {
+            Program::Nginx => ("nginx.conf", peers::nginx(&places.scratch, address)),
+            Program::H2o => ("h2o.conf", peers::h2o(&places.scratch, address)),
+            Program::Haproxy => ("haproxy.cfg", peers::haproxy(address)),
+            Program::Null | Program::Ours | Program::Hyper | Program::Given(_) => return None,
+        };
+        Some((places.scratch.join(name), text))
+    }
+
+    /// What the load generator is told about target and right answer.
+    pub(super) fn load_arguments(&self, role: Role) -> Vec<String> {
+        let words: &[&str] = match (&self.program, role) {
+            (Program::Ours, Role::Echo) => &["--path", "/echo", "--expect-echo"],
+            (Program::Hyper, Role::Echo) => &["--expect-echo"],
+            (Program::H2o, Role::Echo) => &["--path", peers::H2O_MOVED, "--expect-status", "302"],
+            (Program::Ours, Role::Both) => &["--path", "/hello"],
+            // What these answer is theirs; it has to be the same every time.
+            (Program::Ours | Program::Given(_), _) => &[],
+            _ => &["--expect-body", CONSTANT_BODY],
+        };
+        words.iter().map(|&word| word.to_owned()).collect()
+    }
+
+    /// What it answers, for the reader of the table.
+    pub(super) fn remark(&self) -> &'static str {
+        match self.program {
+            Program::Null => "constant, blank line found only; POST answered with the constant",
+            Program::Ours => "calls a function from a shared library, through the dispatch pool",
+            Program::Nginx => "constant by `return`; POST: body read, constant answered",
+            Program::H2o => "static file of 5 octets; POST: body read, constant redirect answered",
+            Program::Haproxy => {
+                "constant by `http-request return`; POST: body read, constant answered"
+            }
+            Program::Hyper => "constant, current-thread tokio; POST: body echoed",
+            Program::Given(_) => "given on the command line",
+        }
+    }
+
+    /// Its version in a few words.
+    pub(super) fn version(&self, places: &Places) -> String {
+        match self.program {
+            Program::Null => format!("mio {}", locked_version("mio")),
+            Program::Hyper => {
+                format!("hyper {}, tokio {}", locked_version("hyper"), locked_version("tokio"))
+            }
+            Program::Ours => said(&places.bin.join("fezz"), "--version"),
+            Program::Nginx | Program::H2o | Program::Haproxy => {
+                peers::find(&self.name).map_or_else(String::new, |path| said(&path, "-v"))
+            }
+            Program::Given(_) => "as given".to_owned(),
+        }
+    }
+}
+
+/// First line that a program says about itself, on whichever stream.
+fn said(program: &Path, argument: &str) -> String {
+    let output = Command::new(program).arg(argument).stdin(Stdio::null()).output();
+    let Ok(output) = output else { return "unknown".to_owned() };
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    text.lines().next().unwrap_or("unknown").trim().to_owned()
+}
+
+/// The version of `package` that this was built with.
+fn locked_version(package: &str) -> &'static str {
+    let lock = include_str!("../../../Cargo.lock");
+    let entry = lock
+        .split("[[package]]")
+        .find(|entry| entry.lines().any(|line| line == format!("name = \"{package}\"")));
+    let version = entry.and_then(|entry| {
+        entry.lines().find_map(|line| line.strip_prefix("version = \"")?.strip_suffix('"'))
+    });
+    version.unwrap_or("unknown")
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places() -> Places {
+        Places { bin: PathBuf::from("target/release"), scratch: PathBuf::from("/scratch") }
+    }
+
+    fn ours() -> Contender {
+        Contender { name: "ours".to_owned(), program: Program::Ours }
+    }
+
+    #[test]
+    fn ours_is_started_with_one_loop_and_one_worker() {
+        let command = ours().command(Role::Hello, &places(), "127.0.0.1:9").unwrap();
+        assert_eq!(
+            command.join(" "),
+            "target/release/fezz serve --listen 127.0.0.1:9 --event-loops 1 --workers 1 \
+             --function target/release/libhello.so"
+        );
+        let both = ours().command(Role::Both, &places(), "127.0.0.1:9").unwrap();
+        assert!(both.contains(&"echo=target/release/libecho.so@/{*rest}".to_owned()));
+    }
+
+    #[test]
+    fn a_given_contender_replaces_one_of_the_same_name() {
+        let given = [("ours".to_owned(), "x {addr}".to_owned())];
+        let all = Contender::all(&given);
+        let named: Vec<&Contender> = all.iter().filter(|one| one.name == "ours").collect();
+        assert_eq!(named.len(), 1);
+        let command = named[0].command(Role::Hello, &places(), "127.0.0.1:9").unwrap();
+        assert_eq!(command, ["x", "127.0.0.1:9"]);
+    }
+
+    #[test]
+    fn what_is_not_built_is_missing() {
+        assert_eq!(ours().missing(&places()).unwrap(), "fezz is not built");
+        assert_ne!(locked_version("hyper"), "unknown");
+        assert_eq!(locked_version("no-such-package"), "unknown");
+    }
+}

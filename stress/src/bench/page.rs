@@ -1,0 +1,144 @@
+//! Renders a saved run as `stress/RESULTS.md`.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use super::error::BenchError;
+use super::results::Results;
+use super::table::{outcome, rows};
+use super::workload::WORKLOADS;
+
+/// Writes the page of `results`, which were saved in `saved`.
+pub(super) fn write(page: &Path, results: &Results, saved: &Path) -> Result<(), BenchError> {
+    fs::write(page, render(results, saved)).map_err(|error| BenchError::file(page, error))
+}
+
+fn render(results: &Results, saved: &Path) -> String {
+    let chart = saved.with_extension("svg");
+    let link = |file: &Path| {
+        let file = file.strip_prefix("stress").unwrap_or(file);
+        file.display().to_string()
+    };
+    let mut page = format!(
+        "# Results\n\n\
+         Written by `stress/bench` from [{saved}]({saved}); how it measures is in \
+         [README.md](README.md), what is promised in [BUDGETS.md](BUDGETS.md).\n\
+         {rounds} rounds of {seconds} s; medians, with the least and the greatest round.\n\n\
+         ![Rates beside the null server]({chart})\n\n",
+        saved = link(saved),
+        chart = link(&chart),
+        rounds = results.rounds,
+        seconds = results.seconds,
+    );
+    page.push_str("## Targets\n\n");
+    let mut verdicts = vec![words(&["figure", "target", "measured", "verdict", "status"])];
+    verdicts.extend(results.verdicts.iter().map(|verdict| {
+        vec![
+            verdict.budget.figure.clone(),
+            verdict.budget.target.to_string(),
+            verdict.figure.map_or_else(|| "–".to_owned(), |figure| figure.to_string()),
+            outcome(verdict).to_owned(),
+            if verdict.budget.promised { "promised" } else { "goal" }.to_owned(),
+        ]
+    }));
+    push_table(&mut page, &verdicts);
+    push_disturbances(&mut page, results);
+    page.push_str("\n## Figures\n");
+    for workload in WORKLOADS {
+        let rows = rows(workload, results);
+        if rows.len() > 1 {
+            push(&mut page, format_args!("\n### {}: {}\n\n", workload.name, workload.title));
+            push_table(&mut page, &rows);
+        }
+    }
+    push_conditions(&mut page, results);
+    page
+}
+
+fn push_disturbances(page: &mut String, results: &Results) {
+    if results.warnings.is_empty() {
+        return;
+    }
+    page.push_str("\n## Warnings of the run\n\n");
+    for warning in &results.warnings {
+        push(page, format_args!("- {warning}\n"));
+    }
+}
+
+fn push_conditions(page: &mut String, results: &Results) {
+    let machine = &results.machine;
+    push(
+        page,
+        format_args!(
+            "\n## Conditions\n\n\
+             - date: {}\n- processor: {}, {} CPUs\n- system: {}, Linux {}\n\
+             - compiler: {}\n- sources: {}\n",
+            results.date,
+            machine.processor,
+            machine.cpus,
+            machine.system,
+            machine.kernel,
+            machine.compiler,
+            machine.commit
+        ),
+    );
+    for entry in &results.contenders {
+        push(page, format_args!("- {}: {}; {}\n", entry.name, entry.version, entry.remark));
+        for command in &entry.commands {
+            push(page, format_args!("  - `{command}`\n"));
+        }
+    }
+    for (name, reason) in &results.missing {
+        push(page, format_args!("- {name} did not take part: {reason}\n"));
+    }
+}
+
+fn push_table(page: &mut String, rows: &[Vec<String>]) {
+    for (index, row) in rows.iter().enumerate() {
+        push(page, format_args!("| {} |\n", row.join(" | ")));
+        if index == 0 {
+            push(page, format_args!("|{}\n", "---|".repeat(row.len())));
+        }
+    }
+}
+
+fn push(page: &mut String, text: std::fmt::Arguments<'_>) {
+    // Writing to a String does not fail.
+    let written = page.write_fmt(text);
+    debug_assert!(written.is_ok());
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::budget::Budget;
+    use super::*;
+
+    #[test]
+    fn the_page_shows_targets_figures_and_conditions() {
+        let mut results = Results::default();
+        results.add("get64", "null", vec![100.0], "");
+        results.add("get64", "ours", vec![85.0], "");
+        results.warnings.push("get64: disturbed: a neighbour".to_owned());
+        results.missing.insert("h2o".to_owned(), "not installed".to_owned());
+        let budgets = "| id | figure | target | status |\n\
+                       | a | GET | `ours:get64 >= 0.80 x null` | promised |";
+        results.judge(&Budget::parse_all(budgets).unwrap());
+        let page = render(&results, Path::new("stress/results/x.json"));
+        for part in [
+            "[results/x.json](results/x.json)",
+            "(results/x.svg)",
+            "| GET | ≥ 0.8 x null | 0.85 (0.85–0.85) | met | promised |",
+            "- get64: disturbed: a neighbour",
+            "### get64: GET, 64 kept connections",
+            "- h2o did not take part: not installed",
+        ] {
+            assert!(page.contains(part), "{part} is not in\n{page}");
+        }
+        assert!(!page.contains("### idle"));
+    }
+}

@@ -1,0 +1,279 @@
+//! What a run of the benchmark found: saved as JSON, compared with the budgets.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::args::Args;
+use super::budget::{Budget, Target};
+use super::error::BenchError;
+use super::machine::Machine;
+use super::server::Bench;
+use super::stats::Spread;
+use crate::clock::{date_stamp, unix_seconds};
+
+const LOOPS: &str = "loops";
+/// The series that stands beside `loops`.
+pub(super) const LOOPS_CPU: &str = "loops_cpu";
+/// Two for the loops, two for their load.
+const LOOPS_CPUS_MIN: usize = 4;
+
+/// All of one run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Results {
+    /// When it began, as in the name of its file.
+    pub date: String,
+    /// What it ran on.
+    pub machine: Machine,
+    /// Turns of each contender.
+    pub rounds: u32,
+    /// Length of a turn in seconds.
+    pub seconds: f64,
+    /// Who took part.
+    pub contenders: Vec<Entry>,
+    /// Who could not, and why.
+    pub missing: BTreeMap<String, String>,
+    /// The figures.
+    pub series: Vec<Series>,
+    /// What disturbed the run or was left out of it.
+    pub warnings: Vec<String>,
+    /// The budgets and what became of them.
+    pub verdicts: Vec<Verdict>,
+}
+
+/// A contender that took part.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// What it answers.
+    pub remark: String,
+    /// The commands that it was started with.
+    pub commands: Vec<String>,
+}
+
+/// One figure of one contender, once per round.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Series {
+    /// The workload.
+    pub workload: String,
+    /// The contender.
+    pub contender: String,
+    /// The figure of each round, in the workload's unit.
+    pub values: Vec<f64>,
+    /// More about each round of a load.
+    pub samples: Vec<Sample>,
+    /// Anything to be said beside it.
+    pub remark: String,
+}
+
+/// One turn of one contender under load.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Right answers per second.
+    pub per_second: f64,
+    /// Median latency in microseconds.
+    pub p50_us: f64,
+    /// 99th percentile in microseconds.
+    pub p99_us: f64,
+    /// CPU time of the server per answer in microseconds.
+    pub cpu_us: f64,
+    /// Share of its core that the server used.
+    pub server_busy: f64,
+    /// Share of the machine that neither server nor load used.
+    pub foreign: f64,
+    /// Times the server was put off its core, per second.
+    pub involuntary_per_second: f64,
+    /// Wrong or missing answers.
+    pub faults: u64,
+}
+
+/// A budget and what became of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The budget.
+    pub budget: Budget,
+    /// The figure, if it was measured.
+    pub figure: Option<Spread>,
+    /// Whether the median is what the target asks for.
+    pub met: Option<bool>,
+}
+
+impl Results {
+    pub(super) fn begin(bench: &Bench, args: &Args) -> Self {
+        let contenders = bench.contenders.iter().map(|contender| Entry {
+            name: contender.name.clone(),
+            version: contender.version(&bench.places),
+            remark: contender.remark().to_owned(),
+            commands: Vec::new(),
+        });
+        let missing = bench.missing.iter().map(|(one, reason)| (one.name.clone(), reason.clone()));
+        Self {
+            date: date_stamp(unix_seconds()),
+            machine: Machine::look(bench.cpus),
+            rounds: args.rounds(),
+            seconds: args.turn().as_secs_f64(),
+            contenders: contenders.collect(),
+            missing: missing.collect(),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn warn(&mut self, warning: String) {
+        if !self.warnings.contains(&warning) {
+            eprintln!("  ! {warning}");
+            self.warnings.push(warning);
+        }
+    }
+
+    /// Notes how a contender was started.
+    pub(super) fn started(&mut self, contender: &str, command: &str) {
+        let entry = self.contenders.iter_mut().find(|entry| entry.name == contender);
+        if let Some(entry) = entry.filter(|entry| !entry.commands.iter().any(|c| c == command)) {
+            entry.commands.push(command.to_owned());
+        }
+    }
+
+    pub(super) fn add(&mut self, workload: &str, contender: &str, values: Vec<f64>, remark: &str) {
+        self.series.push(Series {
+            workload: workload.to_owned(),
+            contender: contender.to_owned(),
+            values,
+            samples: Vec::new(),
+            remark: remark.to_owned(),
+        });
+    }
+
+    /// The series of `contender` in `workload`.
+    #[must_use]
+    pub fn series(&self, contender: &str, workload: &str) -> Option<&Series> {
+        self.series.iter().find(|one| one.contender == contender && one.workload == workload)
+    }
+
+    /// All series of `workload`, in the order of their measurement.
+    pub fn of_workload(&self, workload: &str) -> impl Iterator<Item = &Series> {
+        self.series.iter().filter(move |one| one.workload == workload)
+    }
+
+    /// The figure that `target` speaks of.
+    #[must_use]
+    pub fn figure(&self, target: &Target) -> Option<Spread> {
+        let series = self.series(&target.who, &target.workload)?;
+        match &target.times {
+            None => Spread::of(&series.values),
+            Some(other) => {
+                let base = self.series(other, &target.workload)?;
+                Spread::of_ratios(&series.values, &base.values)
+            }
+        }
+    }
+
+    pub(super) fn judge(&mut self, budgets: &[Budget]) {
+        let verdicts = budgets.iter().map(|budget| {
+            let figure = self.figure(&budget.target);
+            let met = figure.map(|figure| budget.target.is_met(figure.median));
+            Verdict { budget: budget.clone(), figure, met }
+        });
+        self.verdicts = verdicts.collect();
+    }
+
+    /// The promises about `workloads` that were missed, or not measured without an excuse.
+    #[must_use]
+    pub fn broken_promises(&self, workloads: &[&str]) -> Vec<&Verdict> {
+        let promises = self.verdicts.iter().filter(|verdict| verdict.budget.promised);
+        promises
+            .filter(|verdict| match verdict.met {
+                Some(met) => !met,
+                None => !self.is_excused(&verdict.budget.target, workloads),
+            })
+            .collect()
+    }
+
+    /// Nobody asked for it, the peer of the comparison is not there, or the machine is too small.
+    fn is_excused(&self, target: &Target, workloads: &[&str]) -> bool {
+        let series = if target.workload == LOOPS_CPU { LOOPS } else { &target.workload };
+        let other = target.times.as_ref();
+        !workloads.contains(&series)
+            || other.is_some_and(|other| self.missing.contains_key(other))
+            || (target.workload == LOOPS && self.machine.cpus < LOOPS_CPUS_MIN)
+    }
+
+    pub(super) fn save(&self, folder: &Path) -> Result<PathBuf, BenchError> {
+        fs::create_dir_all(folder).map_err(|error| BenchError::file(folder, error))?;
+        let file = folder.join(format!("{}.json", self.date));
+        let text = serde_json::to_string_pretty(self)?;
+        fs::write(&file, text + "\n").map_err(|error| BenchError::file(&file, error))?;
+        super::chart::write(&file.with_extension("svg"), self)?;
+        Ok(file)
+    }
+
+    /// Reads a saved run.
+    ///
+    /// # Errors
+    /// When there is none in that file.
+    pub fn load(file: &Path) -> Result<Self, BenchError> {
+        let text = fs::read_to_string(file).map_err(|error| BenchError::file(file, error))?;
+        Ok(serde_json::from_str(&text)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn results() -> Results {
+        let mut results = Results::default();
+        results.add("get64", "null", vec![100.0, 50.0, 100.0], "");
+        results.add("get64", "ours", vec![85.0, 41.0, 79.0], "");
+        results
+    }
+
+    fn budgets() -> Vec<Budget> {
+        let text = "| id | figure | target | status |\n\
+            | a | GET | `ours:get64 >= 0.80 x null` | promised |\n\
+            | b | GET | `ours:get64 >= 90` | goal |\n\
+            | c | idle | `ours:idle <= 400` | promised |";
+        Budget::parse_all(text).unwrap()
+    }
+
+    #[test]
+    fn a_verdict_is_about_the_median_of_the_ratios() {
+        let mut results = results();
+        results.judge(&budgets());
+        let met: Vec<Option<bool>> = results.verdicts.iter().map(|verdict| verdict.met).collect();
+        assert_eq!(met, [Some(true), Some(false), None]);
+        assert_eq!(results.verdicts[0].figure.unwrap().median, 0.82);
+        // A missed goal breaks nothing, nor does a promise that nobody asked about.
+        assert!(results.broken_promises(&["get64"]).is_empty());
+        assert_eq!(results.broken_promises(&["get64", "idle"])[0].budget.id, "c");
+        results.series[1].values = vec![70.0, 35.0, 70.0];
+        results.judge(&budgets());
+        assert_eq!(results.broken_promises(&["get64"])[0].budget.id, "a");
+    }
+
+    #[test]
+    fn a_peer_that_is_not_installed_excuses_the_comparison_with_it() {
+        let mut results = Results::default();
+        let text = "| id | figure | target | status |\n\
+            | n | new | `ours:newconn >= 1.0 x nginx` | promised |";
+        results.judge(&Budget::parse_all(text).unwrap());
+        assert_eq!(results.broken_promises(&["newconn"]).len(), 1);
+        results.missing.insert("nginx".to_owned(), "not installed".to_owned());
+        assert!(results.broken_promises(&["newconn"]).is_empty());
+    }
+
+    #[test]
+    fn what_is_saved_can_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut results = results();
+        results.date = "2026-01-01T00-00-00Z".to_owned();
+        results.judge(&budgets());
+        let file = results.save(folder.path()).unwrap();
+        assert_eq!(Results::load(&file).unwrap(), results);
+        assert!(file.with_extension("svg").exists());
+    }
+}

@@ -1,0 +1,154 @@
+//! What the benchmark prints while it runs: a table per workload, then the verdicts.
+
+use super::results::{LOOPS_CPU, Results, Sample, Series, Verdict};
+use super::rounds::{BUSY_MIN, FOREIGN_MAX};
+use super::stats::{Spread, digits_for};
+use super::workload::{Kind, Workload};
+
+/// The contender that ratios are taken to.
+pub(super) const YARDSTICK: &str = "null";
+
+/// Who takes part, who is missing.
+pub(super) fn print_opening(results: &Results) {
+    let machine = &results.machine;
+    println!("{} ({} CPUs), {}", machine.processor, machine.cpus, machine.kernel);
+    println!("{}, sources {}", machine.compiler, machine.commit);
+    for entry in &results.contenders {
+        println!("  {:<10} {} — {}", entry.name, entry.version, entry.remark);
+    }
+    for (name, reason) in &results.missing {
+        println!("  {name:<10} missing: {reason}");
+    }
+}
+
+/// Which workload comes now.
+pub(super) fn print_heading(workload: &Workload) {
+    println!("\n{}: {}", workload.name, workload.title);
+}
+
+/// The figures of one workload.
+pub(super) fn print_workload(workload: &Workload, results: &Results) {
+    let rows = rows(workload, results);
+    if rows.len() == 1 {
+        println!("  not measured: nobody that takes part can do it");
+        return;
+    }
+    let widths: Vec<usize> = (0..rows.first().map_or(0, Vec::len))
+        .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
+        .collect();
+    for row in &rows {
+        let cells: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        println!("  {}", cells.join("  ").trim_end());
+    }
+}
+
+/// The table of one workload, headings first; only the headings when nothing was measured.
+pub(super) fn rows(workload: &Workload, results: &Results) -> Vec<Vec<String>> {
+    let timed = matches!(workload.kind, Kind::Timed(_));
+    let ratio = format!("to {YARDSTICK} (min–max)");
+    let headings: &[&str] = if timed {
+        &[
+            "contender",
+            workload.unit,
+            &ratio,
+            "by CPU time",
+            "CPU µs/request",
+            "p50 µs",
+            "p99 µs",
+            "busy",
+        ]
+    } else {
+        &["contender", workload.unit, "remark"]
+    };
+    let mut rows = vec![headings.iter().map(|&heading| heading.to_owned()).collect()];
+    let yardstick = results.series(YARDSTICK, workload.name);
+    for series in results.of_workload(workload.name) {
+        rows.push(if timed { timed_row(series, yardstick) } else { plain_row(series) });
+    }
+    if matches!(workload.kind, Kind::Loops) {
+        rows.extend(results.of_workload(LOOPS_CPU).map(plain_row));
+    }
+    rows
+}
+
+fn timed_row(series: &Series, yardstick: Option<&Series>) -> Vec<String> {
+    let ratio = yardstick.and_then(|base| Spread::of_ratios(&series.values, &base.values));
+    let by_cpu = yardstick.and_then(|base| Spread::of_ratios(&cpu(base), &cpu(series)));
+    let busy = median(series, |sample| sample.server_busy);
+    let alone = median(series, |sample| sample.foreign) < FOREIGN_MAX;
+    let waits = if busy < BUSY_MIN && alone { " (waits for load)" } else { "" };
+    vec![
+        series.contender.clone(),
+        Spread::of(&series.values).map_or_else(String::new, |spread| number(spread.median)),
+        ratio.map_or_else(String::new, |ratio| ratio.to_string()),
+        by_cpu.map_or_else(String::new, |ratio| ratio.to_string()),
+        number(median(series, |sample| sample.cpu_us)),
+        number(median(series, |sample| sample.p50_us)),
+        number(median(series, |sample| sample.p99_us)),
+        format!("{:.0} %{waits}", busy * 100.0),
+    ]
+}
+
+fn cpu(series: &Series) -> Vec<f64> {
+    series.samples.iter().map(|sample| sample.cpu_us).collect()
+}
+
+fn plain_row(series: &Series) -> Vec<String> {
+    let figure = Spread::of(&series.values).map_or_else(String::new, |spread| {
+        if series.values.len() > 1 { spread.to_string() } else { number(spread.median) }
+    });
+    vec![series.contender.clone(), figure, series.remark.clone()]
+}
+
+/// The budgets, each with its figure.
+pub(super) fn print_verdicts(results: &Results) {
+    println!("\nTargets (stress/BUDGETS.md; * is promised)");
+    for verdict in &results.verdicts {
+        let star = if verdict.budget.promised { '*' } else { ' ' };
+        let figure = verdict.figure.map_or_else(String::new, |figure| figure.to_string());
+        let said = outcome(verdict);
+        let target = verdict.budget.target.to_string();
+        println!("  {star} {said:<12} {target:<14} {figure:<20} {}", verdict.budget.figure);
+    }
+}
+
+/// One word or two about a budget.
+pub(super) fn outcome(verdict: &Verdict) -> &'static str {
+    match verdict.met {
+        Some(true) => "met",
+        Some(false) => "missed",
+        None => "not measured",
+    }
+}
+
+fn median(series: &Series, of: fn(&Sample) -> f64) -> f64 {
+    let values: Vec<f64> = series.samples.iter().map(of).collect();
+    Spread::of(&values).map_or(0.0, |spread| spread.median)
+}
+
+fn number(value: f64) -> String {
+    format!("{value:.*}", digits_for(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::workload::WORKLOADS;
+    use super::*;
+
+    #[test]
+    fn every_row_has_all_columns() {
+        let mut results = Results::default();
+        for workload in WORKLOADS {
+            results.add(workload.name, YARDSTICK, vec![2.0, 4.0], "");
+            results.add(workload.name, "ours", vec![1.0, 3.0], "so");
+        }
+        for workload in WORKLOADS {
+            let rows = rows(workload, &results);
+            assert_eq!(rows.len(), 3, "{}", workload.name);
+            assert!(rows.iter().all(|row| row.len() == rows[0].len()), "{}", workload.name);
+        }
+        let rows = rows(&WORKLOADS[0], &results);
+        assert_eq!(rows[2][..3], ["ours", "2.00", "0.62 (0.50–0.75)"]);
+    }
+}

@@ -1,0 +1,190 @@
+//! The command line of `fezz-load`, and the plan that it means.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+use std::{fmt, fs, io};
+
+use clap::Parser;
+
+use super::answer::{Expectation, ExpectedBody};
+use super::template::{Template, TemplateError};
+use super::{Plan, Until};
+
+const EXAMPLES: &str = "Examples:
+  fezz-load --connect 127.0.0.1:8080                          64 connections for one second
+  fezz-load --connect 127.0.0.1:8080 --depth 16 --seconds 5   16 requests in each write
+  fezz-load --connect 127.0.0.1:8080 --template post --path /echo --expect-echo
+  fezz-load --connect 127.0.0.1:8080 --fresh -c 16            a connection for each request
+  fezz-load --connect 127.0.0.1:8080 --rate 20000 --json      open loop, latency from due time
+  fezz-load --connect 127.0.0.1:8080 --idle 5000              held until standard input ends";
+
+/// Sends requests, verifies every answer, reports rate and latencies.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "fezz-load", after_help = EXAMPLES)]
+pub struct Args {
+    /// The server's address.
+    #[arg(long, value_name = "ADDR")]
+    pub connect: SocketAddr,
+    /// Connections held open at the same time.
+    #[arg(short, long, default_value = "64", value_name = "N")]
+    pub connections: NonZeroUsize,
+    /// Requests sent in one write before their answers are awaited.
+    #[arg(long, default_value = "1", value_name = "N")]
+    pub depth: NonZeroUsize,
+    /// `get`, `browser`, `post`, or a file with the octets of one request.
+    #[arg(long, default_value = "get", value_name = "NAME|FILE")]
+    pub template: String,
+    /// Path of the request target.
+    #[arg(long, default_value = "/")]
+    pub path: String,
+    /// A new connection for each request; the server has to close it.
+    #[arg(long, conflicts_with = "depth")]
+    pub fresh: bool,
+    /// Length of the run.
+    #[arg(long, default_value = "1", value_name = "S", value_parser = seconds)]
+    pub seconds: Duration,
+    /// Number of requests, in place of a length of time.
+    #[arg(long, value_name = "N", conflicts_with_all = ["seconds", "warmup"])]
+    pub requests: Option<u64>,
+    /// Time before the run that is not counted.
+    #[arg(long, default_value = "0", value_name = "S", value_parser = seconds)]
+    pub warmup: Duration,
+    /// Open loop: requests per second, whatever the server does.
+    #[arg(long, value_name = "N", value_parser = rate, conflicts_with = "fresh")]
+    pub rate: Option<f64>,
+    /// Open so many connections, one request on each, and hold them until standard input ends.
+    #[arg(long, value_name = "N", conflicts_with_all = ["fresh", "rate", "requests"])]
+    pub idle: Option<NonZeroUsize>,
+    /// Status that every answer must have.
+    #[arg(long, default_value = "200", value_name = "CODE")]
+    pub expect_status: u16,
+    /// Body that every answer must have; without it, the body of the first answer.
+    #[arg(long, value_name = "TEXT", conflicts_with = "expect_echo")]
+    pub expect_body: Option<String>,
+    /// Every answer must have the body of the request.
+    #[arg(long)]
+    pub expect_echo: bool,
+    /// How long the server may be silent before the run is given up.
+    #[arg(long, default_value = "10", value_name = "S", value_parser = seconds)]
+    pub patience: Duration,
+    /// Print the report as one line of JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// No line on standard error every second.
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+/// Why a command line means nothing that can be run.
+#[derive(Debug)]
+pub enum ArgsError {
+    /// The file of a custom request cannot be read.
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// What the operating system said.
+        error: io::Error,
+    },
+    /// The request cannot be made.
+    Template(TemplateError),
+}
+
+impl fmt::Display for ArgsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable { file, error } => write!(f, "{}: {error}", file.display()),
+            Self::Template(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ArgsError {}
+
+impl Args {
+    /// The plan that the command line describes.
+    ///
+    /// # Errors
+    /// When the request cannot be made of the template and the path.
+    pub fn plan(&self) -> Result<Plan, ArgsError> {
+        let template = match self.template.as_str() {
+            "get" => Template::Get,
+            "browser" => Template::Browser,
+            "post" => Template::Post,
+            file => {
+                let read = fs::read(file);
+                let file = PathBuf::from(file);
+                Template::Custom(read.map_err(|error| ArgsError::Unreadable { file, error })?)
+            }
+        };
+        let request = template.request(&self.path, self.fresh).map_err(ArgsError::Template)?;
+        let body = match &self.expect_body {
+            _ if self.expect_echo => ExpectedBody::Exactly(template.body()),
+            Some(text) => ExpectedBody::Exactly(text.clone().into_bytes()),
+            None => ExpectedBody::LikeFirst,
+        };
+        Ok(Plan {
+            server: self.connect,
+            connections: self.idle.unwrap_or(self.connections).get(),
+            depth: self.depth.get(),
+            fresh: self.fresh,
+            request,
+            expectation: Expectation { status: self.expect_status, body },
+            until: self.requests.map_or(Until::Elapsed(self.seconds), Until::Answered),
+            warmup: self.warmup,
+            rate: self.rate,
+            patience: self.patience,
+            progress: !self.quiet,
+        })
+    }
+}
+
+/// A number of seconds, with a fraction if need be.
+///
+/// # Errors
+/// A sentence for the user when `text` is not one.
+pub fn seconds(text: &str) -> Result<Duration, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(number).map_err(|error| error.to_string())
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if (0.001..=1e9).contains(&rate) => Ok(rate),
+        _ => Err("not a rate between 0.001 and 1000000000 per second".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(line: &str) -> Args {
+        let words = ["fezz-load", "--connect", "127.0.0.1:1"].into_iter();
+        Args::try_parse_from(words.chain(line.split_whitespace())).unwrap()
+    }
+
+    #[test]
+    fn the_command_line_becomes_a_plan() {
+        let plan = args("--template post --path /echo --expect-echo --requests 9 -c 2").plan();
+        let plan = plan.unwrap();
+        assert_eq!((plan.connections, plan.depth, plan.until), (2, 1, Until::Answered(9)));
+        assert_eq!(plan.expectation.body, ExpectedBody::Exactly(Template::Post.body()));
+        assert!(plan.request.starts_with(b"POST /echo "));
+        assert_eq!(args("--idle 5000").plan().unwrap().connections, 5000);
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named() {
+        let refused = args("--template /nowhere/request").plan().unwrap_err();
+        assert!(refused.to_string().starts_with("/nowhere/request: "), "{refused}");
+    }
+
+    #[test]
+    fn numbers_are_checked() {
+        assert_eq!(seconds("0.25"), Ok(Duration::from_millis(250)));
+        assert!(seconds("-1").is_err() && seconds("x").is_err());
+        assert!(rate("0").is_err() && rate("nan").is_err() && rate("20000").is_ok());
+    }
+}
