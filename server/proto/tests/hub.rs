@@ -210,6 +210,18 @@ fn the_oldest_idle_connection_makes_room_unless_it_has_just_come() {
 }
 
 #[test]
+fn an_idle_connection_is_found_behind_many_busy_ones() {
+    let mut hub = hub_with(|limits| limits.connections_max = 600);
+    let ids = (0..600).map(|_| accept(&mut hub, ms(0))).collect::<Vec<_>>();
+    for &id in ids.iter().filter(|id| id.index != 520) {
+        ask(&mut hub, id, GET, ms(0));
+    }
+    let found = (0..4).find(|_| hub.can_shed(ms(2_000)));
+    assert!(found.is_some(), "each look goes on where the last one ended");
+    assert_eq!(hub.handle_full(ms(2_000)), Some(ids[520]));
+}
+
+#[test]
 fn an_idle_connection_that_has_asked_makes_room_at_once() {
     let mut hub = hub_with(|limits| limits.connections_max = 1);
     let id = accept(&mut hub, ms(0));
