@@ -238,13 +238,16 @@ impl Driver {
         }
         for _ in 0..scene.plan.odds.accepts_per_turn {
             let Some(&client) = self.backlog.front() else { return };
+            if !self.hub.has_room() && self.accepts() {
+                let shed = self.hub.handle_full(now);
+                if shed.is_none() {
+                    self.full_until_us = now_us + FULL_PAUSE_US;
+                    return;
+                }
+                self.list_all(shed);
+            }
             let handshake = scene.plan.scripts[client].handshake;
             let Some(id) = self.hub.handle_accepted(handshake != Handshake::None, now) else {
-                if self.accepts() {
-                    self.full_until_us = now_us + FULL_PAUSE_US;
-                    let shed = self.hub.handle_full(now);
-                    self.list_all(shed);
-                }
                 return;
             };
             self.backlog.pop_front();
