@@ -120,13 +120,52 @@ impl<'b> Head<'b> {
     #[inline]
     pub fn method(&self) -> &'b str {
         // Known ones are constants: nothing is left to check.
-        match self.index.facts.method.of(self.octets) {
+        match self.method_octets() {
             b"GET" => "GET",
             b"HEAD" => "HEAD",
             b"POST" => "POST",
             b"PUT" => "PUT",
             other => ascii(other),
         }
+    }
+
+    /// [`Self::method`] as octets, which need no check for a writer that takes them.
+    #[must_use]
+    #[inline]
+    pub fn method_octets(&self) -> &'b [u8] {
+        self.index.facts.method.of(self.octets)
+    }
+
+    /// [`Self::path`] as octets.
+    #[must_use]
+    #[inline]
+    pub fn path_octets(&self) -> &'b [u8] {
+        match self.index.facts.target.path {
+            Path::At(span) => span.of(self.octets),
+            Path::Root => b"/",
+            Path::Server => b"*",
+        }
+    }
+
+    /// [`Self::query`] as octets.
+    #[must_use]
+    #[inline]
+    pub fn query_octets(&self) -> Option<&'b [u8]> {
+        self.index.facts.target.query.map(|span| span.of(self.octets))
+    }
+
+    /// [`Self::authority`] as octets.
+    #[must_use]
+    #[inline]
+    pub fn authority_octets(&self) -> Option<&'b [u8]> {
+        self.index.facts.authority.map(|authority| authority.whole.of(self.octets))
+    }
+
+    /// [`Self::host`] as octets.
+    #[must_use]
+    #[inline]
+    pub fn host_octets(&self) -> Option<&'b [u8]> {
+        self.index.facts.authority.map(|authority| authority.host.of(self.octets))
     }
 
     /// The version the request is to be treated as.
@@ -151,7 +190,7 @@ impl<'b> Head<'b> {
     #[must_use]
     #[inline]
     pub fn query(&self) -> Option<&'b str> {
-        self.index.facts.target.query.map(|span| ascii(span.of(self.octets)))
+        self.query_octets().map(ascii)
     }
 
     /// The one effective authority, as sent: an absolute-form target replaces Host. Only an
@@ -159,14 +198,14 @@ impl<'b> Head<'b> {
     #[must_use]
     #[inline]
     pub fn authority(&self) -> Option<&'b str> {
-        self.index.facts.authority.map(|authority| ascii(authority.whole.of(self.octets)))
+        self.authority_octets().map(ascii)
     }
 
     /// The effective authority without its port; an IPv6 address keeps its brackets.
     #[must_use]
     #[inline]
     pub fn host(&self) -> Option<&'b str> {
-        self.index.facts.authority.map(|authority| ascii(authority.host.of(self.octets)))
+        self.host_octets().map(ascii)
     }
 
     /// The scheme of an absolute-form target. Whether it agrees with the connection is for the

@@ -24,8 +24,8 @@ impl Clock {
     /// Now, in microseconds since the clock began.
     #[must_use]
     pub fn now(&self) -> Instant {
-        let micros = self.origin.elapsed().as_micros();
-        Instant::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+        let since = self.origin.elapsed();
+        Instant::from_micros(since.as_secs() * 1_000_000 + u64::from(since.subsec_micros()))
     }
 
     /// Seconds since 1970-01-01 00:00 UTC; zero before it.

@@ -177,7 +177,36 @@ impl Snapshot {
 #[derive(Clone, Debug)]
 pub(crate) struct Counting(pub(crate) Arc<Counters>);
 
+/// What one batch adds to the counters that every request moves: added up in registers, stored once.
+#[derive(Default)]
+struct Usual {
+    heads: u64,
+    dispatched: u64,
+    kept: u64,
+    received_bytes: u64,
+    sent_bytes: u64,
+}
+
 impl Observer for Counting {
+    fn notices(&mut self, at: Instant, what: &[Notice]) {
+        let mut usual = Usual::default();
+        for notice in what {
+            match notice {
+                Notice::HeadDone => usual.heads += 1,
+                Notice::Dispatched => usual.dispatched += 1,
+                Notice::Kept => usual.kept += 1,
+                Notice::Received { bytes } => usual.received_bytes += u64::from(*bytes),
+                Notice::Sent { bytes } => usual.sent_bytes += u64::from(*bytes),
+                other => self.notice(at, other),
+            }
+        }
+        self.0.heads.add(usual.heads);
+        self.0.dispatched.add(usual.dispatched);
+        self.0.kept.add(usual.kept);
+        self.0.received_bytes.add(usual.received_bytes);
+        self.0.sent_bytes.add(usual.sent_bytes);
+    }
+
     fn notice(&mut self, _at: Instant, what: &Notice) {
         let counters = &*self.0;
         match what {

@@ -82,7 +82,7 @@ impl Dispatcher {
             // RFC 9110 §7.4: a secured target on an unsecured connection.
             return Some(Decision::Refuse(Refusal::Misdirected));
         }
-        let verdict = self.site.router.resolve(head.method(), head.host(), head.path());
+        let verdict = self.site.router.resolve_head(&head);
         let route = match verdict {
             Verdict::Route(route) => route,
             Verdict::NotFound => return Some(Decision::Refuse(Refusal::NoRoute)),
@@ -96,7 +96,7 @@ impl Dispatcher {
         facts.route = route;
         let route = self.site.router.route(route)?;
         let handle_ms = u32::try_from(route.handler_timeout.as_millis()).unwrap_or(u32::MAX);
-        let client = facts.client.as_str();
+        let client = facts.client.as_octets();
         facts.layout = envelope::request(&mut envelope, &head, client, u64::from(handle_ms));
         Some(Decision::Admit(Admission {
             envelope,

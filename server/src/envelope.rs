@@ -25,7 +25,7 @@ impl Octets for Text<'_> {
 pub(crate) fn request(
     into: &mut Vec<u8>,
     head: &Head<'_>,
-    client_ip: &str,
+    client_ip: &[u8],
     deadline_ms: u64,
 ) -> Layout {
     let slot = match head.framing() {
@@ -34,11 +34,11 @@ pub(crate) fn request(
         fezz_parser::Framing::Chunked => BodySlot::Open,
     };
     let request = RequestHead {
-        method: head.method(),
-        scheme: Some("http"),
-        authority: head.authority(),
-        path: head.path(),
-        query: head.query(),
+        method: head.method_octets(),
+        scheme: Some(b"http".as_slice()),
+        authority: head.authority_octets(),
+        path: head.path_octets(),
+        query: head.query_octets(),
         meta: Meta { trace_id: None, deadline_ms: Some(deadline_ms), client_ip: Some(client_ip) },
         header_count: head.end_to_end_count(),
     };

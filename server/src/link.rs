@@ -38,9 +38,9 @@ impl ClientIp {
         text
     }
 
-    pub(crate) fn as_str(&self) -> &str {
-        let octets = self.octets.get(..usize::from(self.filled)).unwrap_or_default();
-        std::str::from_utf8(octets).unwrap_or_default()
+    /// The text, ASCII.
+    pub(crate) fn as_octets(&self) -> &[u8] {
+        self.octets.get(..usize::from(self.filled)).unwrap_or_default()
     }
 }
 

@@ -10,33 +10,72 @@ use crate::key::{self, lead};
 use crate::room::{Room, Sheet, with_last};
 
 /// What the host knows about a request besides its headers and body.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct RequestHead<'a> {
+///
+/// The strings are `str`, or `[u8]` for a caller whose parser has kept them to ASCII and who would
+/// check them twice otherwise: what is not UTF-8 would make an envelope that nobody can read.
+#[derive(Debug)]
+pub struct RequestHead<'a, S: ?Sized = str> {
     /// The method, for instance `GET`.
-    pub method: &'a str,
+    pub method: &'a S,
     /// `http` or `https`.
-    pub scheme: Option<&'a str>,
+    pub scheme: Option<&'a S>,
     /// Host and port.
-    pub authority: Option<&'a str>,
+    pub authority: Option<&'a S>,
     /// The path exactly as received.
-    pub path: &'a str,
+    pub path: &'a S,
     /// The query exactly as received, without its `?`.
-    pub query: Option<&'a str>,
+    pub query: Option<&'a S>,
     /// What the host says about the request.
-    pub meta: Meta<'a>,
+    pub meta: Meta<'a, S>,
     /// Entries that the headers' iterator will yield.
     pub header_count: usize,
 }
 
-/// What the host says about a request.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Meta<'a> {
+/// What the host says about a request. Strings as in [`RequestHead`].
+#[derive(Debug)]
+pub struct Meta<'a, S: ?Sized = str> {
     /// The W3C trace id, 32 hexadecimal digits.
-    pub trace_id: Option<&'a str>,
+    pub trace_id: Option<&'a S>,
     /// Milliseconds the function has. Written when the head is, corrected by [`set_deadline`].
     pub deadline_ms: Option<u64>,
     /// The client's address in text form, without port.
-    pub client_ip: Option<&'a str>,
+    pub client_ip: Option<&'a S>,
+}
+
+impl<S: ?Sized> Clone for RequestHead<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S: ?Sized> Copy for RequestHead<'_, S> {}
+
+impl Default for RequestHead<'_> {
+    fn default() -> Self {
+        Self {
+            method: "",
+            scheme: None,
+            authority: None,
+            path: "",
+            query: None,
+            meta: Meta::default(),
+            header_count: 0,
+        }
+    }
+}
+
+impl<S: ?Sized> Clone for Meta<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S: ?Sized> Copy for Meta<'_, S> {}
+
+impl<S: ?Sized> Default for Meta<'_, S> {
+    fn default() -> Self {
+        Self { trace_id: None, deadline_ms: None, client_ip: None }
+    }
 }
 
 /// What is known about the body when the head is written.
@@ -94,9 +133,9 @@ const META_ROOM: usize = key::META.len()
 /// Equal arguments append equal octets. `headers` must yield `head.header_count` entries, and the
 /// envelope must end below 4 GiB; both are the caller's limits to keep.
 #[inline]
-pub fn write_request<'h>(
+pub fn write_request<'h, S: AsRef<[u8]> + ?Sized>(
     buf: &mut Vec<u8>,
-    head: &RequestHead<'_>,
+    head: &RequestHead<'_, S>,
     headers: impl Iterator<Item = (&'h [u8], &'h [u8])>,
     slot: BodySlot,
 ) -> Layout {
@@ -191,41 +230,51 @@ fn offset(at: usize) -> u32 {
 
 /// Octets of the request line's parts, at most.
 #[inline]
-fn head_room(head: &RequestHead<'_>) -> usize {
+fn head_room<S: AsRef<[u8]> + ?Sized>(head: &RequestHead<'_, S>) -> usize {
     const KEYS: usize = key::METHOD.len()
         + key::SCHEME.len()
         + key::AUTHORITY.len()
         + key::PATH_AND_QUERY.len()
         + key::HEADERS.len()
         + 5 * HEAD_BYTES_MAX;
-    KEYS + head.method.len()
-        + head.scheme.map_or(0, str::len)
-        + head.authority.map_or(0, str::len)
-        + head.path.len()
-        + head.query.map_or(0, |query| query.len() + 1)
+    KEYS + head.method.as_ref().len()
+        + len(head.scheme)
+        + len(head.authority)
+        + head.path.as_ref().len()
+        + head.query.map_or(0, |query| query.as_ref().len() + 1)
+}
+
+#[inline]
+fn len<S: AsRef<[u8]> + ?Sized>(text: Option<&S>) -> usize {
+    text.map_or(0, |text| text.as_ref().len())
 }
 
 #[inline(always)]
-fn put_line(room: &mut Room<'_>, head: &RequestHead<'_>) {
-    room.put_string(&key::METHOD, head.method.as_bytes());
+fn put_line<S: AsRef<[u8]> + ?Sized>(room: &mut Room<'_>, head: &RequestHead<'_, S>) {
+    room.put_string(&key::METHOD, head.method.as_ref());
     put_nullable(room, &key::SCHEME, head.scheme);
     put_nullable(room, &key::AUTHORITY, head.authority);
-    match head.query {
-        None => room.put_string(&key::PATH_AND_QUERY, head.path.as_bytes()),
+    let path = head.path.as_ref();
+    match head.query.map(AsRef::as_ref) {
+        None => room.put_string(&key::PATH_AND_QUERY, path),
         Some(query) => {
-            room.put_keyed(&key::PATH_AND_QUERY, (head.path.len() + 1 + query.len()) as u64);
-            room.put_slice(head.path.as_bytes());
+            room.put_keyed(&key::PATH_AND_QUERY, (path.len() + 1 + query.len()) as u64);
+            room.put_slice(path);
             room.put([b'?']);
-            room.put_slice(query.as_bytes());
+            room.put_slice(query);
         }
     }
     room.put_keyed(&key::HEADERS, head.header_count as u64);
 }
 
 #[inline(always)]
-fn put_nullable<const N: usize>(room: &mut Room<'_>, key: &'static [u8; N], text: Option<&str>) {
+fn put_nullable<const N: usize, S: AsRef<[u8]> + ?Sized>(
+    room: &mut Room<'_>,
+    key: &'static [u8; N],
+    text: Option<&S>,
+) {
     match text {
-        Some(text) => room.put_string(key, text.as_bytes()),
+        Some(text) => room.put_string(key, text.as_ref()),
         None => room.put(with_last(*key, NULL)),
     }
 }
@@ -238,19 +287,23 @@ pub(crate) fn put_entry(room: &mut Room<'_>, name: &[u8], value: &[u8]) {
 }
 
 #[inline]
-fn strings_len(meta: &Meta<'_>) -> usize {
-    meta.trace_id.map_or(0, str::len) + meta.client_ip.map_or(0, str::len)
+fn strings_len<S: AsRef<[u8]> + ?Sized>(meta: &Meta<'_, S>) -> usize {
+    len(meta.trace_id) + len(meta.client_ip)
 }
 
 #[inline(always)]
-fn put_before_deadline(room: &mut Room<'_>, meta: &Meta<'_>) {
+fn put_before_deadline<S: AsRef<[u8]> + ?Sized>(room: &mut Room<'_>, meta: &Meta<'_, S>) {
     room.put(key::META);
     put_nullable(room, &key::TRACE_ID, meta.trace_id);
     room.put(lead::<13, 12>(key::DEADLINE_MS));
 }
 
 #[inline(always)]
-fn put_after_deadline(room: &mut Room<'_>, meta: &Meta<'_>, slot: BodySlot) {
+fn put_after_deadline<S: AsRef<[u8]> + ?Sized>(
+    room: &mut Room<'_>,
+    meta: &Meta<'_, S>,
+    slot: BodySlot,
+) {
     match meta.deadline_ms {
         Some(deadline_ms) => room.put_head(LEAD_UNSIGNED, deadline_ms),
         None => room.put([NULL]),

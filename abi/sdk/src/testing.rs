@@ -122,7 +122,7 @@ impl RequestBuilder {
             fields.push((b"content-length", length.as_bytes()));
         }
         let head = RequestHead {
-            method: &self.method,
+            method: self.method.as_str(),
             scheme: Some(&self.scheme),
             authority: Some(&self.authority),
             path,

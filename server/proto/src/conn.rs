@@ -11,14 +11,13 @@ use alloc::boxed::Box;
 
 use fezz_parser::parse_head;
 
-use self::say::Staged;
 pub(crate) use self::work::Work;
 use crate::action::Action;
 use crate::exchange::Exchange;
 use crate::limits::Limits;
 use crate::notice::Notice;
 use crate::pace::Pace;
-use crate::phase::{Act, Event, Phase, next};
+use crate::phase::{Act, Event, Forbidden, Phase, next};
 use crate::refusal::Refusal;
 use crate::shared::Shared;
 use crate::ticket::Ticket;
@@ -168,7 +167,7 @@ impl Conn {
             Phase::Linger => {
                 self.pace.advance(bytes, now);
                 if self.pace.moved_bytes() > u64::from(shared.limits.linger_bytes_max) {
-                    self.fire(Event::Expired, None, shared, now);
+                    self.fire(Event::Expired, shared, now);
                 }
             }
             Phase::Handshake | Phase::Route | Phase::Handle | Phase::Write | Phase::Closed => {
@@ -180,7 +179,7 @@ impl Conn {
 
     pub(crate) fn handle_secured(&mut self, shared: &mut Shared, now: Instant) {
         shared.notice(Notice::Secured);
-        self.fire(Event::Secured, None, shared, now);
+        self.fire(Event::Secured, shared, now);
     }
 
     /// The end of input is noted and reported only when more octets are needed: a client that sends
@@ -191,7 +190,7 @@ impl Conn {
     }
 
     pub(crate) fn handle_event(&mut self, event: Event, shared: &mut Shared, now: Instant) {
-        self.fire(event, None, shared, now);
+        self.fire(event, shared, now);
         self.advance(shared, now);
     }
 
@@ -206,7 +205,7 @@ impl Conn {
                     shared.pool.keep_buffer(buffer);
                 }
                 let event = if self.keep { Event::SentKeep } else { Event::SentClose };
-                self.fire(event, None, shared, now);
+                self.fire(event, shared, now);
             }
         }
         self.advance(shared, now);
@@ -214,7 +213,7 @@ impl Conn {
 
     pub(crate) fn handle_timeout(&mut self, shared: &mut Shared, now: Instant) {
         shared.notice(Notice::TimedOut(self.phase));
-        self.fire(Event::Expired, None, shared, now);
+        self.fire(Event::Expired, shared, now);
         self.advance(shared, now);
     }
 
@@ -281,7 +280,7 @@ impl Conn {
     fn advance(&mut self, shared: &mut Shared, now: Instant) {
         loop {
             match self.phase {
-                Phase::Idle if self.has_input() => self.fire(Event::Started, None, shared, now),
+                Phase::Idle if self.has_input() => self.fire(Event::Started, shared, now),
                 Phase::Head => {
                     if !self.read_head(shared, now) {
                         break;
@@ -295,7 +294,7 @@ impl Conn {
             Phase::Handshake | Phase::Idle | Phase::Head | Phase::Body | Phase::Linger
         );
         if self.eof && needs_octets && self.nothing_unsent() {
-            self.fire(Event::PeerEof, None, shared, now);
+            self.fire(Event::PeerEof, shared, now);
         }
     }
 
@@ -324,7 +323,7 @@ impl Conn {
                 shared.index_exchange = self.exchange;
                 self.served += 1;
                 shared.notice(Notice::HeadDone);
-                self.fire(Event::HeadDone, None, shared, now);
+                self.fire(Event::HeadDone, shared, now);
                 true
             }
             Err(error) => {
@@ -338,11 +337,18 @@ impl Conn {
         }
     }
 
-    /// The one place where the phase changes.
-    fn fire(&mut self, event: Event, staged: Option<Staged>, shared: &mut Shared, now: Instant) {
+    /// Moves by an event that brings nothing to say.
+    fn fire(&mut self, event: Event, shared: &mut Shared, now: Instant) {
+        let from = self.phase;
+        let act = self.step(event, shared, now);
+        self.apply(act, from, shared, now);
+    }
+
+    /// The one place where the phase changes. An event that is forbidden here ends the connection.
+    #[inline]
+    fn step(&mut self, event: Event, shared: &mut Shared, now: Instant) -> Act {
         match next(self.phase, event) {
             Ok((phase, act)) => {
-                let from = self.phase;
                 if phase != self.phase {
                     if phase == Phase::Closed {
                         shared.notice(Notice::Closed(self.phase));
@@ -350,37 +356,30 @@ impl Conn {
                     self.pace = Pace::start(now);
                     self.phase = phase;
                 }
-                self.apply(act, from, staged, shared, now);
+                act
             }
-            Err(forbidden) => {
-                shared.notice(Notice::Forbidden(forbidden));
-                debug_assert!(false, "forbidden: {forbidden:?}");
-                if event != Event::Kill {
-                    self.fire(Event::Kill, None, shared, now);
-                }
-            }
+            Err(forbidden) => self.forbid(forbidden, shared, now),
         }
     }
 
-    fn apply(
-        &mut self,
-        act: Act,
-        from: Phase,
-        staged: Option<Staged>,
-        shared: &mut Shared,
-        now: Instant,
-    ) {
+    #[cold]
+    fn forbid(&mut self, forbidden: Forbidden, shared: &mut Shared, now: Instant) -> Act {
+        shared.notice(Notice::Forbidden(forbidden));
+        debug_assert!(false, "forbidden: {forbidden:?}");
+        match forbidden.event {
+            Event::Kill => Act::Enter,
+            _ => self.step(Event::Kill, shared, now),
+        }
+    }
+
+    fn apply(&mut self, act: Act, from: Phase, shared: &mut Shared, now: Instant) {
         match act {
-            Act::Enter => {}
+            // What is said comes with `answer`.
+            Act::Enter | Act::Say => {}
             Act::Route => self.pending.route = true,
             Act::Dispatch => {
                 shared.notice(Notice::Dispatched);
                 self.pending.dispatch = true;
-            }
-            Act::Say => {
-                if let Some(staged) = staged {
-                    self.say(staged, shared, now);
-                }
             }
             Act::SayTimeout => {
                 if from == Phase::Head

@@ -34,7 +34,7 @@ impl Exchange {
         Self {
             framing: head.framing(),
             head_bytes: u32::try_from(head_bytes).unwrap_or(u32::MAX),
-            head_only: head.method() == "HEAD",
+            head_only: head.method_octets() == b"HEAD",
             expects_continue: head.expects_continue(),
             persistence: head.persistence(),
         }

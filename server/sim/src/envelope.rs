@@ -34,11 +34,11 @@ pub fn check(octets: &[u8]) {
         0 => BodySlot::Known(body.len() as u64),
         _ => BodySlot::Open,
     };
-    let head = RequestHead {
-        method: &method,
+    let head: RequestHead<'_> = RequestHead {
+        method: method.as_str(),
         scheme: scheme.as_deref(),
         authority: authority.as_deref(),
-        path: &path,
+        path: path.as_str(),
         query: query.as_deref(),
         meta: Meta {
             trace_id: trace_id.as_deref(),

@@ -71,13 +71,12 @@ impl std::error::Error for BadPath {}
 /// # Errors
 /// See the table of the module.
 pub fn canonical(path: &str) -> Result<Cow<'_, str>, BadPath> {
-    if is_plain(path) { Ok(Cow::Borrowed(path)) } else { normalise(path) }
+    if is_plain(path.as_bytes()) { Ok(Cow::Borrowed(path)) } else { normalise(path) }
 }
 
-/// Whether nothing in `path` can need a change: no percent sign, no slash followed by a slash or
+/// Whether nothing in a path can need a change: no percent sign, no slash followed by a slash or
 /// a dot. Without an early exit on purpose: the compiler makes vector code of it.
-fn is_plain(path: &str) -> bool {
-    let octets = path.as_bytes();
+pub(super) fn is_plain(octets: &[u8]) -> bool {
     let Some((&first, rest)) = octets.split_first() else { return false };
     let mut odd = first != b'/';
     for (&before, &octet) in octets.iter().zip(rest) {

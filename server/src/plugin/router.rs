@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use fezz_parser::Head;
+
 use super::canonical::{self, canonical};
 use super::pattern::{HostPattern, Pattern};
 use super::registry::FunctionId;
@@ -168,6 +170,20 @@ impl Router {
     #[must_use]
     pub fn routes(&self) -> &[Route] {
         &self.routes
+    }
+
+    /// Which route takes the request with this head. Where one route takes everything, nothing of
+    /// the head is looked at but what could forbid it.
+    #[must_use]
+    pub fn resolve_head(&self, head: &Head<'_>) -> Verdict<'_> {
+        match self.only {
+            Some(route)
+                if canonical::is_plain(head.path_octets()) && head.method_octets() != b"TRACE" =>
+            {
+                Verdict::Route(route)
+            }
+            _ => self.resolve(head.method(), head.host(), head.path()),
+        }
     }
 
     /// Which route takes a request. `host` is the effective authority without its port, as sent;

@@ -51,7 +51,7 @@ impl Conn {
             // RFC 9110 §10.1.1: only while none of the content has arrived.
             work.outbox.promise(fezz_parser::CONTINUE);
         }
-        self.fire(event, None, shared, now);
+        self.fire(event, shared, now);
         if self.phase == Phase::Body {
             self.body_behind_head(shared, now);
         }
@@ -103,7 +103,7 @@ impl Conn {
         self.count_held(shared);
         let over = shared.body_bytes_held > shared.limits.body_bytes_total_max;
         match done {
-            Ok(true) => self.fire(Event::BodyDone, None, shared, now),
+            Ok(true) => self.fire(Event::BodyDone, shared, now),
             Ok(false) if over => self.refuse(Refusal::NoMemory, None, shared, now),
             Ok(false) => {}
             Err(SinkError::Chunk(error)) => self.refuse(Refusal::Chunk(error), None, shared, now),

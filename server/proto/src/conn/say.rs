@@ -3,7 +3,7 @@
 use super::Conn;
 use crate::notice::Notice;
 use crate::output::{Reply, Source};
-use crate::phase::{Event, Phase};
+use crate::phase::{Act, Event, Phase};
 use crate::refusal::Refusal;
 use crate::shared::Shared;
 use crate::time::Instant;
@@ -37,8 +37,17 @@ impl Conn {
             source: Source::Owned(reply.octets),
             closes: false,
         };
-        self.fire(Event::Replied, Some(staged), shared, now);
+        self.answer(Event::Replied, staged, shared, now);
         self.advance(shared, now);
+    }
+
+    /// Moves by an event that brings something to say, and says it where the table agrees.
+    fn answer(&mut self, event: Event, staged: Staged, shared: &mut Shared, now: Instant) {
+        let from = self.phase;
+        match self.step(event, shared, now) {
+            Act::Say => self.say(staged, shared, now),
+            act => self.apply(act, from, shared, now),
+        }
     }
 
     /// Stages a refusal and lets the table decide whether it is said.
@@ -59,7 +68,7 @@ impl Conn {
             }
         };
         let staged = Staged { source, head_bytes, closes: unread || why.closes() };
-        self.fire(Event::Refused, Some(staged), shared, now);
+        self.answer(Event::Refused, staged, shared, now);
     }
 
     /// Says what follows from a deadline that passed.
@@ -99,7 +108,7 @@ impl Conn {
             if let Some(buffer) = work.outbox.absorb() {
                 shared.pool.keep_buffer(buffer);
             }
-            self.fire(Event::SentKeep, None, shared, now);
+            self.fire(Event::SentKeep, shared, now);
         }
     }
 
