@@ -339,7 +339,10 @@ impl Conn {
                 true
             }
             Err(error) => {
-                work.exchange = Exchange::of_part(inbox.filled());
+                // What stands behind the wrong octet must not matter: it may not have arrived yet.
+                let right = usize::try_from(error.offset()).unwrap_or(usize::MAX);
+                let right = right.min(inbox.len());
+                work.exchange = Exchange::of_part(inbox.filled().get(..right).unwrap_or_default());
                 self.refuse(Refusal::Head(error), None, shared, now);
                 true
             }

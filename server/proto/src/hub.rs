@@ -194,9 +194,9 @@ impl Hub {
         Some(id)
     }
 
-    /// Whether a connection could be shed for a new one.
-    #[must_use]
-    pub fn can_shed(&self, now: Instant) -> bool {
+    /// Whether a connection could be shed for a new one. Looks at a few places, and at the next few
+    /// when it is asked again.
+    pub fn can_shed(&mut self, now: Instant) -> bool {
         let over_max = self.shared.limits.connections_max as usize + SHED_OVER_MAX;
         self.conns.len() < over_max && self.oldest_idle(now).is_some()
     }
@@ -210,7 +210,6 @@ impl Hub {
             return None;
         }
         let index = self.oldest_idle(now)?;
-        self.shed_hand = index;
         self.granted = true;
         let conn = self.conns.get_mut(index)?;
         self.shared.notice(Notice::Shed);
@@ -219,14 +218,21 @@ impl Hub {
         Some(ConnId { index: u32::try_from(index).ok()?, generation })
     }
 
-    fn oldest_idle(&self, now: Instant) -> Option<usize> {
+    /// The oldest idle connection of a few places. The hand stays where somebody was found and goes
+    /// on where nobody was, so that no stretch of busy connections hides the idle ones behind it.
+    fn oldest_idle(&mut self, now: Instant) -> Option<usize> {
         let places = self.conns.capacity().max(1);
-        let looks = (1..=SHED_LOOKS_MAX.min(places)).map(|step| (self.shed_hand + step) % places);
-        looks
+        let looks = SHED_LOOKS_MAX.min(places);
+        let found = (0..looks)
+            .map(|step| (self.shed_hand + step) % places)
             .filter_map(|index| Some((self.conns.get(index)?, index)))
             .filter(|(conn, _)| conn.is_idle_since(now, SHED_AGE_MS_MIN))
             .min_by_key(|(conn, _)| conn.entered())
-            .map(|(_, index)| index)
+            .map(|(_, index)| index);
+        if found.is_none() {
+            self.shed_hand = (self.shed_hand + looks) % places;
+        }
+        found
     }
 
     /// Where the next octets should land: head buffer, envelope or discard area; empty when none

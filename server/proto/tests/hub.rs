@@ -109,6 +109,17 @@ fn a_refusal_of_half_a_head_request_has_no_content() {
 }
 
 #[test]
+fn what_stands_behind_a_wrong_octet_does_not_make_it_a_head_request() {
+    let octets = b"\nHEAD / HTTP/1.1\r\n";
+    for first in 1..octets.len() {
+        let mut hub = hub();
+        let id = accept(&mut hub, ms(0));
+        receive(&mut hub, id, &octets[..first], ms(0));
+        assert!(send(&mut hub, id, ms(0)).ends_with("bad request\n"), "cut at {first}");
+    }
+}
+
+#[test]
 fn a_head_request_does_not_silence_the_next_connection() {
     let mut hub = hub();
     let first = accept(&mut hub, ms(0));
@@ -219,6 +230,18 @@ fn the_oldest_idle_connection_makes_room_unless_it_has_just_come() {
     assert_eq!(hub.handle_full(ms(4)), None, "its first request is on its way");
     assert_eq!(hub.handle_full(ms(1_001)), Some(ids[1]));
     assert_eq!(hub.phase(ids[1]), Some(Phase::Linger));
+}
+
+#[test]
+fn an_idle_connection_is_found_behind_many_busy_ones() {
+    let mut hub = hub_with(|limits| limits.connections_max = 600);
+    let ids = (0..600).map(|_| accept(&mut hub, ms(0))).collect::<Vec<_>>();
+    for &id in ids.iter().filter(|id| id.index != 520) {
+        ask(&mut hub, id, GET, ms(0));
+    }
+    let found = (0..4).find(|_| hub.can_shed(ms(2_000)));
+    assert!(found.is_some(), "each look goes on where the last one ended");
+    assert_eq!(hub.handle_full(ms(2_000)), Some(ids[520]));
 }
 
 #[test]
