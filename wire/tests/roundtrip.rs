@@ -183,7 +183,7 @@ fn written(request: &Request) -> Vec<u8> {
     };
     let meta = request.meta.as_ref().unwrap();
     let head = RequestHead {
-        method: &request.method,
+        method: request.method.as_str(),
         scheme: request.scheme.as_deref(),
         authority: request.authority.as_deref(),
         path,

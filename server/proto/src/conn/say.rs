@@ -37,7 +37,7 @@ impl Conn {
             head_bytes: reply.head_bytes as usize,
             source: Source::Owned(reply.octets),
         };
-        self.fire(Event::Replied, Some(staged), shared, now);
+        self.answer(Event::Replied, staged, shared, now);
         self.advance(shared, now);
     }
 
