@@ -121,7 +121,7 @@ proptest! {
         edits in edits(),
     ) {
         let deadline_ms = deadline.map(|(n, shift, _)| n >> shift);
-        let head = RequestHead {
+        let head: RequestHead<'_> = RequestHead {
             method: &method, scheme: scheme.as_deref(), authority: authority.as_deref(),
             path: &path, query: query.as_deref(),
             meta: Meta {
