@@ -20,9 +20,9 @@
 //! | version | `HTTP/1.0`; `HTTP/1.1` to `HTTP/1.9` as 1.1 |
 //! | target | origin-form, absolute-form, `*` (OPTIONS); CONNECT is validated, then 501 |
 //! | path | `pchar` and `/`; `%` and two hexadecimal digits, not `%00` |
-//! | query | the same, `?`, and raw `{`, `}`, <code>&#124;</code>, `^`, `` ` ``: browsers send them |
+//! | query | the same, `?`, and the raw octets browsers send: `{}^`, <code>&#124;</code>, `` ` `` |
 //! | Host | once (HTTP/1.0: at most once): name or IPv6 address in brackets, port to 65535 |
-//! | field line | name, colon, value; no control octet but HTAB, no folding, no space before the colon |
+//! | field line | name, colon, value; no controls but HTAB, no folding, no space before the colon |
 //! | Content-Length | one line of digits, at most 19 behind leading zeros |
 //! | Transfer-Encoding | one line that says `chunked`, in HTTP/1.1, without Content-Length |
 //! | Connection | a list of at most 32 tokens over all lines; `close` wins |

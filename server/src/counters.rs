@@ -182,7 +182,8 @@ impl Snapshot {
 #[derive(Clone, Debug)]
 pub(crate) struct Counting(pub(crate) Arc<Counters>);
 
-/// What one batch adds to the counters that every request moves: added up in registers, stored once.
+/// What one batch adds to the counters that every request moves: added up in registers, stored
+/// once.
 #[derive(Default)]
 struct Usual {
     heads: u64,

@@ -162,7 +162,7 @@ fn artifacts_that_cannot_serve_are_refused_before_serving() {
         ("/nonexistent/libf.so".to_owned(), ["/nonexistent/libf.so", "no such file"]),
         (write("empty.so", b""), ["empty.so", "empty"]),
         (write("script.so", b"#!/bin/sh\necho hi\n"), ["script.so", "script"]),
-        (write("half.so", &whole[..8_192]), ["half.so", "cut short"]),
+        (write("half.so", &whole[..8_192]), ["half.so", "copy the file again"]),
         (write("arm.so", &other_machine), ["arm.so", "machine"]),
         (no_symbols.display().to_string(), ["libfunction.so", "fezz_handle_v2"]),
     ] {
