@@ -1,11 +1,15 @@
 //! The program itself: what it says, what it ends with, how it takes signals.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use super::harness::{Client, c_function, example, statuses};
+
+/// Octets that a pipe holds when nobody reads it (pipe(7)).
+const PIPE_BYTES: usize = 64 * 1024;
 
 fn fezz(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_fezz")).args(arguments).output().expect("fezz runs")
@@ -118,6 +122,35 @@ fn a_second_signal_cuts() {
     let (said, code) = server.end();
     assert!(said.contains("cut=1"), "{said}");
     assert_eq!(code, Some(0));
+}
+
+#[test]
+fn lines_that_nobody_reads_do_not_keep_it_from_ending() {
+    let artifact = example("hello").display().to_string();
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_fezz"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--function", &artifact])
+        .stderr(writer.try_clone().expect("its other end"))
+        .spawn()
+        .expect("fezz runs");
+    let mut reader = BufReader::with_capacity(1, reader);
+    let mut line = String::new();
+    while !line.starts_with("fezz ready:") {
+        line.clear();
+        assert_ne!(reader.read_line(&mut line).expect("a line"), 0, "it ended instead");
+    }
+    writer.write_all(&[b'.'; PIPE_BYTES]).expect("as much as a pipe takes");
+    for name in ["HUP", "TERM"] {
+        let id = child.id().to_string();
+        let status = Command::new("kill").args(["-s", name, &id]).status().expect("kill runs");
+        assert!(status.success());
+    }
+    let code = (0..1_000).find_map(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        child.try_wait().expect("a child")
+    });
+    drop(child.kill());
+    assert_eq!(code.and_then(|code| code.code()), Some(0), "it waits for a reader");
 }
 
 #[test]
