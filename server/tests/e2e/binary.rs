@@ -25,6 +25,21 @@ fn fails(arguments: &[&str], code: i32, words: &[&str]) {
     }
 }
 
+/// Answers at once, but to a request for `/long` after four seconds.
+const MOSTLY_SHORT: &str = r#"
+static uint8_t answer[] = "\xa2\x66status\x18\xc8\x64" "body\x42" "ok";
+FezzOwned fezz_handle_v2(FezzSlice request) {
+    FezzOwned out = { answer, sizeof answer - 1 };
+    for (size_t at = 0; at + 5 <= request.len; at++)
+        if (memcmp(request.ptr + at, "/long", 5) == 0) {
+            sleep(4);
+            break;
+        }
+    return out;
+}
+void fezz_free_v2(FezzOwned buf) { (void)buf; }
+"#;
+
 /// A `fezz serve` with its ready line read.
 struct Serving {
     child: Child,
@@ -151,6 +166,31 @@ fn lines_that_nobody_reads_do_not_keep_it_from_ending() {
     });
     drop(child.kill());
     assert_eq!(code.and_then(|code| code.code()), Some(0), "it waits for a reader");
+}
+
+#[test]
+fn one_long_call_does_not_hold_up_those_that_came_with_it() {
+    let artifact = c_function("mostly_short", MOSTLY_SHORT).display().to_string();
+    let arguments = ["--function", &artifact, "--event-loops", "1", "--workers", "2"];
+    let server = Serving::start(&[], &arguments);
+    let mut clients: Vec<Client> = (0..6).map(|_| Client::to(server.address)).collect();
+    // The server learns that calls are short.
+    for _ in 0..300 {
+        clients[0].send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        clients[0].reply();
+    }
+    // All of these are found in one turn, the long one first.
+    server.signal("STOP");
+    clients[0].send(b"GET /long HTTP/1.1\r\nHost: a\r\n\r\n");
+    for client in clients.iter_mut().skip(1) {
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    server.signal("CONT");
+    for client in clients.iter_mut().skip(1) {
+        client.0.set_read_timeout(Some(Duration::from_secs(2))).expect("a timeout");
+        assert!(client.reply().0.starts_with("HTTP/1.1 200 "));
+    }
+    assert!(clients[0].reply().0.starts_with("HTTP/1.1 200 "));
 }
 
 #[test]
