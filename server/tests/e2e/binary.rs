@@ -179,8 +179,11 @@ fn one_long_call_does_not_hold_up_those_that_came_with_it() {
         clients[0].send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
         clients[0].reply();
     }
-    // All of these are found in one turn, the long one first.
+    // All of these are found in one turn, the long one first, and all workers asleep.
+    let breath = Duration::from_millis(50);
+    std::thread::sleep(breath);
     server.signal("STOP");
+    std::thread::sleep(breath);
     clients[0].send(b"GET /long HTTP/1.1\r\nHost: a\r\n\r\n");
     for client in clients.iter_mut().skip(1) {
         client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
