@@ -62,6 +62,11 @@ impl Dispatcher {
         self.in_flight = self.in_flight.saturating_sub(jobs);
     }
 
+    /// Nothing has come back for a while: whoever sleeps may have a job.
+    pub(crate) fn rouse(&self) {
+        self.inbound.rouse();
+    }
+
     /// Submits the turn's jobs; true when there were any. `unfit` gets the tickets of those that
     /// the queue has no room for.
     pub(crate) fn submit(&mut self, unfit: &mut Vec<Ticket>) -> bool {

@@ -59,6 +59,8 @@ pub(crate) struct Lists {
     unfit: Vec<Ticket>,
     date_second: u64,
     nap_ms: u64,
+    /// When jobs last went out or came back.
+    stirred: Instant,
     drain_began: Option<Instant>,
     /// The next step of the drain, while there is one.
     drain_next: Option<Instant>,
@@ -185,7 +187,9 @@ impl Loop {
         self.outbound.collect(&mut completions);
         self.dispatcher.came_back(completions.len());
         if !completions.is_empty() {
-            self.lists.nap_ms = NAP_MS_MIN;
+            self.stir(now);
+        } else if now.micros_since(self.lists.stirred) >= NAP_MS_MIN * 1_000 {
+            self.dispatcher.rouse();
         }
         for completion in completions.drain(..) {
             if let Some(id) = self.hub.handle_reply(completion.ticket, completion.outcome, now) {
@@ -193,6 +197,12 @@ impl Loop {
             }
         }
         self.lists.completions = completions;
+    }
+
+    /// Jobs went out or came back: more may come back soon.
+    fn stir(&mut self, now: Instant) {
+        self.lists.nap_ms = NAP_MS_MIN;
+        self.lists.stirred = now;
     }
 
     fn mark(&mut self, event: &Event) {
@@ -367,7 +377,7 @@ impl Loop {
     fn submit(&mut self, now: Instant) {
         let mut unfit = std::mem::take(&mut self.lists.unfit);
         if self.dispatcher.submit(&mut unfit) {
-            self.lists.nap_ms = NAP_MS_MIN;
+            self.stir(now);
         }
         for ticket in unfit.drain(..) {
             if let Some(id) = self.hub.handle_reply(ticket, Err(Refusal::Busy), now) {

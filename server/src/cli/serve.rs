@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -11,17 +12,22 @@ use super::{fail, say};
 use crate::assemble::Functions;
 use crate::config::{Config, ConfigError};
 use crate::error::{EXIT_OK, StartError, Task};
+use crate::log;
 use crate::report::{DrainReport, ReadyReport};
 use crate::server::{Handle, Server};
 use crate::settings::Settings;
 use crate::sys::signal::{Signal, Signals};
 use crate::sys::{open_standard_descriptors, rlimit};
 
+/// How long the last lines may take to be written.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 pub(super) fn serve(flags: &ServeFlags) -> u8 {
     let ended = flags.to_config().map_err(StartError::Config).and_then(|config| run(&config));
     match ended {
         Ok(report) => {
-            say(report);
+            log::say(report);
+            log::flush(LAST_WORDS);
             EXIT_OK
         }
         Err(error) => fail(error.exit_code(), error),
@@ -83,21 +89,22 @@ fn watch(mut signals: Signals, handle: Handle) -> io::Result<()> {
     let watch = move || {
         // Without signals nobody could end this process in order: better now than never.
         if let Err(error) = obey(&mut signals, &handle) {
-            say(format_args!("fezz: cannot wait for signals any more: {error}; draining"));
             handle.drain();
+            log::say(format_args!("fezz: cannot wait for signals any more: {error}; draining"));
         }
     };
     std::thread::Builder::new().name("fezz-signals".to_owned()).spawn(watch).map(drop)
 }
 
-/// The first signal to stop drains, the second ends everything now.
+/// The first signal to stop drains, the second ends everything now. Obeyed first and said then, and
+/// never by waiting for whoever reads our lines.
 fn obey(signals: &mut Signals, handle: &Handle) -> io::Result<()> {
     let first = next_stop(signals)?.name();
-    say(format_args!("fezz draining: {first}; a second signal ends the process now"));
     handle.drain();
+    log::say(format_args!("fezz draining: {first}; a second signal ends the process now"));
     let second = next_stop(signals)?.name();
-    say(format_args!("fezz ending now: {second}"));
     handle.kill();
+    log::say(format_args!("fezz ending now: {second}"));
     Ok(())
 }
 
@@ -108,7 +115,7 @@ fn next_stop(signals: &mut Signals) -> io::Result<Signal> {
             Some(signal) if signal.stops() => return Ok(signal),
             Some(signal) => {
                 let name = signal.name();
-                say(format_args!("fezz: {name} is reserved and changes nothing"));
+                log::say(format_args!("fezz: {name} is reserved and changes nothing"));
             }
             None => {}
         }

@@ -88,6 +88,17 @@ impl Inbound {
         }
     }
 
+    /// Wakes sleepers while jobs wait: the worker that was woken for several short jobs may have
+    /// met a long one first.
+    pub(crate) fn rouse(&self) {
+        let state = self.lock();
+        let wakes = state.jobs.len().min(state.sleepers);
+        drop(state);
+        for _ in 0..wakes {
+            self.ready.notify_one();
+        }
+    }
+
     /// Removes a job for which nobody waits any more, if no worker has it yet.
     pub(crate) fn forget(&self, home: u16, ticket: Ticket) -> Option<Job> {
         let mut state = self.lock();

@@ -1,11 +1,15 @@
 //! The program itself: what it says, what it ends with, how it takes signals.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use super::harness::{Client, c_function, example, statuses};
+
+/// Octets that a pipe holds when nobody reads it (pipe(7)).
+const PIPE_BYTES: usize = 64 * 1024;
 
 fn fezz(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_fezz")).args(arguments).output().expect("fezz runs")
@@ -20,6 +24,21 @@ fn fails(arguments: &[&str], code: i32, words: &[&str]) {
         assert!(said.contains(word), "{arguments:?}: no '{word}' in: {said}");
     }
 }
+
+/// Answers at once, but to a request for `/long` after four seconds.
+const MOSTLY_SHORT: &str = r#"
+static uint8_t answer[] = "\xa2\x66status\x18\xc8\x64" "body\x42" "ok";
+FezzOwned fezz_handle_v2(FezzSlice request) {
+    FezzOwned out = { answer, sizeof answer - 1 };
+    for (size_t at = 0; at + 5 <= request.len; at++)
+        if (memcmp(request.ptr + at, "/long", 5) == 0) {
+            sleep(4);
+            break;
+        }
+    return out;
+}
+void fezz_free_v2(FezzOwned buf) { (void)buf; }
+"#;
 
 /// A `fezz serve` with its ready line read.
 struct Serving {
@@ -118,6 +137,63 @@ fn a_second_signal_cuts() {
     let (said, code) = server.end();
     assert!(said.contains("cut=1"), "{said}");
     assert_eq!(code, Some(0));
+}
+
+#[test]
+fn lines_that_nobody_reads_do_not_keep_it_from_ending() {
+    let artifact = example("hello").display().to_string();
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_fezz"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--function", &artifact])
+        .stderr(writer.try_clone().expect("its other end"))
+        .spawn()
+        .expect("fezz runs");
+    let mut reader = BufReader::with_capacity(1, reader);
+    let mut line = String::new();
+    while !line.starts_with("fezz ready:") {
+        line.clear();
+        assert_ne!(reader.read_line(&mut line).expect("a line"), 0, "it ended instead");
+    }
+    writer.write_all(&[b'.'; PIPE_BYTES]).expect("as much as a pipe takes");
+    for name in ["HUP", "TERM"] {
+        let id = child.id().to_string();
+        let status = Command::new("kill").args(["-s", name, &id]).status().expect("kill runs");
+        assert!(status.success());
+    }
+    let code = (0..1_000).find_map(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        child.try_wait().expect("a child")
+    });
+    drop(child.kill());
+    assert_eq!(code.and_then(|code| code.code()), Some(0), "it waits for a reader");
+}
+
+#[test]
+fn one_long_call_does_not_hold_up_those_that_came_with_it() {
+    let artifact = c_function("mostly_short", MOSTLY_SHORT).display().to_string();
+    let arguments = ["--function", &artifact, "--event-loops", "1", "--workers", "2"];
+    let server = Serving::start(&[], &arguments);
+    let mut clients: Vec<Client> = (0..6).map(|_| Client::to(server.address)).collect();
+    // The server learns that calls are short.
+    for _ in 0..300 {
+        clients[0].send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        clients[0].reply();
+    }
+    // All of these are found in one turn, the long one first, and all workers asleep.
+    let breath = Duration::from_millis(50);
+    std::thread::sleep(breath);
+    server.signal("STOP");
+    std::thread::sleep(breath);
+    clients[0].send(b"GET /long HTTP/1.1\r\nHost: a\r\n\r\n");
+    for client in clients.iter_mut().skip(1) {
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    server.signal("CONT");
+    for client in clients.iter_mut().skip(1) {
+        client.0.set_read_timeout(Some(Duration::from_secs(2))).expect("a timeout");
+        assert!(client.reply().0.starts_with("HTTP/1.1 200 "));
+    }
+    assert!(clients[0].reply().0.starts_with("HTTP/1.1 200 "));
 }
 
 #[test]
