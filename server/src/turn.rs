@@ -104,7 +104,7 @@ impl Loop {
     /// One turn:
     ///
     /// 1. wait for events, until the next deadline, or not at all when work is left;
-    /// 2. read the clock, once;
+    /// 2. read the clock: all that follows happens at that moment;
     /// 3. take what the workers finished;
     /// 4. mark who is ready;
     /// 5. obey the control, accept within the budget;
@@ -121,7 +121,7 @@ impl Loop {
         self.dispatcher.set_now(now);
         self.collect(now);
         for event in events.iter() {
-            self.mark(event);
+            self.mark(event, now);
         }
         self.obey(now);
         self.accept(now);
@@ -205,7 +205,7 @@ impl Loop {
         self.lists.stirred = now;
     }
 
-    fn mark(&mut self, event: &Event) {
+    fn mark(&mut self, event: &Event, now: Instant) {
         let token = event.token();
         if token == token::WAKE {
             return;
@@ -224,7 +224,6 @@ impl Loop {
         let broken = event.is_error() || event.is_write_closed();
         if broken && !self.hub.wants_read(id) {
             // Nobody would read the fault from the stream in this phase.
-            let now = self.clock.now();
             self.hub.handle_peer_gone(id, now);
         }
         self.list(id);

@@ -4,6 +4,7 @@
 
 mod bad_functions;
 mod binary;
+mod clients;
 mod connections;
 mod examples;
 mod harness;
