@@ -146,7 +146,8 @@ impl Outbox {
         if let Some(gap) = octets.get_mut(head..head + tail.len()) {
             gap.copy_from_slice(tail);
         }
-        self.head_bytes += u32::from(self.tail.filled);
+        self.head_bytes += u32::from(self.tail.filled) + self.content_bytes;
+        self.content_bytes = 0;
         self.tail.filled = 0;
     }
 
