@@ -17,7 +17,7 @@ pub(crate) const ACCEPTS_PER_TURN_MAX: usize = 64;
 /// connection closes earlier.
 const PAUSE_MS: u64 = 100;
 /// Connections that the kernel queues for one listener.
-const BACKLOG_CONNECTIONS: i32 = 1_024;
+pub(crate) const BACKLOG_CONNECTIONS: i32 = 1_024;
 /// Interrupted or aborted accepts skipped in one turn.
 const SKIPS_PER_TURN_MAX: usize = 64;
 
