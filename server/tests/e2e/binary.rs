@@ -140,7 +140,9 @@ fn who_came_before_the_signal_is_answered() {
     assert_eq!(statuses(&silent.rest()), [200], "it had just come");
     drop(silent);
     let (said, code) = server.end();
-    assert!(said.contains("served=51 cut=0"), "{said}");
+    let (first, last) = said.trim_end().split_once('\n').expect("two lines");
+    assert!(first.starts_with("fezz draining: SIGTERM"), "{said}");
+    assert!(last.contains("served=51 cut=0"), "{said}");
     assert_eq!(code, Some(0));
 }
 
