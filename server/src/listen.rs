@@ -18,6 +18,10 @@ pub(crate) const ACCEPTS_PER_TURN_MAX: usize = 64;
 const PAUSE_MS: u64 = 100;
 /// Connections that the kernel queues for one listener.
 pub(crate) const BACKLOG_CONNECTIONS: i32 = 1_024;
+/// Octets that the kernel takes from us before it can send them. At half of them it wants more:
+/// together with the write pace's gap this is the slowest reader who is seen to read.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNSENT_BYTES_MAX: u32 = 32 * 1024;
 /// Interrupted or aborted accepts in a row before the listener pauses: so many are not the fault of
 /// as many connections.
 const SKIPS_MAX: usize = 64;
@@ -35,6 +39,10 @@ pub(crate) fn open(address: SocketAddr, shared: bool) -> io::Result<std::net::Tc
     }
     // Linux hands this on to accepted sockets, which saves a system call per connection.
     socket.set_tcp_nodelay(true)?;
+    // This is handed on too. A buffer of megabytes would hide for half a minute that a slow reader
+    // reads: the next event would come when a third of it is free.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG_CONNECTIONS)?;
