@@ -17,9 +17,14 @@ pub(crate) const ACCEPTS_PER_TURN_MAX: usize = 64;
 /// connection closes earlier.
 const PAUSE_MS: u64 = 100;
 /// Connections that the kernel queues for one listener.
-const BACKLOG_CONNECTIONS: i32 = 1_024;
-/// Interrupted or aborted accepts skipped in one turn.
-const SKIPS_PER_TURN_MAX: usize = 64;
+pub(crate) const BACKLOG_CONNECTIONS: i32 = 1_024;
+/// Octets that the kernel takes from us before it can send them. At half of them it wants more:
+/// together with the write pace's gap this is the slowest reader who is seen to read.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNSENT_BYTES_MAX: u32 = 32 * 1024;
+/// Interrupted or aborted accepts in a row before the listener pauses: so many are not the fault of
+/// as many connections.
+const SKIPS_MAX: usize = 64;
 
 /// Opens a listening socket that other loops can share the address with.
 pub(crate) fn open(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
@@ -34,6 +39,10 @@ pub(crate) fn open(address: SocketAddr, shared: bool) -> io::Result<std::net::Tc
     }
     // Linux hands this on to accepted sockets, which saves a system call per connection.
     socket.set_tcp_nodelay(true)?;
+    // This is handed on too. A buffer of megabytes would hide for half a minute that a slow reader
+    // reads: the next event would come when a third of it is free.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG_CONNECTIONS)?;
@@ -59,6 +68,8 @@ pub(crate) struct Listener {
     pub(crate) pending: bool,
     /// Not to be tried before this point.
     paused_until: Option<Instant>,
+    /// Interrupted or aborted accepts since the last that was not.
+    skipped: usize,
 }
 
 /// The outcome of one attempt.
@@ -73,7 +84,7 @@ pub(crate) enum Accepted {
 
 impl Listener {
     pub(crate) const fn new(socket: TcpListener) -> Self {
-        Self { socket, pending: true, paused_until: None }
+        Self { socket, pending: true, paused_until: None, skipped: 0 }
     }
 
     /// Whether an attempt may be made now.
@@ -98,9 +109,12 @@ impl Listener {
 
     /// Takes one connection.
     pub(crate) fn accept(&mut self, now: Instant) -> Accepted {
-        for _ in 0..SKIPS_PER_TURN_MAX {
+        loop {
             let error = match self.socket.accept() {
-                Ok((stream, peer)) => return Accepted::Stream(stream, peer),
+                Ok((stream, peer)) => {
+                    self.skipped = 0;
+                    return Accepted::Stream(stream, peer);
+                }
                 Err(error) => error,
             };
             match error.raw_os_error() {
@@ -108,7 +122,7 @@ impl Listener {
                     self.pending = false;
                     return Accepted::Empty;
                 }
-                Some(libc::EINTR) => {}
+                Some(libc::EINTR) if !self.skip(now) => {}
                 Some(libc::EMFILE | libc::ENFILE) => {
                     self.paused_until = Some(now.plus_millis(PAUSE_MS));
                     return Accepted::Fault(AcceptFault::NoDescriptor);
@@ -119,9 +133,41 @@ impl Listener {
                 }
                 // ECONNABORTED, EPROTO, EPERM by a firewall, network errors of that one connection:
                 // the next one may be well.
-                _ => return Accepted::Fault(AcceptFault::Aborted),
+                _ => {
+                    self.skip(now);
+                    return Accepted::Fault(AcceptFault::Aborted);
+                }
             }
         }
-        Accepted::Fault(AcceptFault::Aborted)
+    }
+
+    /// One attempt failed and the next may not; true when that was said too often.
+    fn skip(&mut self, now: Instant) -> bool {
+        self.skipped += 1;
+        let too_often = self.skipped >= SKIPS_MAX;
+        if too_often {
+            self.skipped = 0;
+            self.pause(now);
+        }
+        too_often
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_that_does_not_pass_makes_a_pause() {
+        // A socket that does not listen: EINVAL for ever.
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
+        let mut listener = Listener::new(TcpListener::from_std(socket.into()));
+        let now = Instant::ZERO;
+        for _ in 0..SKIPS_MAX {
+            assert!(listener.is_due(now), "one connection's fault is not the next one's");
+            assert!(matches!(listener.accept(now), Accepted::Fault(AcceptFault::Aborted)));
+        }
+        assert!(!listener.is_due(now), "the loop would spin");
+        assert!(listener.is_due(now.plus_millis(PAUSE_MS)));
     }
 }

@@ -16,7 +16,7 @@ use crate::control::{Control, Order};
 use crate::crew::{Completion, Outbound};
 use crate::dispatch::Dispatcher;
 use crate::link::{ClientIp, Facts, Link, Pumped, pump};
-use crate::listen::{ACCEPTS_PER_TURN_MAX, Accepted, Listener};
+use crate::listen::{ACCEPTS_PER_TURN_MAX, Accepted, BACKLOG_CONNECTIONS, Listener};
 use crate::observe::Observer;
 use crate::plugin::RouteId;
 use crate::token;
@@ -107,13 +107,14 @@ impl Loop {
     /// 2. read the clock: all that follows happens at that moment;
     /// 3. take what the workers finished;
     /// 4. mark who is ready;
-    /// 5. obey the control, accept within the budget;
+    /// 5. accept within the budget;
     /// 6. look at the deadlines that passed;
     /// 7. pump everybody on the ready list until blocked or over budget;
-    /// 8. submit the requests of this turn to the workers;
-    /// 9. release what is closed: places are reusable only from here on, so that no event of this
-    ///    turn meets a stranger;
-    /// 10. hand the notices to the observers.
+    /// 8. obey the control: a drain finds idle only who has sent nothing;
+    /// 9. submit the requests of this turn to the workers;
+    /// 10. release what is closed: places are reusable only from here on, so that no event of this
+    ///     turn meets a stranger;
+    /// 11. hand the notices to the observers.
     fn turn(&mut self, events: &mut Events) -> io::Result<()> {
         self.wait(events)?;
         let now = self.clock.now();
@@ -123,10 +124,10 @@ impl Loop {
         for event in events.iter() {
             self.mark(event, now);
         }
-        self.obey(now);
         self.accept(now);
         self.time_out(now);
         self.pump_ready(now);
+        self.obey(now);
         self.submit(now);
         self.release();
         self.report(now);
@@ -242,6 +243,7 @@ impl Loop {
                 self.lists.drain_next = Some(starts);
                 return;
             }
+            self.accept_rest(now);
             self.listeners.clear();
             self.lists.drain_next = Some(ends);
             let mut ready = Vec::new();
@@ -267,6 +269,21 @@ impl Loop {
             while budget > 0 && self.listeners.get(number).is_some_and(|one| one.is_due(now)) {
                 budget -= 1;
                 if !self.accept_one(number, now) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Takes the connections that are complete before the listeners go: they would be reset.
+    fn accept_rest(&mut self, now: Instant) {
+        for number in 0..self.listeners.len() {
+            if let Some(listener) = self.listeners.get_mut(number) {
+                listener.pending = true;
+            }
+            for _ in 0..=BACKLOG_CONNECTIONS {
+                let due = self.listeners.get(number).is_some_and(|one| one.is_due(now));
+                if !due || !self.accept_one(number, now) {
                     break;
                 }
             }

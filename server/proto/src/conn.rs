@@ -23,6 +23,9 @@ use crate::shared::Shared;
 use crate::ticket::Ticket;
 use crate::time::Instant;
 
+/// Milliseconds in which the first request of a new connection is taken to be on its way.
+const NEW_MS: u32 = 1_000;
+
 /// Actions that the driver has not polled yet.
 #[derive(Clone, Copy, Debug, Default)]
 struct Pending {
@@ -90,10 +93,15 @@ impl Conn {
         self.pace.entered()
     }
 
-    /// Whether it waits for a request, and for the first one at least `new_ms` milliseconds.
-    pub(crate) const fn is_idle_since(&self, now: Instant, new_ms: u64) -> bool {
-        let new = self.served == 0 && now.micros_since(self.entered()) < new_ms * 1_000;
-        matches!(self.phase, Phase::Idle) && !new
+    /// Whether it waits for a request, and is not new.
+    pub(crate) const fn is_idle(&self, now: Instant) -> bool {
+        matches!(self.phase, Phase::Idle) && !self.is_new(now)
+    }
+
+    /// Whether it came so lately that its first request is probably on its way.
+    const fn is_new(&self, now: Instant) -> bool {
+        let young = now.micros_since(self.entered()) < NEW_MS as u64 * 1_000;
+        matches!(self.phase, Phase::Idle) && self.served == 0 && young
     }
 
     pub(crate) fn inbox(&self) -> &[u8] {
@@ -121,8 +129,10 @@ impl Conn {
         let flat = |millis: u32| Some(self.pace.entered().plus_millis(u64::from(millis)));
         match self.phase {
             Phase::Handshake => flat(limits.handshake_ms_max),
-            Phase::Idle if self.served == 0 => flat(limits.head_ms_max),
-            Phase::Idle => flat(limits.idle_ms_max),
+            Phase::Idle if self.served > 0 => flat(limits.idle_ms_max),
+            // Drained while it was new: it has as long as it counts as new.
+            Phase::Idle if !self.keep => flat(limits.head_ms_max.min(NEW_MS)),
+            Phase::Idle => flat(limits.head_ms_max),
             Phase::Head => flat(limits.head_ms_max),
             Phase::Route => flat(limits.handle_ms_max),
             Phase::Body => Some(self.pace.deadline(&limits.body_pace)),
@@ -197,6 +207,16 @@ impl Conn {
     pub(crate) fn handle_event(&mut self, event: Event, shared: &mut Shared, now: Instant) {
         self.fire(event, shared, now);
         self.advance(shared, now);
+    }
+
+    /// The server drains. Whoever has just come may still ask once: its request may be here before
+    /// it learns that it came too late.
+    pub(crate) fn handle_drain(&mut self, shared: &mut Shared, now: Instant) {
+        if self.is_new(now) {
+            self.keep = false;
+        } else {
+            self.handle_event(Event::Drain, shared, now);
+        }
     }
 
     pub(crate) fn handle_sent(&mut self, bytes: usize, shared: &mut Shared, now: Instant) {

@@ -24,8 +24,6 @@ use crate::wheel::Wheel;
 const SHED_LOOKS_MAX: usize = 256;
 /// Places beyond the limit for those who leave in order while their successors are served.
 const SHED_OVER_MAX: usize = 64;
-/// Milliseconds in which a new connection is not shed: its first request is on its way.
-const SHED_AGE_MS_MIN: u64 = 1_000;
 
 /// How a hub's life goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -226,7 +224,7 @@ impl Hub {
         let found = (0..looks)
             .map(|step| (self.shed_hand + step) % places)
             .filter_map(|index| Some((self.conns.get(index)?, index)))
-            .filter(|(conn, _)| conn.is_idle_since(now, SHED_AGE_MS_MIN))
+            .filter(|(conn, _)| conn.is_idle(now))
             .min_by_key(|(conn, _)| conn.entered())
             .map(|(_, index)| index);
         if found.is_none() {
@@ -345,21 +343,29 @@ impl Hub {
         self.due = due;
     }
 
-    /// No new requests are begun; connections to pump are appended to `ready`.
+    /// No new requests are begun, but the first ones of connections that have just come;
+    /// connections to pump are appended to `ready`.
     pub fn handle_drain(&mut self, now: Instant, ready: &mut Vec<ConnId>) {
-        self.stage = Stage::Draining;
-        self.handle_all(Event::Drain, now, ready);
+        self.handle_all(Conn::handle_drain, now, ready);
     }
 
     /// Every connection ends now; connections to pump are appended to `ready`.
     pub fn handle_kill(&mut self, now: Instant, ready: &mut Vec<ConnId>) {
-        self.stage = Stage::Draining;
-        self.handle_all(Event::Kill, now, ready);
+        let kill = |conn: &mut Conn, shared: &mut Shared, now| {
+            conn.handle_event(Event::Kill, shared, now);
+        };
+        self.handle_all(kill, now, ready);
     }
 
-    fn handle_all(&mut self, event: Event, now: Instant, ready: &mut Vec<ConnId>) {
+    fn handle_all(
+        &mut self,
+        handle: impl Fn(&mut Conn, &mut Shared, Instant),
+        now: Instant,
+        ready: &mut Vec<ConnId>,
+    ) {
+        self.stage = Stage::Draining;
         for (index, conn) in &mut self.conns {
-            conn.handle_event(event, &mut self.shared, now);
+            handle(conn, &mut self.shared, now);
             let index = u32::try_from(index).unwrap_or(u32::MAX);
             ready.push(ConnId { index, generation: conn.generation });
         }

@@ -207,6 +207,27 @@ fn an_answer_of_the_driver_is_no_refusal_and_no_functions_reply() {
 }
 
 #[test]
+fn whoever_has_just_come_may_ask_once_in_a_drain() {
+    let mut hub = hub();
+    let [old, silent, new] = [0, 500, 500].map(|at| accept(&mut hub, ms(at)));
+    let mut ready = Vec::new();
+    hub.handle_drain(ms(1_400), &mut ready);
+    for id in [old, silent, new] {
+        assert!(ready.contains(&id), "its deadline is armed anew");
+        while hub.poll_action(id).is_some() {}
+        hub.settle(id);
+    }
+    assert_eq!(hub.phase(old), Some(Phase::Linger));
+    assert_eq!(hub.phase(new), Some(Phase::Idle));
+    let ticket = ask(&mut hub, new, &GET.repeat(2), ms(1_450));
+    hub.handle_reply(ticket, Ok(reply()), ms(1_460));
+    assert!(send(&mut hub, new, ms(1_460)).contains("connection: close"));
+    assert_eq!(hub.phase(new), Some(Phase::Linger), "the second one is not begun");
+    assert!(time_out(&mut hub, ms(1_510)).contains(&silent), "as long as it counts as new");
+    assert_eq!(hub.phase(silent), Some(Phase::Closed));
+}
+
+#[test]
 fn what_was_promised_survives_a_drain() {
     let mut hub = hub();
     let id = accept(&mut hub, ms(0));

@@ -96,15 +96,15 @@ fn watch(mut signals: Signals, handle: Handle) -> io::Result<()> {
     std::thread::Builder::new().name("fezz-signals".to_owned()).spawn(watch).map(drop)
 }
 
-/// The first signal to stop drains, the second ends everything now. Obeyed first and said then, and
-/// never by waiting for whoever reads our lines.
+/// The first signal to stop drains, the second ends everything now. Said through the log's queue,
+/// so that no signal waits for whoever reads our lines.
 fn obey(signals: &mut Signals, handle: &Handle) -> io::Result<()> {
     let first = next_stop(signals)?.name();
-    handle.drain();
     log::say(format_args!("fezz draining: {first}; a second signal ends the process now"));
+    handle.drain();
     let second = next_stop(signals)?.name();
-    handle.kill();
     log::say(format_args!("fezz ending now: {second}"));
+    handle.kill();
     Ok(())
 }
 

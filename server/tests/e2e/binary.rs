@@ -121,6 +121,32 @@ fn serves_drains_on_sigterm_and_says_so_in_one_line_each() {
 }
 
 #[test]
+fn who_came_before_the_signal_is_answered() {
+    let artifact = example("echo").display().to_string();
+    let server = Serving::start(&[], &["--function", &artifact]);
+    let mut silent = Client::to(server.address);
+    server.signal("STOP");
+    // The kernel completes these connections; the server has not seen them when it is told to end.
+    let mut waiting: Vec<Client> = (0..50).map(|_| Client::to(server.address)).collect();
+    for client in &mut waiting {
+        client.send(b"GET /host HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    server.signal("TERM");
+    server.signal("CONT");
+    for mut client in waiting {
+        assert_eq!(statuses(&client.rest()), [200]);
+    }
+    silent.send(b"GET /host HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(statuses(&silent.rest()), [200], "it had just come");
+    drop(silent);
+    let (said, code) = server.end();
+    let (first, last) = said.trim_end().split_once('\n').expect("two lines");
+    assert!(first.starts_with("fezz draining: SIGTERM"), "{said}");
+    assert!(last.contains("served=51 cut=0"), "{said}");
+    assert_eq!(code, Some(0));
+}
+
+#[test]
 fn a_second_signal_cuts() {
     let artifact = example("echo").display().to_string();
     let server = Serving::start(&[], &["--function", &artifact, "--drain-grace", "60s"]);

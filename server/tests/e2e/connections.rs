@@ -1,5 +1,6 @@
 //! Connections: order, persistence, ends, drain; one loop and several.
 
+use std::io::Read;
 use std::time::Duration;
 
 use super::harness::{Client, Running, example, field, serving, statuses};
@@ -49,6 +50,31 @@ fn the_server_answers_for_itself_without_refusing() {
     server.wait("it is counted", |counted| counted.answered == 1);
     let counted = server.handle.counted();
     assert_eq!((counted.refused.len(), counted.served()), (0, 0), "{counted:?}");
+}
+
+#[test]
+fn a_steady_slow_reader_gets_all_of_a_long_reply() {
+    const CONTENT_BYTES: usize = 16 * 1024 * 1024;
+    let mut config = serving(example("echo"));
+    config.limits.body_bytes_max = CONTENT_BYTES as u64;
+    config.timeouts.write_idle = Duration::from_secs(2);
+    let server = Running::start(&config);
+    let mut client = Client::to(server.address);
+    let socket = socket2::SockRef::from(&client.0);
+    socket.set_recv_buffer_size(64 * 1024).expect("a small window");
+    let head = format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {CONTENT_BYTES}\r\n\r\n");
+    client.send(&[head.as_bytes(), &vec![b'~'; CONTENT_BYTES]].concat());
+    // Two hundred times the rate that is asked for, but the kernel's buffer hides most of it.
+    let mut some = [0; 4_096];
+    let mut content_bytes = 0;
+    for _ in 0..100 {
+        client.0.read_exact(&mut some).expect("the server goes on");
+        content_bytes += some.iter().filter(|octet| **octet == b'~').count();
+        std::thread::sleep(Duration::from_millis(40));
+    }
+    client.end();
+    content_bytes += client.rest().matches('~').count();
+    assert_eq!(content_bytes, CONTENT_BYTES);
 }
 
 #[test]
