@@ -190,7 +190,8 @@ impl Loop {
         if !completions.is_empty() {
             self.stir(now);
         } else if now.micros_since(self.lists.stirred) >= NAP_MS_MIN * 1_000 {
-            self.dispatcher.rouse();
+            self.dispatcher.rouse(&mut self.lists.unfit);
+            self.refuse_unfit(now);
         }
         for completion in completions.drain(..) {
             if let Some(id) = self.hub.handle_reply(completion.ticket, completion.outcome, now) {
@@ -392,17 +393,22 @@ impl Loop {
     }
 
     fn submit(&mut self, now: Instant) {
-        let mut unfit = std::mem::take(&mut self.lists.unfit);
-        if self.dispatcher.submit(&mut unfit) {
+        if self.dispatcher.submit(&mut self.lists.unfit) {
             self.stir(now);
         }
+        self.refuse_unfit(now);
+        self.lists.unfinished.append(&mut self.lists.ready);
+    }
+
+    /// Refuses what no worker will have.
+    fn refuse_unfit(&mut self, now: Instant) {
+        let mut unfit = std::mem::take(&mut self.lists.unfit);
         for ticket in unfit.drain(..) {
             if let Some(id) = self.hub.handle_reply(ticket, Err(Refusal::Busy), now) {
                 self.list(id);
             }
         }
         self.lists.unfit = unfit;
-        self.lists.unfinished.append(&mut self.lists.ready);
     }
 
     fn release(&mut self) {
