@@ -122,7 +122,7 @@ impl Loop {
         self.dispatcher.set_now(now);
         self.collect(now);
         for event in events.iter() {
-            self.mark(event);
+            self.mark(event, now);
         }
         self.accept(now);
         self.time_out(now);
@@ -207,7 +207,7 @@ impl Loop {
         self.lists.stirred = now;
     }
 
-    fn mark(&mut self, event: &Event) {
+    fn mark(&mut self, event: &Event, now: Instant) {
         let token = event.token();
         if token == token::WAKE {
             return;
@@ -226,7 +226,6 @@ impl Loop {
         let broken = event.is_error() || event.is_write_closed();
         if broken && !self.hub.wants_read(id) {
             // Nobody would read the fault from the stream in this phase.
-            let now = self.clock.now();
             self.hub.handle_peer_gone(id, now);
         }
         self.list(id);
