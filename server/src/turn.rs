@@ -122,7 +122,7 @@ impl Loop {
         self.dispatcher.set_now(now);
         self.collect(now);
         for event in events.iter() {
-            self.mark(event, now);
+            self.mark(event);
         }
         self.accept(now);
         self.time_out(now);
@@ -207,7 +207,7 @@ impl Loop {
         self.lists.stirred = now;
     }
 
-    fn mark(&mut self, event: &Event, now: Instant) {
+    fn mark(&mut self, event: &Event) {
         let token = event.token();
         if token == token::WAKE {
             return;
@@ -223,11 +223,7 @@ impl Loop {
         link.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
         link.writable |= event.is_writable() || event.is_write_closed() || event.is_error();
         link.end_announced |= event.is_read_closed();
-        let broken = event.is_error() || event.is_write_closed();
-        if broken && !self.hub.wants_read(id) {
-            // Nobody would read the fault from the stream in this phase.
-            self.hub.handle_peer_gone(id, now);
-        }
+        link.broken |= event.is_error() || event.is_write_closed();
         self.list(id);
     }
 
@@ -340,6 +336,7 @@ impl Loop {
             readable: false,
             writable: true,
             end_announced: false,
+            broken: false,
             listed: false,
         };
         let place = id.index as usize;
