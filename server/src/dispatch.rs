@@ -62,9 +62,13 @@ impl Dispatcher {
         self.in_flight = self.in_flight.saturating_sub(jobs);
     }
 
-    /// Nothing has come back for a while: whoever sleeps may have a job.
-    pub(crate) fn rouse(&self) {
-        self.inbound.rouse();
+    /// Nothing has come back for a while: whoever sleeps may have a job. `unfit` gets the tickets
+    /// of jobs that waited too long.
+    pub(crate) fn rouse(&mut self, unfit: &mut Vec<Ticket>) {
+        let mut overdue = Vec::new();
+        self.inbound.rouse(self.home, self.now, &mut overdue);
+        self.came_back(overdue.len());
+        unfit.extend(overdue.into_iter().map(|job| job.ticket));
     }
 
     /// Submits the turn's jobs; true when there were any. `unfit` gets the tickets of those that

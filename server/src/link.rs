@@ -68,6 +68,8 @@ pub(crate) struct Link<S> {
     pub(crate) writable: bool,
     /// The peer's end was announced: a short read does not mean that nothing follows.
     pub(crate) end_announced: bool,
+    /// A fault was announced: when nobody reads, nobody else would find it.
+    pub(crate) broken: bool,
     /// The connection is on the list of those to pump.
     pub(crate) listed: bool,
 }
@@ -181,6 +183,10 @@ fn send<S: Stream>(link: &mut Link<S>, hub: &mut Hub, now: Instant) -> usize {
 /// Receives what the core has room for; `None` when there is nothing to do until an event.
 fn receive<S: Stream>(link: &mut Link<S>, hub: &mut Hub, now: Instant) -> Option<usize> {
     if !link.readable || !hub.wants_read(link.id) {
+        if std::mem::take(&mut link.broken) {
+            hub.handle_peer_gone(link.id, now);
+            return Some(0);
+        }
         return None;
     }
     let space = hub.recv_space(link.id);

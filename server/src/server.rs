@@ -80,7 +80,7 @@ impl Server {
             router: settings.router,
             callees: settings.functions.into_iter().map(engage).collect(),
         });
-        let inbound = Arc::new(Inbound::new(settings.queue_jobs_max));
+        let inbound = Arc::new(Inbound::new(settings.queue_jobs_max, settings.queue_ms_max));
         let counters: Vec<Arc<Counters>> = (0..event_loops).map(|_| Arc::default()).collect();
         let mut loops = Vec::new();
         for (number, counters) in counters.iter().enumerate() {

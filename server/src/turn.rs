@@ -122,7 +122,7 @@ impl Loop {
         self.dispatcher.set_now(now);
         self.collect(now);
         for event in events.iter() {
-            self.mark(event, now);
+            self.mark(event);
         }
         self.accept(now);
         self.time_out(now);
@@ -190,7 +190,8 @@ impl Loop {
         if !completions.is_empty() {
             self.stir(now);
         } else if now.micros_since(self.lists.stirred) >= NAP_MS_MIN * 1_000 {
-            self.dispatcher.rouse();
+            self.dispatcher.rouse(&mut self.lists.unfit);
+            self.refuse_unfit(now);
         }
         for completion in completions.drain(..) {
             if let Some(id) = self.hub.handle_reply(completion.ticket, completion.outcome, now) {
@@ -206,7 +207,7 @@ impl Loop {
         self.lists.stirred = now;
     }
 
-    fn mark(&mut self, event: &Event, now: Instant) {
+    fn mark(&mut self, event: &Event) {
         let token = event.token();
         if token == token::WAKE {
             return;
@@ -222,11 +223,7 @@ impl Loop {
         link.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
         link.writable |= event.is_writable() || event.is_write_closed() || event.is_error();
         link.end_announced |= event.is_read_closed();
-        let broken = event.is_error() || event.is_write_closed();
-        if broken && !self.hub.wants_read(id) {
-            // Nobody would read the fault from the stream in this phase.
-            self.hub.handle_peer_gone(id, now);
-        }
+        link.broken |= event.is_error() || event.is_write_closed();
         self.list(id);
     }
 
@@ -339,6 +336,7 @@ impl Loop {
             readable: false,
             writable: true,
             end_announced: false,
+            broken: false,
             listed: false,
         };
         let place = id.index as usize;
@@ -391,17 +389,22 @@ impl Loop {
     }
 
     fn submit(&mut self, now: Instant) {
-        let mut unfit = std::mem::take(&mut self.lists.unfit);
-        if self.dispatcher.submit(&mut unfit) {
+        if self.dispatcher.submit(&mut self.lists.unfit) {
             self.stir(now);
         }
+        self.refuse_unfit(now);
+        self.lists.unfinished.append(&mut self.lists.ready);
+    }
+
+    /// Refuses what no worker will have.
+    fn refuse_unfit(&mut self, now: Instant) {
+        let mut unfit = std::mem::take(&mut self.lists.unfit);
         for ticket in unfit.drain(..) {
             if let Some(id) = self.hub.handle_reply(ticket, Err(Refusal::Busy), now) {
                 self.list(id);
             }
         }
         self.lists.unfit = unfit;
-        self.lists.unfinished.append(&mut self.lists.ready);
     }
 
     fn release(&mut self) {

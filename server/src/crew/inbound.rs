@@ -36,6 +36,7 @@ pub(crate) struct Inbound {
     state: Mutex<State>,
     ready: Condvar,
     jobs_max: usize,
+    queue_ms_max: u64,
 }
 
 #[derive(Default)]
@@ -46,9 +47,9 @@ struct State {
 }
 
 impl Inbound {
-    pub(crate) fn new(jobs_max: usize) -> Self {
+    pub(crate) fn new(jobs_max: usize, queue_ms_max: u64) -> Self {
         let state = State { jobs: VecDeque::with_capacity(jobs_max), ..State::default() };
-        Self { state: Mutex::new(state), ready: Condvar::new(), jobs_max }
+        Self { state: Mutex::new(state), ready: Condvar::new(), jobs_max, queue_ms_max }
     }
 
     /// Submits a turn's jobs. Those that do not fit stay in `batch`.
@@ -89,9 +90,20 @@ impl Inbound {
     }
 
     /// Wakes sleepers while jobs wait: the worker that was woken for several short jobs may have
-    /// met a long one first.
-    pub(crate) fn rouse(&self) {
-        let state = self.lock();
+    /// met a long one first. The jobs of `home` that waited too long, perhaps because no worker
+    /// comes back to look at them, are appended to `overdue`.
+    pub(crate) fn rouse(&self, home: u16, now: Instant, overdue: &mut Vec<Job>) {
+        let mut state = self.lock();
+        let mut place = 0;
+        while let Some(job) = state.jobs.get(place)
+            && now.micros_since(job.queued) > self.queue_ms_max.saturating_mul(1_000)
+        {
+            if job.home == home {
+                overdue.extend(state.jobs.remove(place));
+            } else {
+                place += 1;
+            }
+        }
         let wakes = state.jobs.len().min(state.sleepers);
         drop(state);
         for _ in 0..wakes {

@@ -147,6 +147,28 @@ fn who_came_before_the_signal_is_answered() {
 }
 
 #[test]
+fn a_request_and_a_reset_in_one_event_are_no_work() {
+    let artifact = example("echo").display().to_string();
+    let arguments = ["--function", &artifact, "--event-loops", "1", "--workers", "1"];
+    let server = Serving::start(&[], &arguments);
+    let [mut first, mut leaving, mut last] = [(); 3].map(|()| Client::to(server.address));
+    last.send(b"GET /host HTTP/1.1\r\nHost: a\r\n\r\n");
+    last.reply();
+    first.send(b"GET /delay/1000 HTTP/1.1\r\nHost: a\r\n\r\n");
+    std::thread::sleep(Duration::from_millis(100));
+    server.signal("STOP");
+    leaving.send(b"GET /delay/60000 HTTP/1.1\r\nHost: a\r\n\r\n");
+    let socket = socket2::SockRef::from(&leaving.0);
+    socket.set_linger(Some(Duration::ZERO)).expect("a reset at the end");
+    drop(leaving);
+    server.signal("CONT");
+    assert!(first.reply().0.starts_with("HTTP/1.1 200 "));
+    last.0.set_read_timeout(Some(Duration::from_secs(4))).expect("a timeout");
+    last.send(b"GET /host HTTP/1.1\r\nHost: b\r\n\r\n");
+    assert_eq!(last.reply().1, b"b", "the only worker works for nobody");
+}
+
+#[test]
 fn a_second_signal_cuts() {
     let artifact = example("echo").display().to_string();
     let server = Serving::start(&[], &["--function", &artifact, "--drain-grace", "60s"]);

@@ -47,6 +47,24 @@ fn a_job_that_waited_too_long_is_refused_unrun() {
 }
 
 #[test]
+fn a_job_is_refused_in_time_although_no_worker_looks_at_it() {
+    let mut config = serving(example("echo"));
+    config.workers.threads = 1;
+    config.timeouts.queue = Duration::from_millis(50);
+    let server = Running::start(&config);
+    let mut first = Client::to(server.address);
+    first.send(&delay(6_000));
+    server.wait("the worker is busy", |counted| counted.dispatched == 1);
+    let mut waiting = Client::to(server.address);
+    waiting.0.set_read_timeout(Some(Duration::from_secs(4))).expect("a timeout");
+    waiting.send(&delay(0));
+    assert!(waiting.reply().0.starts_with("HTTP/1.1 503 "));
+    assert!(first.reply().0.starts_with("HTTP/1.1 200 "));
+    waiting.send(&delay(0));
+    assert!(waiting.reply().0.starts_with("HTTP/1.1 200 "), "the connection is well");
+}
+
+#[test]
 fn a_late_function_gets_504_and_its_answer_is_dropped() {
     let mut config = serving(example("echo"));
     config.timeouts.handler = Duration::from_millis(100);
