@@ -31,7 +31,7 @@ pub(crate) struct Dispatcher {
 }
 
 enum Decision {
-    Admit(Admission),
+    Admit { body_bytes_max: u64, handle_ms_max: u32 },
     Refuse(Refusal),
     NotAllowed(String),
     Options(String),
@@ -84,8 +84,14 @@ impl Dispatcher {
         true
     }
 
-    fn decide(&self, hub: &mut Hub, id: ConnId, facts: &mut Facts) -> Option<Decision> {
-        let mut envelope = hub.buffer();
+    /// Judges the head that waits; where it is admitted, `envelope` is written up to the content.
+    fn decide(
+        &self,
+        hub: &mut Hub,
+        id: ConnId,
+        facts: &mut Facts,
+        envelope: &mut Vec<u8>,
+    ) -> Option<Decision> {
         let head = hub.head(id)?;
         if head.target_scheme() == Some(Scheme::Https) {
             // RFC 9110 §7.4: a secured target on an unsecured connection.
@@ -104,31 +110,36 @@ impl Dispatcher {
         };
         facts.route = route;
         let route = self.site.router.route(route)?;
-        let handle_ms = u32::try_from(route.handler_timeout.as_millis()).unwrap_or(u32::MAX);
+        let handle_ms_max = u32::try_from(route.handler_timeout.as_millis()).unwrap_or(u32::MAX);
         let client = facts.client.as_octets();
-        facts.layout = envelope::request(&mut envelope, &head, client, u64::from(handle_ms));
-        Some(Decision::Admit(Admission {
-            envelope,
-            body_bytes_max: route.body_bytes_max,
-            handle_ms_max: handle_ms,
-        }))
+        facts.layout = envelope::request(envelope, &head, client, u64::from(handle_ms_max));
+        Some(Decision::Admit { body_bytes_max: route.body_bytes_max, handle_ms_max })
     }
 }
 
 impl Judge for Dispatcher {
     fn route(&mut self, hub: &mut Hub, id: ConnId, facts: &mut Facts, now: Instant) {
-        match self.decide(hub, id, facts) {
-            Some(Decision::Admit(admission)) => hub.handle_admitted(id, admission, now),
-            Some(Decision::Refuse(why)) => hub.handle_refused(id, why, None, now),
+        let mut buffer = hub.buffer();
+        match self.decide(hub, id, facts, &mut buffer) {
+            Some(Decision::Admit { body_bytes_max, handle_ms_max }) => {
+                let admission = Admission { envelope: buffer, body_bytes_max, handle_ms_max };
+                hub.handle_admitted(id, admission, now);
+            }
             Some(Decision::NotAllowed(allow)) => {
-                let reply = envelope::method_not_allowed(hub.buffer(), &allow);
+                let reply = envelope::method_not_allowed(buffer, &allow);
                 hub.handle_refused(id, Refusal::NoMethod, Some(reply), now);
             }
             Some(Decision::Options(allow)) => {
-                let reply = envelope::server_options(hub.buffer(), &allow);
-                hub.handle_answered(id, reply, now);
+                hub.handle_answered(id, envelope::server_options(buffer, &allow), now);
             }
-            None => hub.handle_refused(id, Refusal::NoRoute, None, now),
+            refused => {
+                hub.keep_buffer(buffer);
+                let why = match refused {
+                    Some(Decision::Refuse(why)) => why,
+                    _ => Refusal::NoRoute,
+                };
+                hub.handle_refused(id, why, None, now);
+            }
         }
     }
 

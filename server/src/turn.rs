@@ -61,6 +61,8 @@ pub(crate) struct Lists {
     nap_ms: u64,
     /// When jobs last went out or came back.
     stirred: Instant,
+    /// The listener that is asked first in this turn.
+    accept_first: usize,
     drain_began: Option<Instant>,
     /// The next step of the drain, while there is one.
     drain_next: Option<Instant>,
@@ -262,7 +264,11 @@ impl Loop {
 
     fn accept(&mut self, now: Instant) {
         let mut budget = ACCEPTS_PER_TURN_MAX;
-        for number in 0..self.listeners.len() {
+        let listeners = self.listeners.len();
+        // Another one begins each turn: a flood at one address does not starve the others.
+        self.lists.accept_first = (self.lists.accept_first + 1) % listeners.max(1);
+        for step in 0..listeners {
+            let number = (self.lists.accept_first + step) % listeners;
             while budget > 0 && self.listeners.get(number).is_some_and(|one| one.is_due(now)) {
                 budget -= 1;
                 if !self.accept_one(number, now) {

@@ -53,9 +53,6 @@ pub(super) struct ServeFlags {
     /// Requests that may wait for a worker; beyond it 503
     #[arg(long, value_name = "N", default_value = "256")]
     queue: String,
-    /// Workers given up because their function did not come back, before the server is not ready
-    #[arg(long, value_name = "N", default_value = "4")]
-    abandon_max: String,
     #[command(flatten)]
     limits: LimitFlags,
     #[command(flatten)]
@@ -159,7 +156,6 @@ impl ServeFlags {
             workers: Workers {
                 threads: reader.threads("--workers", &self.workers, THREADS_MAX),
                 queue_jobs_max: reader.count("--queue", &self.queue, 1 << 20),
-                abandoned_max: reader.count("--abandon-max", &self.abandon_max, THREADS_MAX),
             },
             limits: self.limits.read(&mut reader),
             timeouts: self.timeouts.read(&mut reader),

@@ -73,8 +73,6 @@ pub struct Workers {
     pub threads: u32,
     /// Requests that may wait for one; beyond it 503.
     pub queue_jobs_max: u32,
-    /// Threads given up because their function did not come back, before readiness turns red.
-    pub abandoned_max: u32,
 }
 
 /// How much of everything. Sizes are in octets.
@@ -157,7 +155,7 @@ impl Default for Config {
 
 impl Default for Workers {
     fn default() -> Self {
-        Self { threads: processors(), queue_jobs_max: 256, abandoned_max: 4 }
+        Self { threads: processors(), queue_jobs_max: 256 }
     }
 }
 

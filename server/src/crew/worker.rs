@@ -10,6 +10,9 @@ const OWED_CALLS_MAX: u32 = 64;
 /// Microseconds for which a loop may be owed a wake while short calls are made.
 const OWED_US_MAX: u64 = 200;
 
+/// Octets of buffer that a worker keeps between calls.
+const SPARE_BYTES_MAX: usize = 64 * 1024;
+
 /// Works until the queue is closed. The clock is read once a call: the end of one is the begin of
 /// the next.
 pub(super) fn work(place: &Workplace) {
@@ -67,6 +70,10 @@ fn call(
             status: judged.status,
         })
     };
+    if spare.capacity() > SPARE_BYTES_MAX {
+        // One large request must not stay with the worker for good.
+        *spare = Vec::new();
+    }
     let completion = Completion { ticket: job.ticket, outcome };
     debts.calls += 1;
     if place.outbound.get(usize::from(job.home)).is_some_and(|home| home.push(completion)) {
