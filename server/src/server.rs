@@ -75,12 +75,14 @@ impl Server {
     pub fn bind(settings: Settings) -> Result<Self, StartError> {
         let clock = Clock::start();
         let event_loops = settings.event_loops.clamp(1, EVENT_LOOPS_MAX);
+        let workers = settings.workers.max(1);
         let (addresses, mut sockets) = open_all(&settings.listen, event_loops)?;
         let site = Arc::new(Site {
             router: settings.router,
             callees: settings.functions.into_iter().map(engage).collect(),
         });
-        let inbound = Arc::new(Inbound::new(settings.queue_jobs_max, settings.queue_ms_max));
+        let inbound =
+            Arc::new(Inbound::new(workers, settings.queue_jobs_max, settings.queue_ms_max));
         let counters: Vec<Arc<Counters>> = (0..event_loops).map(|_| Arc::default()).collect();
         let mut loops = Vec::new();
         for (number, counters) in counters.iter().enumerate() {
@@ -119,7 +121,7 @@ impl Server {
             queue_ms_max: settings.queue_ms_max,
         });
         let handle = Handle { controls: Arc::new(controls), counters: Arc::new(counters) };
-        Ok(Self { loops, addresses, workplace, workers: settings.workers.max(1), handle })
+        Ok(Self { loops, addresses, workplace, workers, handle })
     }
 
     /// Where the server listens, with the ports that the system chose.

@@ -35,6 +35,7 @@ pub(crate) struct Job {
 pub(crate) struct Inbound {
     state: Mutex<State>,
     ready: Condvar,
+    workers: usize,
     jobs_max: usize,
     queue_ms_max: u64,
 }
@@ -43,13 +44,39 @@ pub(crate) struct Inbound {
 struct State {
     jobs: VecDeque<Job>,
     sleepers: usize,
+    /// Workers that took a job which is not known to be short.
+    in_long_calls: usize,
     closed: bool,
 }
 
+/// What a worker was doing when it came for its next job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// Nothing, or a call that was known to be short.
+    #[default]
+    Short,
+    /// A call that was not.
+    Long,
+}
+
+impl State {
+    fn next(&mut self, after: &mut Before) -> Option<Job> {
+        if std::mem::take(after) == Before::Long {
+            self.in_long_calls -= 1;
+        }
+        let job = self.jobs.pop_front()?;
+        if !job.callee.is_short() {
+            self.in_long_calls += 1;
+            *after = Before::Long;
+        }
+        Some(job)
+    }
+}
+
 impl Inbound {
-    pub(crate) fn new(jobs_max: usize, queue_ms_max: u64) -> Self {
+    pub(crate) fn new(workers: usize, jobs_max: usize, queue_ms_max: u64) -> Self {
         let state = State { jobs: VecDeque::with_capacity(jobs_max), ..State::default() };
-        Self { state: Mutex::new(state), ready: Condvar::new(), jobs_max, queue_ms_max }
+        Self { state: Mutex::new(state), ready: Condvar::new(), workers, jobs_max, queue_ms_max }
     }
 
     /// Submits a turn's jobs. Those that do not fit stay in `batch`.
@@ -60,7 +87,13 @@ impl Inbound {
         let all_short = batch.iter().take(taken).all(|job| job.callee.is_short());
         state.jobs.extend(batch.drain(..taken));
         let crowded = state.jobs.len() > CROWD_JOBS;
-        let wanted = if all_short && !crowded { taken.min(1) } else { taken };
+        // Whoever is inside a call that is not known to be short does not count.
+        let somebody_awake = state.sleepers + state.in_long_calls < self.workers;
+        let wanted = match all_short && !crowded {
+            true if somebody_awake => 0,
+            true => taken.min(1),
+            false => taken,
+        };
         let wakes = wanted.min(state.sleepers);
         drop(state);
         for _ in 0..wakes {
@@ -68,16 +101,17 @@ impl Inbound {
         }
     }
 
-    /// The next job, if there is one.
-    pub(crate) fn take(&self) -> Option<Job> {
-        self.lock().jobs.pop_front()
+    /// The next job, if there is one. `after` is what the worker does: the call before, then this one.
+    pub(crate) fn take(&self, after: &mut Before) -> Option<Job> {
+        let mut state = self.lock();
+        state.next(after)
     }
 
     /// Sleeps until there is a job; `None` when the queue is closed.
-    pub(crate) fn wait(&self) -> Option<Job> {
+    pub(crate) fn wait(&self, after: &mut Before) -> Option<Job> {
         let mut state = self.lock();
         loop {
-            if let Some(job) = state.jobs.pop_front() {
+            if let Some(job) = state.next(after) {
                 return Some(job);
             }
             if state.closed {

@@ -2,6 +2,7 @@
 
 use fezz_proto::{Instant, Refusal, Reply};
 
+use super::inbound::Before;
 use super::{Completion, Job, Workplace};
 use crate::envelope;
 
@@ -20,14 +21,15 @@ pub(super) fn work(place: &Workplace) {
     // worker less would be silent; the supervisor's restart is not.
     let bug = AbortOnPanic;
     let mut debts = Debts::default();
+    let mut before = Before::default();
     let mut spare = Vec::new();
     let mut now = place.clock.now();
     loop {
-        let job = match place.inbound.take() {
+        let job = match place.inbound.take(&mut before) {
             Some(job) => job,
             None => {
                 debts.pay(place);
-                let Some(job) = place.inbound.wait() else { break };
+                let Some(job) = place.inbound.wait(&mut before) else { break };
                 now = place.clock.now();
                 job
             }
