@@ -101,7 +101,8 @@ impl Inbound {
         }
     }
 
-    /// The next job, if there is one. `after` is what the worker does: the call before, then this one.
+    /// The next job, if there is one. `after` is what the worker does: the call before, then this
+    /// one.
     pub(crate) fn take(&self, after: &mut Before) -> Option<Job> {
         let mut state = self.lock();
         state.next(after)
