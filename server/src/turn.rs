@@ -59,7 +59,8 @@ pub(crate) struct Lists {
     unfit: Vec<Ticket>,
     date_second: u64,
     nap_ms: u64,
-    /// When jobs last went out or came back.
+    /// When jobs last came back, or went out while none was out: a steady stream of new ones must
+    /// not hide that nothing comes back.
     stirred: Instant,
     /// The listener that is asked first in this turn.
     accept_first: usize,
@@ -190,7 +191,8 @@ impl Loop {
         self.outbound.collect(&mut completions);
         self.dispatcher.came_back(completions.len());
         if !completions.is_empty() {
-            self.stir(now);
+            self.lists.nap_ms = NAP_MS_MIN;
+            self.lists.stirred = now;
         } else if now.micros_since(self.lists.stirred) >= NAP_MS_MIN * 1_000 {
             self.dispatcher.rouse(&mut self.lists.unfit);
             self.refuse_unfit(now);
@@ -201,12 +203,6 @@ impl Loop {
             }
         }
         self.lists.completions = completions;
-    }
-
-    /// Jobs went out or came back: more may come back soon.
-    fn stir(&mut self, now: Instant) {
-        self.lists.nap_ms = NAP_MS_MIN;
-        self.lists.stirred = now;
     }
 
     fn mark(&mut self, event: &Event) {
@@ -395,8 +391,12 @@ impl Loop {
     }
 
     fn submit(&mut self, now: Instant) {
+        let waiting = self.dispatcher.is_waiting();
         if self.dispatcher.submit(&mut self.lists.unfit) {
-            self.stir(now);
+            self.lists.nap_ms = NAP_MS_MIN;
+            if !waiting {
+                self.lists.stirred = now;
+            }
         }
         self.refuse_unfit(now);
         self.lists.unfinished.append(&mut self.lists.ready);
