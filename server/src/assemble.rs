@@ -159,7 +159,7 @@ fn connect(
             found
         }
     };
-    function.map(|function| route_to(function, route.pattern.clone(), config))
+    function.map(|function| route_to(function, route.pattern.clone(), config, registry))
 }
 
 /// Loads a function found below the root and routes `/rpc/<name>/<version>/` to it.
@@ -178,14 +178,15 @@ fn serve_rpc(
     };
     let function = load(&wanted, config, registry, complaints)?;
     let pattern = Pattern { methods: Vec::new(), host: HostPattern::Any, path };
-    Some(route_to(function, pattern, config))
+    Some(route_to(function, pattern, config, registry))
 }
 
-fn route_to(function: FunctionId, pattern: Pattern, config: &Config) -> Route {
+fn route_to(function: FunctionId, pattern: Pattern, config: &Config, registry: &Registry) -> Route {
+    let own = registry.get(function).and_then(|entry| entry.options.timeout);
     Route {
         function,
         pattern,
-        handler_timeout: config.timeouts.handler,
+        handler_timeout: own.unwrap_or(config.timeouts.handler),
         body_bytes_max: config.limits.body_bytes_max,
     }
 }

@@ -18,13 +18,16 @@ pub mod plugin;
 pub mod report;
 mod server;
 mod settings;
+mod site;
 pub mod sys;
 mod token;
 mod transport;
 mod turn;
 pub mod units;
+mod watch;
 
 pub use counters::{Counters, Snapshot};
+pub use crew::{FunctionCounts, WorkerCounts};
 pub use listen::AcceptFault;
 pub use observe::Observer;
 pub use server::{EVENT_LOOPS_MAX, Handle, Server};

@@ -2,52 +2,188 @@
 //!
 //! Both queues move batches and wake only who sleeps: a loop submits what one turn produced with
 //! one lock and at most a few wakes, a worker owes a sleeping loop one wake for all it finished.
+//!
+//! A call that is not over by its deadline loses its worker's post to another thread ([`sweep`]):
+//! the capacity is constant, whatever functions do.
 
 mod alarm;
 mod berth;
+mod call;
 mod callee;
 mod inbound;
 mod outbound;
+mod pace;
+mod post;
 mod seat;
+mod sweep;
 mod sync;
+mod tally;
 mod worker;
 
+use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
 
+use fezz_proto::Instant;
+use fezz_proto::roster::{CalleeId, RosterLimits};
+
+use fezz_abi::Stage;
+
 use crate::clock::Clock;
+use crate::envelope::Fault;
 
-pub(crate) use callee::Callee;
-pub(crate) use inbound::{Inbound, Job};
+pub(crate) use alarm::Alarm;
+pub(crate) use berth::{Berth, Rescued, Voyage};
+pub(crate) use call::{Caller, Outcome};
+pub(crate) use callee::{Callee, Fallback, Served, StaticReply, Terms};
+pub(crate) use inbound::{Inbound, Job, Load, redirected};
 pub(crate) use outbound::{Completion, Outbound};
+pub(crate) use pace::{Pace, Placement};
+pub(crate) use post::{Post, millis};
+pub(crate) use seat::{Seat, Tenure};
+pub(crate) use sweep::{Sweep, say_given_up};
+pub use tally::{FunctionCounts, WorkerCounts};
+pub(crate) use worker::{AbortOnPanic, waited_too_long};
 
-/// Octets of stack of a worker: what function authors may count on.
-const STACK_BYTES: usize = 4 * 1024 * 1024;
+/// Octets of stack of every thread that calls functions: what function authors may count on.
+pub(crate) const STACK_BYTES: usize = 4 * 1024 * 1024;
 
-/// What every worker needs.
+/// What everybody who calls functions shares.
 pub(crate) struct Workplace {
     pub(crate) clock: Clock,
-    pub(crate) inbound: Arc<Inbound>,
+    pub(crate) inbound: Inbound,
     /// One list per loop, by the loop's number.
     pub(crate) outbound: Vec<Arc<Outbound>>,
+    /// One for each worker.
+    pub(crate) posts: Vec<Post>,
+    pub(crate) alarm: Alarm,
+    /// Whether somebody stands ready to take over a loop whose thread is kept by a call.
+    pub(crate) rescuer: AtomicBool,
     pub(crate) response_limits: fezz_wire::WireLimits,
-    pub(crate) queue_ms_max: u64,
+    /// Microseconds that a job may wait for a worker.
+    pub(crate) queue_us_max: u64,
+    /// Whether there is a function that loops may call themselves.
+    pub(crate) has_inline: AtomicBool,
+    /// By their numbers.
+    callees: RwLock<Vec<&'static Callee>>,
 }
 
-/// Starts `count` workers. They end when the inbound queue is closed; a worker inside a function
-/// that never returns ends with the process.
-///
-/// # Errors
-///
-/// The operating system's reason why a thread cannot be had.
-pub(crate) fn hire(count: usize, workplace: &Arc<Workplace>) -> io::Result<()> {
-    for number in 0..count {
-        let workplace = Arc::clone(workplace);
+impl Workplace {
+    /// A workplace without anybody, and the rights to its posts.
+    pub(crate) fn new(
+        clock: Clock,
+        limits: RosterLimits,
+        response_limits: fezz_wire::WireLimits,
+        outbound: Vec<Arc<Outbound>>,
+    ) -> (Self, Vec<Tenure>) {
+        let (posts, tenures) = (0..limits.workers as usize).map(Post::new).unzip();
+        let place = Self {
+            clock,
+            inbound: Inbound::new(limits),
+            outbound,
+            posts,
+            alarm: Alarm::new(),
+            rescuer: AtomicBool::new(false),
+            has_inline: AtomicBool::new(false),
+            response_limits,
+            queue_us_max: limits.queue_us_max,
+            callees: RwLock::default(),
+        };
+        (place, tenures)
+    }
+
+    /// Takes a function in. Artifacts are never unloaded, so that whatever points to one lives as
+    /// long as the process.
+    pub(crate) fn enlist(&self, terms: Terms) -> &'static Callee {
+        let mut callees = self.callees.write().unwrap_or_else(PoisonError::into_inner);
+        let id = self.inbound.enlist(terms.limits);
+        let callee: &'static Callee = Box::leak(Box::new(Callee::new(id, terms)));
+        callees.push(callee);
+        if callee.pace.may_go_inline() {
+            self.has_inline.store(true, Ordering::Relaxed);
+            // Somebody has to stand ready.
+            self.alarm.expect(millis(self.clock.now()));
+        }
+        callee
+    }
+
+    /// The function with that number.
+    pub(crate) fn callee(&self, id: CalleeId) -> Option<&'static Callee> {
+        let callees = self.callees.read().unwrap_or_else(PoisonError::into_inner);
+        callees.get(id.0 as usize).copied()
+    }
+
+    /// What was counted for each function.
+    pub(crate) fn function_counts(&self) -> BTreeMap<String, FunctionCounts> {
+        let callees = self.callees.read().unwrap_or_else(PoisonError::into_inner);
+        callees.iter().map(|callee| (callee.name.clone(), callee.tally.counts())).collect()
+    }
+
+    /// What the workers do now.
+    pub(crate) fn worker_counts(&self) -> WorkerCounts {
+        let busy = self.posts.iter().filter(|post| post.deadline_ms().is_some()).count();
+        let (abandoned, queue) =
+            self.inbound.with(|roster| (roster.abandoned_total(), roster.len()));
+        WorkerCounts {
+            posts: self.posts.len() as u64,
+            busy: busy as u64,
+            abandoned: abandoned.into(),
+            queue: queue as u64,
+        }
+    }
+
+    /// Calls that have not come back.
+    pub(crate) fn calls_under_way(&self) -> u64 {
+        let WorkerCounts { busy, abandoned, .. } = self.worker_counts();
+        busy + abandoned
+    }
+
+    /// The list of the loop with that number.
+    pub(crate) fn home(&self, number: u16) -> Option<&Outbound> {
+        self.outbound.get(usize::from(number)).map(Arc::as_ref)
+    }
+
+    /// A call that was given up came back at `now`: its answer is freed and dropped.
+    pub(crate) fn stray_returned(&self, callee: &Callee, now: Instant) {
+        callee.tally.late_answer();
+        if self.inbound.with(|roster| roster.stray_returned(callee.id)) {
+            callee.release();
+        }
+        // There may be room again for what could not be given up before.
+        self.alarm.expect(millis(now));
+    }
+
+    /// Submits a job that takes the place of one whose call failed; whoever refuses it answers.
+    pub(crate) fn submit_instead(&self, job: Job) {
+        let (home, ticket, queued) = (job.home, job.ticket, self.clock.now());
+        let mut unfit = Vec::new();
+        self.inbound.submit(&mut vec![job], queued, &mut unfit);
+        for (job, why) in unfit {
+            let fault = Fault::new(Stage::Limit, why.name());
+            job.job.callee.blame(&fault);
+            let completion = Completion { ticket, outcome: Err(fault.refusal()) };
+            if let Some(outbound) = self.home(home)
+                && outbound.push(completion)
+            {
+                outbound.wake();
+            }
+        }
+    }
+
+    /// Lets a new thread work at post `number`. It ends when the queue is closed; a thread inside a
+    /// function that never returns ends with the process.
+    ///
+    /// # Errors
+    ///
+    /// The operating system's reason why a thread cannot be had.
+    pub(crate) fn hire(self: &Arc<Self>, number: usize, tenure: Tenure) -> io::Result<()> {
+        let place = Arc::clone(self);
         thread::Builder::new()
             .name(format!("fezz-worker-{number}"))
             .stack_size(STACK_BYTES)
-            .spawn(move || worker::work(&workplace))?;
+            .spawn(move || worker::work(&place, number, tenure))
+            .map(drop)
     }
-    Ok(())
 }

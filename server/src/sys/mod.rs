@@ -7,6 +7,7 @@
 
 pub mod rlimit;
 pub mod signal;
+pub mod thread;
 
 use std::io;
 

@@ -34,6 +34,12 @@ impl<J> Roster<J> {
         self.abandoned
     }
 
+    /// Calls that may be abandoned beside those that are.
+    #[must_use]
+    pub const fn abandon_room(&self) -> u32 {
+        self.limits.abandoned_max.saturating_sub(self.abandoned)
+    }
+
     /// Abandoned calls of `callee` that have not come back.
     #[must_use]
     pub fn abandoned(&self, callee: CalleeId) -> u32 {

@@ -1,0 +1,101 @@
+//! One call of a function: tell it its time, judge its answer, and find another ending when it
+//! fails. The same for workers and for the threads that drive loops.
+
+use std::sync::Arc;
+
+use fezz_proto::{Instant, Refusal, Reply};
+
+use super::Workplace;
+use super::callee::Fallback;
+use super::inbound::{Job, redirected};
+use crate::envelope::{self, Fault};
+
+/// Octets of buffer that a caller keeps between calls.
+const SPARE_BYTES_MAX: usize = 64 * 1024;
+
+/// What a thread that calls functions needs.
+pub(crate) struct Caller {
+    place: Arc<Workplace>,
+    /// The next answer is written into this.
+    spare: Vec<u8>,
+}
+
+/// What became of a job.
+pub(crate) enum Outcome {
+    /// Something to bring home.
+    Answer(Result<Reply, Refusal>),
+    /// Another job for the same exchange: the version before this one answers it.
+    Instead(Box<Job>),
+}
+
+impl Caller {
+    pub(crate) fn new(place: &Arc<Workplace>) -> Self {
+        Self { place: Arc::clone(place), spare: Vec::new() }
+    }
+
+    /// Makes the call that begins at `started`; also when it ended. The clock is read once: the end
+    /// of one call is the begin of the next.
+    pub(crate) fn call(
+        &mut self,
+        job: &mut Job,
+        started: Instant,
+    ) -> (Result<Reply, Fault>, Instant) {
+        let place = &*self.place;
+        let load = &mut job.job;
+        let left_ms = job.deadline.micros_since(started) / 1_000;
+        fezz_wire::set_deadline(&mut load.envelope, &mut load.layout, left_ms);
+        self.spare.clear();
+        let spare = &mut self.spare;
+        let request = load.layout.envelope(&load.envelope);
+        let callee = load.callee;
+        let judged = callee
+            .function
+            .call(request, |answer| envelope::judge(answer, None, &place.response_limits, spare));
+        let ended = place.clock.now();
+        callee.pace.took(ended.micros_since(started), ended);
+        let reply = judged.map(|judged| Reply {
+            // The request's buffer is the next reply's.
+            octets: std::mem::replace(spare, std::mem::take(&mut load.envelope)),
+            head_bytes: judged.head_bytes,
+            status: judged.status,
+        });
+        if self.spare.capacity() > SPARE_BYTES_MAX {
+            // One large request must not stay with the caller for good.
+            self.spare = Vec::new();
+        }
+        (reply, ended)
+    }
+
+    /// What is brought home for a call that ended with `reply`.
+    pub(crate) fn conclude(
+        &mut self,
+        job: Job,
+        reply: Result<Reply, Fault>,
+        now: Instant,
+    ) -> Outcome {
+        match reply {
+            Ok(reply) => Outcome::Answer(Ok(reply)),
+            Err(fault) => self.fall_back(job, &fault, now),
+        }
+    }
+
+    /// The dispatch failed: the operator's remedy, or the refusal that says so.
+    #[cold]
+    fn fall_back(&mut self, mut job: Job, fault: &Fault, now: Instant) -> Outcome {
+        let callee = job.job.callee;
+        callee.blame(fault);
+        match (&callee.fallback, job.job.previous.take()) {
+            (Fallback::Static(reply), _) => {
+                callee.tally.static_answer();
+                Outcome::Answer(Ok(reply.copy(std::mem::take(&mut self.spare))))
+            }
+            (Fallback::Previous, Some(previous)) if now < job.deadline => {
+                callee.tally.previous_version();
+                Outcome::Instead(Box::new(redirected(job, previous)))
+            }
+            (Fallback::FailRequest | Fallback::Previous, _) => {
+                Outcome::Answer(Err(fault.refusal()))
+            }
+        }
+    }
+}
