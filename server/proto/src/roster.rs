@@ -56,6 +56,8 @@
 
 mod breaker;
 mod callee;
+#[cfg(test)]
+mod exhaust;
 mod order;
 mod ring;
 mod shelf;

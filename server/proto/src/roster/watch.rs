@@ -85,6 +85,12 @@ impl Watch {
         wanted.min(self.sleepers)
     }
 
+    /// Whether nobody has asked yet whom to wake for something.
+    #[cfg(test)]
+    pub(super) const fn is_fresh(&self) -> bool {
+        self.fresh > 0
+    }
+
     /// Sleepers to wake when nothing has come back for a while.
     pub(super) fn rouse(&mut self, ready: u32) -> u32 {
         self.fresh = 0;
