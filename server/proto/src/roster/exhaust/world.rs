@@ -198,15 +198,15 @@ impl World {
             Act::BeginRenewal(callee) => self.begin_renewal(callee)?,
             Act::EndRenewal(callee) => {
                 let renewal = self.renewals[callee as usize].take();
-                renewal.map(|renewal| self.roster.end_renewal(renewal));
+                renewal.into_iter().for_each(|renewal| self.roster.end_renewal(renewal));
             }
             Act::BreakOff(callee) => {
                 let renewal = self.renewals[callee as usize].take();
-                renewal.map(|renewal| self.roster.break_off(renewal));
+                renewal.into_iter().for_each(|renewal| self.roster.break_off(renewal));
             }
             Act::RenewalDone(worker) => {
                 let Worker::Busy(call) = self.workers[worker] else { return Ok(()) };
-                call.renewal().map(|renewal| self.roster.end_renewal(renewal));
+                call.renewal().into_iter().for_each(|renewal| self.roster.end_renewal(renewal));
             }
         }
         let wakes = self.roster.wakes();
