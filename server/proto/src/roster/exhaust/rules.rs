@@ -52,7 +52,7 @@ impl World {
         rule(closed || self.is_failing(id, setting), "a circuit is open for a reason")?;
         let trials = self
             .busy()
-            .filter(|call| self.breaker(callee).is_on_trial(call.trial) && call.callee() == id);
+            .filter(|call| self.breaker(callee).is_on_trial(call.trial()) && call.callee() == id);
         let begun =
             roster.circuit(id) == Circuit::HalfOpen && !roster.callees[callee].breaker.lets_start();
         rule(trials.count() == usize::from(begun), "exactly one trial runs")?;
@@ -121,7 +121,10 @@ impl World {
     pub(super) fn key(&self) -> Vec<u64> {
         let roster = &self.roster;
         let mut key = Vec::from([self.jobs.len() as u64, u64::from(roster.watch.is_fresh())]);
-        let mut serials = self.busy().flat_map(|call| [call.trial, call.renewal]).flatten();
+        let mut serials = self
+            .busy()
+            .flat_map(|call| [call.trial(), call.renewal().map(|renewal| renewal.number)])
+            .flatten();
         let mut known = Vec::new();
         known.extend(&mut serials);
         for callee in &roster.callees {
@@ -144,7 +147,7 @@ impl World {
             Worker::Told => [3, 0, 0, 0],
             Worker::Busy(call) => {
                 let kind = u64::from(call.callee().0) << 1 | u64::from(call.is_long());
-                [4, kind, rank(call.trial), rank(call.renewal)]
+                [4, kind, rank(call.trial()), rank(call.renewal().map(|renewal| renewal.number))]
             }
         });
         let mut rows = Vec::new();

@@ -307,7 +307,7 @@ impl World {
     fn abandon(&mut self, worker: usize) -> Told {
         let Worker::Busy(call) = self.workers[worker] else { return Ok(()) };
         let id = call.callee();
-        let on_trial = self.breaker(id.place()).is_on_trial(call.trial);
+        let on_trial = self.breaker(id.place()).is_on_trial(call.trial());
         self.workers[worker] = Worker::Awake;
         self.strays[id.place()] += 1;
         let told = self.roster.abandon(call, self.instant());
