@@ -56,6 +56,8 @@
 
 mod breaker;
 mod callee;
+#[cfg(test)]
+mod exhaust;
 mod order;
 mod ring;
 mod shelf;
@@ -170,10 +172,15 @@ impl<J> Roster<J> {
             });
         }
         let Some(callee) = self.callees.get_mut(id.place()) else { return Ok(()) };
-        let before = callee.ready();
-        self.shelf.push(&mut callee.line, entry);
+        if callee.has_room() {
+            self.ready += 1;
+            self.watch.add(1, !callee.short);
+            if callee.line.len() == 0 {
+                self.ring.push(id.0);
+            }
+        }
         self.waiting += 1;
-        self.shift(id, before);
+        self.shelf.push(&mut callee.line, entry);
         Ok(())
     }
 
@@ -196,21 +203,22 @@ impl<J> Roster<J> {
     pub fn take(&mut self) -> Option<Taken<J>> {
         let number = self.ring.front()?;
         let callee = self.callees.get_mut(number as usize)?;
-        let entry = self.shelf.pop(&mut callee.line)?;
+        let (at, long) = self.shelf.unlink(&mut callee.line)?;
         callee.running += 1;
         self.waiting -= 1;
         self.ready -= 1;
-        let mut call =
-            Call { callee: entry.callee, long: !entry.short, trial: None, renewal: None };
-        match callee.ready() {
-            0 => self.ring.remove(number),
-            _ => self.ring.rotate(),
+        if callee.ready() > 0 {
+            self.ring.rotate();
+        } else {
+            self.ring.remove(number);
         }
+        let mut call = Call::plain(CalleeId(number), long);
         if callee.unusual {
             self.begin_unusual(&mut call);
         }
         self.watch.enter(call.long);
-        Some(Taken { entry, call })
+        // At last, so that the job is moved once.
+        self.shelf.clear(at).map(|entry| Taken { entry, call })
     }
 
     /// The call that is about to begin may be a trial, or have to renew its callee.
@@ -218,15 +226,16 @@ impl<J> Roster<J> {
     fn begin_unusual(&mut self, call: &mut Call) {
         self.serial = self.serial.wrapping_add(1);
         let number = self.serial;
+        call.number = number;
         self.change(call.callee, |callee| {
             if callee.breaker.begin(number) {
-                call.trial = Some(number);
+                call.on_trial = true;
                 // Nobody can say how long it will take.
                 call.long = true;
             }
             if callee.gate == Gate::Stale {
                 callee.gate = Gate::Renewing(number);
-                call.renewal = Some(number);
+                call.renews = true;
             }
         });
     }
@@ -239,8 +248,10 @@ impl<J> Roster<J> {
         let Some(callee) = self.callees.get_mut(call.callee.place()) else { return false };
         let before = callee.ready();
         callee.running = callee.running.saturating_sub(1);
-        self.shift(call.callee, before);
-        if call.trial.is_none() && call.renewal.is_none() {
+        if callee.ready() != before {
+            self.shift(call.callee, before);
+        }
+        if !call.on_trial && !call.renews {
             return false;
         }
         self.done_unusual(call, ended)
@@ -252,9 +263,9 @@ impl<J> Roster<J> {
             self.break_off(renewal);
         }
         self.change(call.callee, |callee| match ended {
-            Ended::InTime => callee.breaker.succeed(call.trial),
+            Ended::InTime => callee.breaker.succeed(call.trial()),
             Ended::Unrun => {
-                callee.breaker.recall(call.trial);
+                callee.breaker.recall(call.trial());
                 false
             }
         })
@@ -286,7 +297,7 @@ impl<J> Roster<J> {
         if let Some(renewal) = call.renewal() {
             self.break_off(renewal);
         }
-        self.charge(call.callee, call.trial, now, 1)
+        self.charge(call.callee, call.trial(), now, 1)
     }
 
     /// The same for a call that held no worker's place: one that a loop made itself.
@@ -434,7 +445,6 @@ impl<J> Roster<J> {
     }
 
     /// The jobs of a callee that may start were `before`: moves it into or out of the ring.
-    #[inline]
     fn shift(&mut self, id: CalleeId, before: u32) {
         let Some(callee) = self.callees.get(id.place()) else { return };
         let after = callee.ready();

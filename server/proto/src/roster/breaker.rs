@@ -100,7 +100,8 @@ impl Breaker {
         }
     }
 
-    fn is_on_trial(&self, number: Option<u32>) -> bool {
+    /// Whether that is the number of the trial that runs.
+    pub(super) fn is_on_trial(&self, number: Option<u32>) -> bool {
         number.is_some() && matches!(self.state, State::HalfOpen { trial, .. } if trial == number)
     }
 
@@ -152,6 +153,28 @@ impl Breaker {
         let closes = self.state != State::Closed;
         self.close();
         closes
+    }
+
+    /// The number of the trial that runs.
+    #[cfg(test)]
+    pub(super) fn trial(&self) -> Option<u32> {
+        match self.state {
+            State::HalfOpen { trial, .. } => trial,
+            State::Closed | State::Open { .. } => None,
+        }
+    }
+
+    /// What tells circuits apart, with points in time counted from `now`.
+    #[cfg(test)]
+    pub(super) fn key(&self, now: Instant) -> [u64; 4] {
+        let doublings = u64::from(self.doublings);
+        match self.state {
+            State::Closed => [0, 0, 0, doublings],
+            State::Open { until } => [1, until.micros_since(now), 0, doublings],
+            State::HalfOpen { until, due, .. } => {
+                [2, until.micros_since(now), due.micros_since(now), doublings]
+            }
+        }
     }
 
     const fn close(&mut self) {

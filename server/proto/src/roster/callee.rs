@@ -62,6 +62,12 @@ impl Callee {
         self.line.len().min(self.room.saturating_sub(self.running))
     }
 
+    /// Whether one more job may start now, beside those that wait.
+    #[inline]
+    pub(super) fn has_room(&self) -> bool {
+        self.line.len().saturating_add(self.running) < self.room
+    }
+
     /// Jobs that wait or run.
     #[inline]
     pub(super) const fn in_flight(&self) -> u32 {
@@ -98,11 +104,23 @@ impl Callee {
 pub struct Call {
     pub(super) callee: CalleeId,
     pub(super) long: bool,
-    pub(super) trial: Option<u32>,
-    pub(super) renewal: Option<u32>,
+    pub(super) on_trial: bool,
+    pub(super) renews: bool,
+    /// The number of the trial, of the renewal, or of both.
+    pub(super) number: u32,
 }
 
 impl Call {
+    /// A call that is neither a trial nor renews.
+    pub(super) const fn plain(callee: CalleeId, long: bool) -> Self {
+        Self { callee, long, on_trial: false, renews: false, number: 0 }
+    }
+
+    /// The number of the trial.
+    pub(super) const fn trial(self) -> Option<u32> {
+        if self.on_trial { Some(self.number) } else { None }
+    }
+
     /// Whom it calls.
     #[must_use]
     pub const fn callee(self) -> CalleeId {
@@ -118,13 +136,14 @@ impl Call {
     /// Whether the callee is on trial, and this call decides.
     #[must_use]
     pub const fn is_trial(self) -> bool {
-        self.trial.is_some()
+        self.on_trial
     }
 
     /// The renewal that has to be made before the call, if one has.
     #[must_use]
-    pub fn renewal(self) -> Option<Renewal> {
-        self.renewal.map(|number| Renewal { callee: self.callee, number })
+    pub const fn renewal(self) -> Option<Renewal> {
+        let Self { callee, number, .. } = self;
+        if self.renews { Some(Renewal { callee, number }) } else { None }
     }
 }
 

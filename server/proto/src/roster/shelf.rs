@@ -72,20 +72,27 @@ impl<J> Shelf<J> {
         at
     }
 
-    /// Takes the first job of `line`.
+    /// Takes the first job of `line` out of it: its place, to be cleared next, and whether it may
+    /// be long.
     #[inline]
-    pub(super) fn pop(&mut self, line: &mut Line) -> Option<Entry<J>> {
+    pub(super) fn unlink(&mut self, line: &mut Line) -> Option<(u32, bool)> {
         let at = line.first;
-        let place = self.places.get_mut(at as usize)?;
-        let entry = place.entry.take();
+        let place = self.places.get(at as usize)?;
         line.first = place.next;
         if line.first == NIL {
             line.last = NIL;
         }
         line.len -= 1;
+        Some((at, place.entry.as_ref().is_some_and(|entry| !entry.short)))
+    }
+
+    /// Frees a place that is in no line; the job that was there.
+    #[inline]
+    pub(super) fn clear(&mut self, at: u32) -> Option<Entry<J>> {
+        let place = self.places.get_mut(at as usize)?;
         place.next = self.free;
         self.free = at;
-        entry
+        place.entry.take()
     }
 
     /// The jobs of `line`, first one first.
@@ -169,6 +176,12 @@ mod tests {
         shelf.iter(line).map(|entry| entry.job).collect()
     }
 
+    fn pop(shelf: &mut Shelf<u32>, line: &mut Line) -> Option<u32> {
+        let (at, long) = shelf.unlink(line)?;
+        assert!(!long);
+        shelf.clear(at).map(|entry| entry.job)
+    }
+
     #[test]
     fn two_lines_share_the_places_and_keep_their_order() {
         let mut shelf = Shelf::new(4);
@@ -177,10 +190,10 @@ mod tests {
             shelf.push(&mut one, entry(round));
             shelf.push(&mut two, entry(100 + round));
             shelf.push(&mut one, entry(200 + round));
-            assert_eq!(shelf.pop(&mut one).map(|entry| entry.job), Some(round));
-            assert_eq!(shelf.pop(&mut one).map(|entry| entry.job), Some(200 + round));
-            assert_eq!(shelf.pop(&mut two).map(|entry| entry.job), Some(100 + round));
-            assert!(shelf.pop(&mut one).is_none() && shelf.pop(&mut two).is_none());
+            assert_eq!(pop(&mut shelf, &mut one), Some(round));
+            assert_eq!(pop(&mut shelf, &mut one), Some(200 + round));
+            assert_eq!(pop(&mut shelf, &mut two), Some(100 + round));
+            assert!(pop(&mut shelf, &mut one).is_none() && pop(&mut shelf, &mut two).is_none());
         }
         assert_eq!(shelf.places.len(), 3, "places are used again");
     }

@@ -73,8 +73,9 @@ impl Watch {
     /// Sleepers to wake, when so many jobs are ready.
     #[inline]
     pub(super) fn wakes(&mut self, ready: u32) -> u32 {
-        let fresh = core::mem::take(&mut self.fresh).min(ready);
-        let long = core::mem::take(&mut self.fresh_long);
+        let (fresh, long) = (self.fresh, self.fresh_long);
+        self.fresh = 0;
+        self.fresh_long = false;
         if ready == 0 || self.sleepers == 0 {
             return 0;
         }
@@ -82,7 +83,13 @@ impl Watch {
         let somebody_awake = self.sleepers + self.in_long_calls < self.workers;
         let least = u32::from(!somebody_awake);
         let wanted = if long || ready > CROWD_JOBS { fresh.max(least) } else { least };
-        wanted.min(self.sleepers)
+        wanted.min(ready).min(self.sleepers)
+    }
+
+    /// Whether nobody has asked yet whom to wake for something.
+    #[cfg(test)]
+    pub(super) const fn is_fresh(&self) -> bool {
+        self.fresh > 0
     }
 
     /// Sleepers to wake when nothing has come back for a while.
