@@ -212,6 +212,9 @@ fn what_the_linker_says_names_the_original() {
     let text = Function::load(&path).unwrap_err().to_string();
     let words = format!("{}: undefined symbol: number", path.display());
     assert!(text.contains(&words), "{text}");
+    // What was never mapped takes no name.
+    tree.number("lib/libwords.so", 4, &[]);
+    assert_eq!(answer(&Function::load(&path).unwrap()), 4);
 }
 
 #[test]
@@ -228,6 +231,32 @@ fn symbolic_links_lead_where_the_kernel_leads() {
     std::os::unix::fs::symlink("../real/bin", tree.at("app/bin")).unwrap();
     let function = Function::load(&tree.at("app/bin/libfn.so")).unwrap();
     assert_eq!(answer(&function), 9);
+}
+
+#[test]
+fn two_names_of_one_file_stay_one_library() {
+    let tree = Tree::new("names");
+    tree.number("lib/libnames_1.so", 6, &[]);
+    std::os::unix::fs::symlink("libnames_1.so", tree.at("lib/libnames_2.so")).unwrap();
+    let flags = ["-Llib", "-lnames_1", "-lnames_2", "-Wl,-rpath,$ORIGIN/lib"];
+    let function = Function::load(&tree.function("libfn.so", &flags)).unwrap();
+    assert_eq!(answer(&function), 6);
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    assert!(maps.contains("/lib/libnames_1.so") && !maps.contains("/lib/libnames_2.so"), "{maps}");
+}
+
+#[test]
+fn a_need_may_be_a_path_beside_the_artifact() {
+    let tree = Tree::new("path");
+    let library = tree.number("lib/libpath.so", 8, &["-Wl,-soname,$ORIGIN/../lib/libpath.so"]);
+    let path = tree.function("bin/libfn.so", &["-Llib", "-lpath"]);
+    let function = Function::load(&path).unwrap();
+    assert!(function.inspection().origin_run_path);
+    std::fs::remove_file(library).unwrap();
+    assert_eq!(answer(&function), 8);
+    let error = Function::load(&path).unwrap_err();
+    assert_eq!(error.name(), "missing_library");
+    assert!(error.to_string().contains("/lib/libpath.so, which is nowhere"), "{error}");
 }
 
 #[test]
