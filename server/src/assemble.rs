@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use fezz_abi::host::Function;
 
-use crate::config::{Config, ConfigError, FunctionConfig, RouteConfig, Target};
+use crate::config::{
+    Config, ConfigError, FunctionConfig, FunctionOptions, OptionFlag, RouteConfig, Target, nearest,
+    resolve,
+};
 use crate::plugin::pattern::{HostPattern, Pattern};
 use crate::plugin::registry::{Entry, FunctionId, Registry};
 use crate::plugin::root;
 use crate::plugin::router::{Route, Router};
-use crate::plugin::version::Version;
+use crate::plugin::version::{Selector, Version};
 
 /// What serves: functions, and who of them gets which request.
 #[derive(Debug)]
@@ -49,6 +52,10 @@ impl Functions {
         for route in &config.routes {
             routes.extend(connect(route, config, &loaded, &registry, &mut complaints));
         }
+        // While an artifact is missing, what it would have been called is not known.
+        if loaded.iter().all(Option::is_some) {
+            complaints.extend(aimless(&config.options, &registry));
+        }
         for (id, entry) in registry.iter() {
             if !routes.iter().any(|route| route.function == id) {
                 complaints.push(ConfigError::Unreachable { function: entry.to_string() });
@@ -63,6 +70,26 @@ impl Functions {
             }
         }
     }
+}
+
+/// Options of functions that are not there.
+fn aimless(flags: &[OptionFlag], registry: &Registry) -> Vec<ConfigError> {
+    let mut found: Vec<&Selector> = Vec::new();
+    for flag in flags {
+        let mut entries = registry.iter().map(|(_, entry)| entry);
+        let aims = entries.any(|it| flag.is_about(&it.name, it.version.as_ref()));
+        found.extend(flag.scope.as_ref().filter(|scope| !aims && !found.contains(scope)));
+    }
+    let names = || registry.iter().map(|(_, entry)| entry.name.as_str());
+    let complaint = |selector: &Selector| ConfigError::OptionTarget {
+        selector: selector.clone(),
+        // A name that is there has the wrong version.
+        nearest: nearest(&selector.name, names())
+            .filter(|name| *name != selector.name)
+            .map(str::to_owned),
+        loaded: registry.iter().map(|(_, entry)| entry.to_string()).collect(),
+    };
+    found.into_iter().map(complaint).collect()
 }
 
 fn load(
@@ -94,7 +121,8 @@ fn load(
     };
     let bytes = config.limits.response_body_bytes_max.saturating_add(RESPONSE_HEAD_BYTES_MAX);
     let function = function.with_response_bytes_max(usize::try_from(bytes).unwrap_or(usize::MAX));
-    let entry = Entry { name, version, function: Arc::new(function) };
+    let options = resolve(&wanted.options, &config.options, &name, version.as_ref());
+    let entry = Entry { name, version, options, function: Arc::new(function) };
     let shown = entry.to_string();
     match registry.add(entry) {
         Ok(id) => Some(id),
@@ -146,6 +174,7 @@ fn serve_rpc(
         name: Some(found.name),
         version: Some(found.version),
         artifact: found.artifact,
+        options: FunctionOptions::default(),
     };
     let function = load(&wanted, config, registry, complaints)?;
     let pattern = Pattern { methods: Vec::new(), host: HostPattern::Any, path };
