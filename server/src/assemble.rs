@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use fezz_abi::host::Function;
+use fezz_abi::{LoadOptions, artifact};
 
 use crate::config::{
-    Config, ConfigError, FunctionConfig, FunctionOptions, OptionFlag, RouteConfig, Target, nearest,
-    resolve,
+    Abi, Config, ConfigError, FunctionConfig, FunctionOptions, OptionFlag, RouteConfig, Target,
+    nearest, resolve,
 };
 use crate::plugin::pattern::{HostPattern, Pattern};
 use crate::plugin::registry::{Entry, FunctionId, Registry};
@@ -98,15 +99,16 @@ fn load(
     registry: &mut Registry,
     complaints: &mut Vec<ConfigError>,
 ) -> Option<FunctionId> {
-    let function = match Function::load(&wanted.artifact) {
-        Ok(function) => function,
+    // What is said about a function goes by its name and version, which its file tells.
+    let inspection = match artifact::inspect_either(&wanted.artifact) {
+        Ok(inspection) => inspection,
         Err(error) => {
             complaints.push(ConfigError::Artifact(error));
             return None;
         }
     };
-    let name = wanted.name.clone().unwrap_or_else(|| function.name().to_owned());
-    let own = function.identity().map_or("", |identity| identity.version());
+    let name = wanted.name.clone().unwrap_or_else(|| inspection.name().to_owned());
+    let own = inspection.identity.as_ref().map_or("", |identity| identity.version());
     let version = match (&wanted.version, own) {
         (Some(version), _) => Some(version.clone()),
         (None, "") => None,
@@ -119,9 +121,17 @@ fn load(
             }
         },
     };
+    let options = resolve(&wanted.options, &config.options, &name, version.as_ref());
+    let how = LoadOptions { sha256: options.sha256, abi: boundary(options.abi) };
+    let function = match Function::load_with(&wanted.artifact, &how) {
+        Ok(function) => function,
+        Err(error) => {
+            complaints.push(ConfigError::Artifact(error));
+            return None;
+        }
+    };
     let bytes = config.limits.response_body_bytes_max.saturating_add(RESPONSE_HEAD_BYTES_MAX);
     let function = function.with_response_bytes_max(usize::try_from(bytes).unwrap_or(usize::MAX));
-    let options = resolve(&wanted.options, &config.options, &name, version.as_ref());
     let entry = Entry { name, version, options, function: Arc::new(function) };
     let shown = entry.to_string();
     match registry.add(entry) {
@@ -130,6 +140,13 @@ fn load(
             complaints.push(ConfigError::SameFunction { function: shown });
             None
         }
+    }
+}
+
+const fn boundary(abi: Abi) -> fezz_abi::Abi {
+    match abi {
+        Abi::V2 => fezz_abi::Abi::V2,
+        Abi::V1 => fezz_abi::Abi::V1,
     }
 }
 
