@@ -35,8 +35,10 @@ pub enum Part {
     ClientIp,
     /// `meta.panic` of a response.
     Panic,
-    /// `meta.version` of a response.
+    /// `meta.version` of a request or a response.
     Version,
+    /// `meta.call` of a request.
+    Call,
     /// The body.
     Body,
 }
@@ -61,6 +63,7 @@ impl Part {
             Part::ClientIp => "meta.client_ip",
             Part::Panic => "meta.panic",
             Part::Version => "meta.version",
+            Part::Call => "meta.call",
             Part::Body => "body",
         }
     }
@@ -78,7 +81,7 @@ impl Part {
             Part::Header => "a map or an array of two",
             Part::Name | Part::Value => "a byte or text string",
             Part::Meta => "a map or null",
-            Part::DeadlineMs | Part::Version => "an unsigned integer or null",
+            Part::DeadlineMs | Part::Version | Part::Call => "an unsigned integer or null",
             Part::Panic => "true, false or null",
             Part::Body => "a byte or text string, or null",
         }

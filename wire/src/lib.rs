@@ -6,7 +6,8 @@
 //! ```text
 //! request  {"method": text, "scheme": text/null, "authority": text/null, "path_and_query": text,
 //!           "headers": [{"name": bytes, "value": bytes} ...],
-//!           "meta": {"trace_id": text/null, "deadline_ms": uint/null, "client_ip": text/null},
+//!           "meta": {"trace_id": text/null, "deadline_ms": uint/null, "client_ip": text/null,
+//!                    ? "version": uint, ? "call": uint},
 //!           "body": bytes}
 //! response {"status": uint, "headers": [{"name": bytes, "value": bytes} ...],
 //!           "meta": {"panic": bool, "version": uint}, "body": bytes}
@@ -91,7 +92,8 @@ pub use join::joined;
 pub use limits::WireLimits;
 pub use octets::{Segments, Str};
 pub use request::{
-    BodySlot, Layout, Meta, OPEN_SLOT_BYTES, RequestHead, close_body, set_deadline, write_request,
+    BodySlot, Layout, Meta, OPEN_SLOT_BYTES, RequestHead, close_body, set_call, set_deadline,
+    write_request,
 };
 pub use request_view::{MetaView, RequestView};
 pub use response::encode_response;
