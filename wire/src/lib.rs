@@ -57,6 +57,13 @@
 //! all the same envelope. Everything in [`WireError`] is refused, whole: there is no partial
 //! answer. A declared length never reserves memory: it is compared with the octets present.
 //!
+//! # Before the first request
+//!
+//! Three more maps are exchanged by functions that export the symbols for them: an [`Offer`] and
+//! its [`Answer`] (`fezz_handshake_v1`), a [`SelfCheckSpec`] and its [`SelfCheckVerdict`]
+//! (`fezz_selfcheck_v1`), and the operator's settings (`fezz_init_v1`, [`encode_settings`]). They
+//! are written once or rarely, so they are owned values.
+//!
 //! # Version policy
 //!
 //! The format grows in its maps: a reader skips keys it does not know. [`VERSION`] names the
@@ -71,6 +78,7 @@ extern crate std;
 mod check;
 mod error;
 mod fast;
+mod handshake;
 mod headers;
 mod item;
 mod join;
@@ -80,13 +88,17 @@ mod octets;
 #[cfg(any(test, feature = "oracle"))]
 pub mod oracle;
 mod reader;
+mod record;
 mod request;
 mod request_view;
 mod response;
 mod response_view;
 mod room;
+mod self_check;
+mod settings;
 
 pub use error::{Kind, Part, Stage, WireError};
+pub use handshake::{Answer, HANDSHAKE_BYTES_MAX, Offer};
 pub use headers::{Headers, PlainHeaders};
 pub use join::joined;
 pub use limits::WireLimits;
@@ -98,6 +110,8 @@ pub use request::{
 pub use request_view::{MetaView, RequestView};
 pub use response::encode_response;
 pub use response_view::ResponseView;
+pub use self_check::{SelfCheckSpec, SelfCheckVerdict};
+pub use settings::{decode_settings, encode_settings};
 
 /// The version of this format, as offered in handshakes for the function `handle`.
 pub const VERSION: u16 = 2;
