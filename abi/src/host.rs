@@ -4,21 +4,26 @@
 //! mapped until the process ends. Also absent: judging the answer, which is `fezz-wire`'s part.
 #![expect(unsafe_code, reason = "calling foreign code is what this module is for")]
 
-use std::error::Error as _;
 use std::fmt;
 use std::io::Write as _;
 use std::mem::{forget, transmute};
 use std::path::{Path, PathBuf};
 
-use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+use libloading::os::unix::Library;
 
 use crate::artifact::{self, Inspection};
+use crate::legacy::Legacy;
 pub use crate::load_error::{Foreign, LoadError, LoadFault, Table};
+use crate::load_options::{Abi, LoadOptions};
 use crate::types::{FezzOwned, FezzSlice};
 use crate::version::{FezzIdentityV1, SYMBOL_FREE, SYMBOL_HANDLE, Stage};
 
+mod open;
 #[cfg(target_os = "linux")]
 mod sealed;
+
+pub(crate) use open::address;
+use open::{open, open_file, verify};
 
 /// Largest answer a function may hand over unless the operator says otherwise, in octets: a body
 /// of 16 MiB, a head of 64 KiB and generous room for what an encoder adds. It bounds how much
@@ -33,27 +38,51 @@ type Free = unsafe extern "C-unwind" fn(FezzOwned);
 /// A loaded artifact. It may be called from several threads at once and is never unloaded;
 /// dropping the value ends nothing but the possibility to call it.
 pub struct Function {
-    handle: Handle,
-    free: Free,
+    entry: Entry,
     response_bytes_max: usize,
     path: PathBuf,
     inspection: Inspection,
+}
+
+/// How it is called.
+enum Entry {
+    V2(Pair),
+    V1(Legacy),
+}
+
+/// The two symbols of the boundary.
+#[derive(Clone, Copy)]
+struct Pair {
+    handle: Handle,
+    free: Free,
 }
 
 impl Function {
     /// Examines the file without running it, then loads it with all its symbols bound and none of
     /// them visible to other artifacts. Its constructors run on this thread.
     ///
-    /// On Linux the octets that were examined are the octets that are mapped: they are copied
+    /// The octets that were examined are the octets that are mapped. On Linux they are copied
     /// into sealed memory first, so replacing or truncating the file afterwards disturbs nobody
-    /// and loading it again gives a new instance. Where that is not possible (a run path that is
-    /// relative to the file, a system without sealed memory) the file itself is mapped.
+    /// and loading it again gives a new instance. An artifact with a run path relative to the file
+    /// is copied to a private folder instead, with the libraries which that run path leads to; the
+    /// folder is removed once they are mapped. Two artifacts that bring along the same build of a
+    /// library share one instance of it; another build under the same name is refused.
     ///
     /// # Errors
     /// What was found, what was expected and what to do about it.
     pub fn load(path: &Path) -> Result<Self, LoadError> {
-        let (octets, inspection) = artifact::read(path)?;
-        let library = open(path, &octets, &inspection)?;
+        Self::load_with(path, &LoadOptions::default())
+    }
+
+    /// Like [`load`](Self::load), with what the operator says about the artifact. Nothing of it
+    /// runs unless all of that is true.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_with(path: &Path, options: &LoadOptions) -> Result<Self, LoadError> {
+        let (octets, inspection) = artifact::read(path, options.abi)?;
+        verify(&inspection, options).map_err(|fault| LoadError::new(path, fault))?;
+        let library = open(path, &octets, &inspection, options)?;
         Self::bind(path, library, inspection)
     }
 
@@ -64,25 +93,20 @@ impl Function {
     /// # Errors
     /// As [`load`](Self::load).
     pub fn load_in_place(path: &Path) -> Result<Self, LoadError> {
-        let (_, inspection) = artifact::read(path)?;
-        let library = open_file(path)?;
+        let (_, inspection) = artifact::read(path, Abi::V2)?;
+        let library = open_file(path, &inspection)?;
         Self::bind(path, library, inspection)
     }
 
     fn bind(path: &Path, library: Library, inspection: Inspection) -> Result<Self, LoadError> {
-        // SAFETY: the examination found both symbols defined as functions in this artifact. That
-        // they have the signatures of the boundary is the promise an artifact makes by their
-        // names; no host can check it.
-        let (handle, free) = unsafe {
-            (
-                transmute::<*mut (), Handle>(address(path, &library, SYMBOL_HANDLE)?),
-                transmute::<*mut (), Free>(address(path, &library, SYMBOL_FREE)?),
-            )
+        let entry = match inspection.abi {
+            Abi::V2 => Entry::V2(Pair::bind(path, &library)?),
+            Abi::V1 => Entry::V1(Legacy::bind(path, &library)?),
         };
         // Never unloaded: see the module documentation.
         forget(library);
         let path = path.to_path_buf();
-        Ok(Self { handle, free, response_bytes_max: RESPONSE_BYTES_MAX, path, inspection })
+        Ok(Self { entry, response_bytes_max: RESPONSE_BYTES_MAX, path, inspection })
     }
 
     /// The same function with another limit on the length of an answer, in octets.
@@ -110,6 +134,29 @@ impl Function {
         self.inspection.identity.as_ref()
     }
 
+    /// The boundary it speaks. [`Abi::V1`] is deprecated and worth a warning.
+    #[must_use]
+    pub const fn abi(&self) -> Abi {
+        self.inspection.abi
+    }
+
+    /// SHA-256 of the octets that were examined and, but for
+    /// [`load_in_place`](Self::load_in_place), mapped.
+    #[must_use]
+    pub const fn sha256(&self) -> &[u8; 32] {
+        &self.inspection.sha256
+    }
+
+    /// Answers that could not be freed so far: an artifact of the JSON boundary need not export
+    /// `fezz_free`. Always 0 for the present boundary.
+    #[must_use]
+    pub fn leaked_answers(&self) -> u64 {
+        match &self.entry {
+            Entry::V2(_) => 0,
+            Entry::V1(legacy) => legacy.leaked(),
+        }
+    }
+
     /// What was read in the file before it was loaded.
     #[must_use]
     pub fn inspection(&self) -> &Inspection {
@@ -125,15 +172,46 @@ impl Function {
     /// If an exception leaves the function, the process ends with a message that names the
     /// artifact: the state behind the boundary is unknown then, and there is no way to go on.
     pub fn call<R>(&self, request: &[u8], reply: impl FnOnce(Result<&[u8], CallError>) -> R) -> R {
-        let culprit = Culprit { path: &self.path };
+        match &self.entry {
+            Entry::V2(pair) => pair.call(&self.path, request, self.response_bytes_max, reply),
+            Entry::V1(legacy) => {
+                let answer = legacy.call(&self.path, request, self.response_bytes_max);
+                reply(answer.as_deref().map_err(|error| *error))
+            }
+        }
+    }
+}
+
+impl Pair {
+    fn bind(path: &Path, library: &Library) -> Result<Self, LoadError> {
+        // SAFETY: the examination found both symbols defined as functions in this artifact. That
+        // they have the signatures of the boundary is the promise an artifact makes by their
+        // names; no host can check it.
+        unsafe {
+            Ok(Self {
+                handle: transmute::<*mut (), Handle>(address(path, library, SYMBOL_HANDLE)?),
+                free: transmute::<*mut (), Free>(address(path, library, SYMBOL_FREE)?),
+            })
+        }
+    }
+
+    #[inline]
+    fn call<R>(
+        self,
+        path: &Path,
+        request: &[u8],
+        max: usize,
+        reply: impl FnOnce(Result<&[u8], CallError>) -> R,
+    ) -> R {
+        let culprit = Culprit { path };
         // SAFETY: `handle` is the artifact's `fezz_handle_v2`, still mapped; the slice is valid
         // for reads until the call returns and the function promises not to keep it.
         let answer = unsafe { (self.handle)(FezzSlice::lend(request)) };
         forget(culprit);
-        let error = judge(request, answer, self.response_bytes_max).err();
+        let error = judge(request, answer, max).err();
         let _debt = match error {
             Some(error) if !error.owes_free() => None,
-            _ => Some(Debt { free: self.free, answer, path: &self.path }),
+            _ => Some(Debt { free: self.free, answer, path }),
         };
         match error {
             Some(error) => reply(Err(error)),
@@ -168,8 +246,8 @@ impl Drop for Debt<'_> {
 }
 
 /// Dropped only while unwinding out of foreign code: names the artifact and ends the process.
-struct Culprit<'f> {
-    path: &'f Path,
+pub(crate) struct Culprit<'f> {
+    pub(crate) path: &'f Path,
 }
 
 impl Drop for Culprit<'_> {
@@ -243,6 +321,32 @@ pub enum CallError {
         /// The length that was returned, in octets.
         len: usize,
     },
+    /// JSON boundary: no NUL among the first octets of the text. It was freed.
+    Unterminated {
+        /// The octets that were looked at.
+        max: usize,
+    },
+    /// JSON boundary: the text is not UTF-8. It was freed.
+    NotUtf8 {
+        /// Where the first octet stands that cannot be, from 0.
+        at: usize,
+    },
+    /// JSON boundary: the text is not JSON. It was freed.
+    NotJson {
+        /// The line that cannot be, from 1.
+        line: usize,
+        /// The octet in that line, from 1.
+        column: usize,
+    },
+    /// JSON boundary: the text is JSON, but not a response. It was freed.
+    NotAResponse {
+        /// The line with the value that does not fit, from 1.
+        line: usize,
+        /// Where that value ends in it, in octets from 1.
+        column: usize,
+    },
+    /// JSON boundary: the host's own request cannot be read, so the function was not called.
+    RequestUnreadable,
 }
 
 impl CallError {
@@ -250,12 +354,17 @@ impl CallError {
     #[must_use]
     pub const fn stage(self) -> Stage {
         match self {
-            Self::EmptyResponse => Stage::DeserializeResponse,
+            Self::EmptyResponse | Self::NotUtf8 { .. } | Self::NotJson { .. } => {
+                Stage::DeserializeResponse
+            }
+            Self::NotAResponse { .. } => Stage::ResponseEnvelope,
+            Self::RequestUnreadable => Stage::SerializeRequest,
             Self::NoResponse
             | Self::NullWithLength { .. }
             | Self::LengthTooLarge { .. }
             | Self::PointsIntoRequest
-            | Self::RunsIntoRequest { .. } => Stage::PluginCall,
+            | Self::RunsIntoRequest { .. }
+            | Self::Unterminated { .. } => Stage::PluginCall,
         }
     }
 
@@ -269,16 +378,28 @@ impl CallError {
             Self::LengthTooLarge { .. } => "length_too_large",
             Self::PointsIntoRequest => "points_into_request",
             Self::RunsIntoRequest { .. } => "runs_into_request",
+            Self::Unterminated { .. } => "unterminated",
+            Self::NotUtf8 { .. } => "not_utf8",
+            Self::NotJson { .. } => "not_json",
+            Self::NotAResponse { .. } => "not_a_response",
+            Self::RequestUnreadable => "request_unreadable",
         }
     }
 
     /// Whether the function gets its pointer back.
-    const fn owes_free(self) -> bool {
+    pub(crate) const fn owes_free(self) -> bool {
         match self {
-            Self::NoResponse | Self::NullWithLength { .. } | Self::PointsIntoRequest => false,
-            Self::EmptyResponse | Self::LengthTooLarge { .. } | Self::RunsIntoRequest { .. } => {
-                true
-            }
+            Self::NoResponse
+            | Self::NullWithLength { .. }
+            | Self::PointsIntoRequest
+            | Self::RequestUnreadable => false,
+            Self::EmptyResponse
+            | Self::LengthTooLarge { .. }
+            | Self::RunsIntoRequest { .. }
+            | Self::Unterminated { .. }
+            | Self::NotUtf8 { .. }
+            | Self::NotJson { .. }
+            | Self::NotAResponse { .. } => true,
         }
     }
 }
@@ -300,55 +421,24 @@ impl fmt::Display for CallError {
             Self::RunsIntoRequest { len } => {
                 write!(f, "the function returned {len} octets that would overlap the request")
             }
+            Self::Unterminated { max } => {
+                write!(f, "the function returned a text without a NUL in its first {max} octets")
+            }
+            Self::NotUtf8 { at } => {
+                write!(f, "the function returned a text that is not UTF-8 at octet {at}")
+            }
+            Self::NotJson { line, column } => {
+                write!(f, "the function returned no JSON: line {line} column {column}")
+            }
+            Self::NotAResponse { line, column } => {
+                write!(f, "the function returned no response: line {line} column {column}")
+            }
+            Self::RequestUnreadable => f.write_str("the request is not an envelope"),
         }
     }
 }
 
 impl std::error::Error for CallError {}
-
-/// Maps the artifact: from sealed memory where that works, else from its file.
-fn open(path: &Path, octets: &[u8], inspection: &Inspection) -> Result<Library, LoadError> {
-    #[cfg(target_os = "linux")]
-    if !inspection.origin_run_path
-        && let Some(copy) = sealed::copy(inspection.name(), octets)
-        && let Ok(library) = open_path(path, &copy.path())
-    {
-        copy.keep();
-        return Ok(library);
-    }
-    // A policy may forbid running code from memory, and a library that cannot be bound runs no
-    // constructor: trying again by the file is harmless, and its message names the file.
-    #[cfg(not(target_os = "linux"))]
-    let _ = (octets, inspection);
-    open_file(path)
-}
-
-fn open_file(path: &Path) -> Result<Library, LoadError> {
-    // A name without a slash would be looked for in the system's library folders.
-    let direct = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-    open_path(path, &direct)
-}
-
-fn open_path(path: &Path, mapped: &Path) -> Result<Library, LoadError> {
-    // SAFETY: loading runs the constructors of the artifact, which the operator trusts by naming
-    // it. Every symbol is bound now, so that a missing one is an error here, not in traffic.
-    unsafe { Library::open(Some(mapped), RTLD_NOW | RTLD_LOCAL) }
-        .map_err(|error| refused(path, &error))
-}
-
-/// The address of a symbol; never null.
-fn address(path: &Path, library: &Library, symbol: &str) -> Result<*mut (), LoadError> {
-    // SAFETY: read as a plain address, which every symbol has; `get` refuses a null one.
-    unsafe { library.get::<*mut ()>(symbol) }
-        .map(|symbol| symbol.as_raw_ptr().cast())
-        .map_err(|error| refused(path, &error))
-}
-
-/// The words of the dynamic linker.
-fn refused(path: &Path, error: &libloading::Error) -> LoadError {
-    let message = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-    LoadError::new(path, LoadFault::Linker { message })
-}
 
 #[cfg(test)]
 mod tests {

@@ -45,11 +45,19 @@
 
 #[cfg(feature = "host")]
 pub mod artifact;
+#[cfg(feature = "host")]
+pub mod digest;
 pub mod guest;
 #[cfg(feature = "host")]
 pub mod host;
 #[cfg(feature = "host")]
+mod legacy;
+#[cfg(feature = "host")]
 mod load_error;
+#[cfg(feature = "host")]
+mod load_options;
+#[cfg(feature = "host")]
+mod private_copy;
 mod types;
 mod version;
 
@@ -57,8 +65,13 @@ mod version;
 pub use host::CallError;
 #[cfg(feature = "host")]
 pub use load_error::{Foreign, LoadError, LoadFault, Table};
+#[cfg(feature = "host")]
+pub use load_options::{Abi, LoadOptions};
+#[cfg(feature = "host")]
+pub use private_copy::{LIBRARIES_MAX, LIBRARY_BYTES_MAX, LOOKUPS_MAX, PrivateFault, Step};
 pub use types::{FezzFree, FezzHandle, FezzOwned, FezzSlice};
 pub use version::{
     ABI_LEVEL, FLAG_INLINE_OK, FLAG_WANTS_RUNNER, FezzIdentityV1, IDENTITY_MAGIC, IdentityError,
-    SYMBOL_FREE, SYMBOL_HANDLE, SYMBOL_IDENTITY, SYMBOL_LEGACY_FETCH, SYMBOLS_OPTIONAL, Stage,
+    SYMBOL_FREE, SYMBOL_HANDLE, SYMBOL_IDENTITY, SYMBOL_LEGACY_FETCH, SYMBOL_LEGACY_FREE,
+    SYMBOLS_OPTIONAL, Stage,
 };

@@ -17,6 +17,8 @@ pub const SYMBOL_FREE: &str = "fezz_free_v2";
 pub const SYMBOL_IDENTITY: &str = "fezz_identity_v1";
 /// Entry point of the earlier JSON boundary; its presence explains a missing `fezz_handle_v2`.
 pub const SYMBOL_LEGACY_FETCH: &str = "fezz_fetch";
+/// Optional beside `fezz_fetch`: frees the text it returned.
+pub const SYMBOL_LEGACY_FREE: &str = "fezz_free";
 
 /// Optional entry points. The names are reserved; a host that does not know one ignores it.
 pub const SYMBOLS_OPTIONAL: [&str; 6] = [
