@@ -150,7 +150,7 @@ fn answers_are_judged_like_those_of_handle() {
         ("empty", "return (FezzOwned){malloc(1), 0};", "empty_response", 1),
         ("long", "return (FezzOwned){malloc(1), 65537};", "length_too_large", 1),
         ("into", "return (FezzOwned){(uint8_t *)in.ptr, 1};", "points_into_request", 0),
-        ("garbage", "return hand_over(\"?\", 1);", "wrong_type", 1),
+        ("list", "return hand_over(\"\\x80\", 1);", "wrong_type", 1),
         ("cut", "return hand_over(\"\\xa1\", 1);", "truncated", 1),
     ];
     for (test, body, expected, frees) in cases {
