@@ -103,7 +103,7 @@ impl Function {
     /// As [`load`](Self::load).
     pub fn load_in_place(path: &Path) -> Result<Self, LoadError> {
         let (_, inspection) = artifact::read(path, Abi::V2)?;
-        let library = open_file(path, &inspection)?;
+        let library = open_file(path)?;
         Self::bind(path, library, inspection)
     }
 

@@ -37,6 +37,11 @@
 //! - Artifacts are never unloaded: thread-local destructors make that unsafe. A replaced version
 //!   gets no new calls and stays mapped until the process ends.
 //!
+//! # The earlier boundary
+//!
+//! Artifacts that export `fezz_fetch` (JSON texts) are loaded only where the operator says so
+//! ([`SYMBOL_LEGACY_FETCH`]); they stand behind the same call and are deprecated.
+//!
 //! # What is deliberately absent
 //!
 //! Host services, versions to negotiate, and pointers other than these two. Growth happens in the

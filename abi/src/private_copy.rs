@@ -72,9 +72,11 @@ impl PrivateCopy {
     fn fill(&mut self, folder: &Path, name: &OsStr, octets: &[u8]) -> Result<(), LoadFault> {
         let wrap = |fault| LoadFault::PrivateCopy { fault };
         if may_not_run(&self.root) {
-            return Err(wrap(PrivateFault::NoExec { folder: self.root.clone() }));
+            return Err(wrap(PrivateFault::NoExec { folder: std::env::temp_dir() }));
         }
-        let links = links(octets)?;
+        // In another format than ELF there is no such run path.
+        let elf = octets.starts_with(&object::elf::ELFMAG);
+        let links = if elf { links(octets)? } else { Links::default() };
         write(&self.artifact, octets).map_err(wrap)?;
         let object = Object::new(&links, folder.join(name), folder, folder, &[]);
         let mut walk = Walk { copy: self, lookups: 0, bytes: 0, copied: BTreeMap::new() };
@@ -96,18 +98,20 @@ impl PrivateCopy {
         self.needed_by.get(OsStr::new(library)).cloned()
     }
 
-    /// Claims the names of the copied libraries for the process, or tells which one is taken.
-    pub(crate) fn claim(&self, taken: &mut Taken) -> Result<(), LoadFault> {
+    /// Whether the dynamic linker would bind each of the copied libraries to this very build.
+    pub(crate) fn check(&self, taken: &Taken) -> Result<(), LoadFault> {
         let other = |(name, digest): &(&OsString, &[u8; 32])| {
             taken.get(*name).is_some_and(|found| found != *digest)
         };
-        if let Some((name, _)) = self.names.iter().find(other) {
+        self.names.iter().find(other).map_or(Ok(()), |(name, _)| {
             let library = name.to_string_lossy().into_owned();
-            return Err(LoadFault::PrivateCopy { fault: PrivateFault::NameTaken { library } });
-        }
-        let names = self.names.iter().map(|(name, digest)| (name.clone(), *digest));
-        taken.extend(names);
-        Ok(())
+            Err(LoadFault::PrivateCopy { fault: PrivateFault::NameTaken { library } })
+        })
+    }
+
+    /// Removes the folder, and notes the names of the libraries: they are mapped.
+    pub(crate) fn loaded(mut self, taken: &mut Taken) {
+        taken.append(&mut self.names);
     }
 }
 
@@ -379,7 +383,7 @@ fn create_root() -> Result<PathBuf, PrivateFault> {
         kind: error.kind(),
     };
     let temporary = temporary.canonicalize().map_err(|error| refused(&temporary, error))?;
-    let pattern = temporary.join(format!("fezz-{}-{number}-XXXXXX", std::process::id()));
+    let pattern = temporary.join(format!("fezz-{}-{number}-{:X<6}", std::process::id(), ""));
     let Ok(text) = CString::new(pattern.into_os_string().into_vec()) else {
         return Err(refused(&temporary, io::ErrorKind::InvalidInput.into()));
     };

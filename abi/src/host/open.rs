@@ -38,35 +38,37 @@ pub(super) fn open(
         copy.keep();
         return Ok(library);
     }
+    // A Mach-O file may look for libraries beside it in ways that nobody here reads.
+    if cfg!(not(target_os = "linux")) && options.sha256.is_none() {
+        return open_file(path);
+    }
     // A policy may forbid running code from memory, and a library that cannot be bound runs no
     // constructor: trying again from a folder is harmless, and its message names the file.
     match PrivateCopy::of(path, octets) {
-        Ok(copy) => open_private(path, &copy, inspection),
+        Ok(copy) => open_private(path, copy),
         Err(fault) if inspection.origin_run_path || options.sha256.is_some() => {
             Err(LoadError::new(path, fault))
         }
-        Err(_) => open_file(path, inspection),
+        Err(_) => open_file(path),
     }
 }
 
-fn open_private(
-    path: &Path,
-    copy: &PrivateCopy,
-    inspection: &Inspection,
-) -> Result<Library, LoadError> {
+fn open_private(path: &Path, copy: PrivateCopy) -> Result<Library, LoadError> {
     let mut taken = taken();
-    copy.claim(&mut taken).map_err(|fault| LoadError::new(path, fault))?;
-    open_path(copy.artifact()).map_err(|words| {
-        let fault = refusal(copy.translate(&words), inspection, |it| copy.needed_by(it));
+    copy.check(&taken).map_err(|fault| LoadError::new(path, fault))?;
+    let library = open_path(copy.artifact()).map_err(|words| {
+        let fault = refusal(copy.translate(&words), |library| copy.needed_by(library));
         LoadError::new(path, fault)
-    })
+    })?;
+    copy.loaded(&mut taken);
+    Ok(library)
 }
 
 /// Maps the file itself, under its own name.
-pub(super) fn open_file(path: &Path, inspection: &Inspection) -> Result<Library, LoadError> {
+pub(super) fn open_file(path: &Path) -> Result<Library, LoadError> {
     // A name without a slash would be looked for in the system's library folders.
     let direct = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-    open_path(&direct).map_err(|words| LoadError::new(path, refusal(words, inspection, |_| None)))
+    open_path(&direct).map_err(|words| LoadError::new(path, refusal(words, |_| None)))
 }
 
 fn open_path(mapped: &Path) -> Result<Library, String> {
@@ -89,15 +91,10 @@ fn words(error: &libloading::Error) -> String {
 }
 
 /// A missing library by its name, everything else in the words of the dynamic linker.
-fn refusal(
-    message: String,
-    inspection: &Inspection,
-    needed_by: impl FnOnce(&str) -> Option<PathBuf>,
-) -> LoadFault {
+fn refusal(message: String, needed_by: impl FnOnce(&str) -> Option<PathBuf>) -> LoadFault {
     const MISSING: &str = ": cannot open shared object file: No such file";
-    let named = message.split_once(MISSING).map(|(library, _)| library);
-    match named.filter(|it| !it.contains('/') || inspection.needed.iter().any(|need| need == it)) {
-        Some(library) => {
+    match message.split_once(MISSING) {
+        Some((library, _)) => {
             LoadFault::MissingLibrary { library: library.to_owned(), needed_by: needed_by(library) }
         }
         None => LoadFault::Linker { message },
