@@ -19,11 +19,19 @@ use crate::types::{FezzOwned, FezzSlice};
 use crate::version::{FezzIdentityV1, SYMBOL_FREE, SYMBOL_HANDLE, Stage};
 
 mod open;
+mod optional;
 #[cfg(target_os = "linux")]
 mod sealed;
+mod step_error;
 
 pub(crate) use open::address;
 use open::{open, open_file, verify};
+use optional::Optional;
+pub use optional::{Exports, FALLBACKS, Handshake, SelfCheck};
+pub use step_error::{
+    HandshakeError, HandshakeFault, InitError, InitFault, SelfCheckError, SelfCheckFault,
+    StepError, StepFault,
+};
 
 /// Largest answer a function may hand over unless the operator says otherwise, in octets: a body
 /// of 16 MiB, a head of 64 KiB and generous room for what an encoder adds. It bounds how much
@@ -39,6 +47,7 @@ type Free = unsafe extern "C-unwind" fn(FezzOwned);
 /// dropping the value ends nothing but the possibility to call it.
 pub struct Function {
     entry: Entry,
+    optional: Optional,
     response_bytes_max: usize,
     path: PathBuf,
     inspection: Inspection,
@@ -103,10 +112,11 @@ impl Function {
             Abi::V2 => Entry::V2(Pair::bind(path, &library)?),
             Abi::V1 => Entry::V1(Legacy::bind(path, &library)?),
         };
+        let optional = Optional::bind(path, &library, &inspection)?;
         // Never unloaded: see the module documentation.
         forget(library);
         let path = path.to_path_buf();
-        Ok(Self { entry, response_bytes_max: RESPONSE_BYTES_MAX, path, inspection })
+        Ok(Self { entry, optional, response_bytes_max: RESPONSE_BYTES_MAX, path, inspection })
     }
 
     /// The same function with another limit on the length of an answer, in octets.

@@ -63,6 +63,7 @@ mod load_error;
 mod load_options;
 #[cfg(feature = "host")]
 mod private_copy;
+pub mod services;
 mod types;
 mod version;
 
@@ -74,9 +75,11 @@ pub use load_error::{Foreign, LoadError, LoadFault, Table};
 pub use load_options::{Abi, LoadOptions};
 #[cfg(feature = "host")]
 pub use private_copy::{LIBRARIES_MAX, LIBRARY_BYTES_MAX, LOOKUPS_MAX, PrivateFault, Step};
+pub use services::{CancelReason, FezzHostV1, HostServices, InvokeError, LogLevel};
 pub use types::{FezzFree, FezzHandle, FezzOwned, FezzSlice};
 pub use version::{
     ABI_LEVEL, FLAG_INLINE_OK, FLAG_WANTS_RUNNER, FezzIdentityV1, IDENTITY_MAGIC, IdentityError,
-    SYMBOL_FREE, SYMBOL_HANDLE, SYMBOL_IDENTITY, SYMBOL_LEGACY_FETCH, SYMBOL_LEGACY_FREE,
+    SYMBOL_CANCEL, SYMBOL_DRAIN, SYMBOL_FINI, SYMBOL_FREE, SYMBOL_HANDLE, SYMBOL_HANDSHAKE,
+    SYMBOL_IDENTITY, SYMBOL_INIT, SYMBOL_LEGACY_FETCH, SYMBOL_LEGACY_FREE, SYMBOL_SELFCHECK,
     SYMBOLS_OPTIONAL, Stage,
 };

@@ -37,7 +37,11 @@ pub(crate) fn request(
         authority: head.authority_octets(),
         path: head.path_octets(),
         query: head.query_octets(),
-        meta: Meta { trace_id: None, deadline_ms: Some(deadline_ms), client_ip: Some(client_ip) },
+        meta: Meta {
+            deadline_ms: Some(deadline_ms),
+            client_ip: Some(client_ip),
+            ..Meta::default()
+        },
         header_count: head.end_to_end_count(),
     };
     let headers = head.end_to_end_fields().map(|field| (field.name, field.value));

@@ -79,10 +79,7 @@ pub(super) fn examine(octets: &[u8], inspection: &mut Inspection) -> Result<(), 
         Abi::V1 => required_earlier(symbols, strings)?,
     }
     inspection.identity = identity(&image, symbols, strings)?;
-    inspection.optional_symbols = SYMBOLS_OPTIONAL
-        .into_iter()
-        .filter(|name| exported(symbols, strings, name).is_some())
-        .collect();
+    inspection.optional_symbols = optional(symbols, strings)?;
     inspection.glibc_floor = glibc_floor(&image, dynamic, strings)?;
     if let (Some(needed), Some(running)) = (inspection.glibc_floor, glibc_running())
         && needed > running
@@ -318,6 +315,20 @@ fn callable(symbol: &Sym, name: &'static str) -> Result<(), LoadFault> {
     } else {
         Err(LoadFault::NotAFunction { symbol: name, found })
     }
+}
+
+/// The optional entry points that are there, each of which would be called.
+fn optional(symbols: &[Sym], strings: &[u8]) -> Result<Vec<&'static str>, LoadFault> {
+    let mut there = Vec::new();
+    for name in SYMBOLS_OPTIONAL {
+        let Some(symbol) = exported(symbols, strings, name) else { continue };
+        let found = symbol.st_type();
+        if !matches!(found, STT_FUNC | STT_GNU_IFUNC) {
+            return Err(LoadFault::NotAFunction { symbol: name, found });
+        }
+        there.push(name);
+    }
+    Ok(there)
 }
 
 fn identity(
