@@ -10,3 +10,4 @@ mod examples;
 mod harness;
 mod loading;
 mod overload;
+mod strays;
