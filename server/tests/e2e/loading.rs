@@ -43,7 +43,8 @@ fn a_function_of_the_earlier_boundary_serves_once_the_operator_says_so() {
     config.functions[0].options.abi = Abi::V1;
     let server = Running::start(&config);
     let seen = server.talk(
-        b"POST /orders?id=7 HTTP/1.1\r\nhost: a\r\nx-tag: one\r\ncontent-length: 5\r\n\r\ngr\xC3\xBCn",
+        b"POST /orders?id=7 HTTP/1.1\r\nhost: a\r\nx-tag: one\r\n\
+          content-length: 5\r\n\r\ngr\xC3\xBCn",
     );
     assert!(seen.starts_with("HTTP/1.1 200 OK\r\n"), "{seen}");
     assert!(seen.to_lowercase().contains("content-type: application/json\r\n"), "{seen}");
