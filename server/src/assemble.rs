@@ -6,10 +6,12 @@ use std::sync::Arc;
 use fezz_abi::host::Function;
 use fezz_abi::{LoadOptions, artifact};
 
+use crate::accord;
 use crate::config::{
     Abi, Config, ConfigError, FunctionConfig, FunctionOptions, OptionFlag, RouteConfig, Target,
     nearest, resolve,
 };
+use crate::envelope::Fault;
 use crate::plugin::pattern::{HostPattern, Pattern};
 use crate::plugin::registry::{Entry, FunctionId, Registry};
 use crate::plugin::root;
@@ -132,8 +134,17 @@ fn load(
     };
     let bytes = config.limits.response_body_bytes_max.saturating_add(RESPONSE_HEAD_BYTES_MAX);
     let function = function.with_response_bytes_max(usize::try_from(bytes).unwrap_or(usize::MAX));
-    let entry = Entry { name, version, options, function: Arc::new(function) };
-    let shown = entry.to_string();
+    let function = Arc::new(function);
+    let shown =
+        version.as_ref().map_or_else(|| name.clone(), |version| format!("{name}@{version}"));
+    let handshake = match accord::begin(&shown, &function, &options.config) {
+        Ok(handshake) => handshake,
+        Err(Fault { stage, why }) => {
+            complaints.push(ConfigError::Begin { function: shown, stage, why });
+            return None;
+        }
+    };
+    let entry = Entry { name, version, options, function, handshake };
     match registry.add(entry) {
         Ok(id) => Some(id),
         Err(_) => {

@@ -5,14 +5,17 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use fezz_abi::Stage;
+use fezz_abi::{CancelReason, Stage};
 use fezz_parser::Scheme;
 use fezz_proto::roster::Unfit;
 use fezz_proto::{Admission, ConnId, Hub, Instant, Refusal, Reply, Ticket, Void};
+use fezz_wire::Meta;
 
 use crate::crew::{
-    Fallback, Job, Load, Pace, Served, Workplace, millis, redirected, waited_too_long,
+    Callee, Errand, Fallback, Job, Load, Pace, Served, Workplace, millis, redirected,
+    waited_too_long,
 };
+use crate::desk::DESK;
 use crate::envelope::{self, Fault};
 use crate::link::{Facts, Judge};
 use crate::plugin::Verdict;
@@ -217,8 +220,28 @@ impl Dispatcher {
         };
         let handle_ms_max = u32::try_from(route.handler_timeout.as_millis()).unwrap_or(u32::MAX);
         let client = facts.client.as_octets();
-        facts.layout = envelope::request(envelope, &head, client, u64::from(handle_ms_max));
+        let meta = Meta {
+            trace_id: None,
+            deadline_ms: Some(u64::from(handle_ms_max)),
+            client_ip: Some(client),
+            version: callee.accord.version(),
+            call: callee.wants_call.then_some(0),
+        };
+        facts.layout = envelope::request(envelope, &head, meta);
         Some(Decision::Admit { body_bytes_max: route.body_bytes_max, handle_ms_max, late })
+    }
+
+    /// Nobody waits for a call that may be under way: the function can ask, or is told.
+    fn cancel(&self, callee: &'static Callee, ticket: Ticket, why: Void) {
+        let call = DESK.cancel(self.place.house, self.home, ticket);
+        let reason = match why {
+            Void::Late => CancelReason::Deadline,
+            Void::PeerGone => CancelReason::ClientGone,
+            Void::Killed => CancelReason::Drain,
+        };
+        if let Some(call) = call.filter(|_| callee.function.exports().cancel) {
+            self.place.errands.send(&self.place, Errand::Cancel { callee, call, reason });
+        }
     }
 
     /// The answer to a request whose function is in quarantine until `until`.
@@ -288,7 +311,12 @@ impl Judge for Dispatcher {
             fezz_wire::close_body(envelope, layout);
         }
         self.in_flight += 1;
-        let inline = self.goes_inline(&callee.pace);
+        callee.accord.used(self.now);
+        let current = callee.accord.is_current(self.now);
+        if !current {
+            self.place.expire(callee);
+        }
+        let inline = current && self.goes_inline(&callee.pace);
         if inline {
             self.inline.push_back(job);
         } else {
@@ -312,6 +340,9 @@ impl Judge for Dispatcher {
             None => self.place.alarm.expect(millis(self.now)),
         }
         let Some(Served { callee, .. }) = facts.served else { return };
+        if callee.wants_call {
+            self.cancel(callee, ticket, why);
+        }
         let fault = match why {
             Void::Late => Fault::new(Stage::Timeout, "no answer by the deadline"),
             Void::PeerGone => Fault::new(Stage::Cancelled, "the client left"),

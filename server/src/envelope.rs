@@ -20,12 +20,7 @@ impl Octets for Text<'_> {
 }
 
 /// Writes the envelope of a request up to its content.
-pub(crate) fn request(
-    into: &mut Vec<u8>,
-    head: &Head<'_>,
-    client_ip: &[u8],
-    deadline_ms: u64,
-) -> Layout {
+pub(crate) fn request(into: &mut Vec<u8>, head: &Head<'_>, meta: Meta<'_, [u8]>) -> Layout {
     let slot = match head.framing() {
         fezz_parser::Framing::None => BodySlot::Known(0),
         fezz_parser::Framing::Length(length) => BodySlot::Known(length),
@@ -37,11 +32,7 @@ pub(crate) fn request(
         authority: head.authority_octets(),
         path: head.path_octets(),
         query: head.query_octets(),
-        meta: Meta {
-            deadline_ms: Some(deadline_ms),
-            client_ip: Some(client_ip),
-            ..Meta::default()
-        },
+        meta,
         header_count: head.end_to_end_count(),
     };
     let headers = head.end_to_end_fields().map(|field| (field.name, field.value));

@@ -1,5 +1,6 @@
 //! The server as a library: configuration and functions in, a drained server out.
 
+mod accord;
 pub mod assemble;
 pub mod cli;
 pub mod clock;
@@ -7,6 +8,7 @@ pub mod config;
 mod control;
 mod counters;
 mod crew;
+mod desk;
 mod dispatch;
 mod envelope;
 pub mod error;

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use fezz_proto::Hub;
 use mio::net::TcpListener;
@@ -26,6 +27,9 @@ use crate::watch::{self, Yard};
 
 /// Loops that one server may have.
 pub const EVENT_LOOPS_MAX: usize = 64;
+
+/// How long functions may take to hear that the server ends.
+const END_MAX: Duration = Duration::from_secs(1);
 
 /// A server that has its sockets and threads' worth of state, and does not serve yet.
 pub struct Server {
@@ -205,6 +209,7 @@ impl Server {
             }
         }
         place.inbound.close();
+        place.end_all(END_MAX);
         place.alarm.close();
         report.served = handle.counted().served();
         report.abandoned = place.calls_under_way();

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fezz_abi::FLAG_INLINE_OK;
+use fezz_proto::Instant;
 use fezz_proto::roster::CalleeLimits;
 
 use crate::config;
-use crate::crew::{Callee, Fallback, Placement, Served, StaticReply, Terms, Workplace};
+use crate::crew::{Accord, Callee, Fallback, Placement, Served, StaticReply, Terms, Workplace};
 use crate::envelope;
 use crate::plugin::Router;
 use crate::plugin::registry::Entry;
@@ -23,7 +24,7 @@ impl Site {
     /// Lets the workers know the functions of `entries`, in the order of their numbers.
     pub(crate) fn of(router: Router, entries: &[Entry], place: &Workplace) -> Self {
         let callees: Vec<&'static Callee> =
-            entries.iter().map(|entry| place.enlist(terms(entry))).collect();
+            entries.iter().map(|entry| place.enlist(terms(entry, place.clock.now()))).collect();
         let served = entries
             .iter()
             .zip(&callees)
@@ -46,7 +47,7 @@ fn previous(
 }
 
 /// What the artifact says of itself, and what its operator says of it.
-fn terms(entry: &Entry) -> Terms {
+fn terms(entry: &Entry, now: Instant) -> Terms {
     let options = &entry.options;
     let identity = entry.function.identity();
     let own_max = identity.map_or(0, |identity| identity.max_concurrency);
@@ -75,12 +76,22 @@ fn terms(entry: &Entry) -> Terms {
             abandoned_max: options.abandon_max,
             quarantine_us: micros(options.quarantine),
         },
-        fallback: fallback(options.fallback.as_ref()),
+        fallback: fallback(options.fallback.as_ref(), entry.handshake.fallback.as_deref()),
+        accord: Accord::new(
+            options.config.clone(),
+            entry.function.exports().handshake,
+            options.ttl,
+            &entry.handshake,
+            now,
+        ),
     }
 }
 
-fn fallback(wish: Option<&config::Fallback>) -> Fallback {
+/// The operator's word counts, else the function's. It may ask for a reply of the operator's, and
+/// there may be none.
+fn fallback(wish: Option<&config::Fallback>, own: Option<&str>) -> Fallback {
     match wish {
+        None if own == Some("previous") => Fallback::Previous,
         None | Some(config::Fallback::FailRequest) => Fallback::FailRequest,
         Some(config::Fallback::Previous) => Fallback::Previous,
         Some(config::Fallback::Static { status, content_type, body }) => {

@@ -18,7 +18,7 @@
 //! | [`RosterLimits::jobs_max`] | jobs that wait | [`Unfit::QueueFull`] |
 //! | [`CalleeLimits::in_flight_max`] | jobs of a callee that wait or run | [`Unfit::Crowded`] |
 //! | [`CalleeLimits::running_max`] | calls that are inside a callee, abandoned ones too | it waits |
-//! | one place fewer than there are workers | places of a callee not known to be short | it waits |
+//! | one place fewer than there are workers | places of a callee that is not short | it waits |
 //! | [`CalleeLimits::abandoned_max`] | abandoned calls of a callee | [`Unfit::Quarantined`] |
 //! | [`RosterLimits::abandoned_max`] | abandoned calls of all | [`Roster::may_abandon`] is false |
 //!
@@ -334,6 +334,16 @@ impl<J> Roster<J> {
             !callee.has_failed() && callee.breaker.relent()
         })
         .unwrap_or(false)
+    }
+
+    /// What `callee` was asked has expired: whoever takes its next job renews it first, and nobody
+    /// takes a second one meanwhile. Calls under way go on.
+    pub fn expire(&mut self, callee: CalleeId) {
+        self.change(callee, |callee| {
+            if callee.gate == Gate::Open {
+                callee.gate = Gate::Stale;
+            }
+        });
     }
 
     /// From now on nobody takes jobs of `callee`, until [`Self::end_renewal`]. `None` when somebody

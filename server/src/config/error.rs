@@ -4,7 +4,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use fezz_abi::LoadError;
+use fezz_abi::{LoadError, Stage};
 
 use super::grammar::FunctionFault;
 use super::option_flag::OptionFault;
@@ -61,6 +61,15 @@ pub enum ConfigError {
         nearest: Option<String>,
         /// What there is, with versions.
         loaded: Vec<String>,
+    },
+    /// A function does not begin.
+    Begin {
+        /// The function, with its version.
+        function: String,
+        /// The step that failed.
+        stage: Stage,
+        /// Why, and what to do.
+        why: String,
     },
     /// There is nothing to listen on.
     NoListener,

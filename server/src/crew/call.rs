@@ -6,8 +6,10 @@ use std::sync::Arc;
 use fezz_proto::{Instant, Refusal, Reply};
 
 use super::Workplace;
-use super::callee::Fallback;
+use super::callee::{Callee, Fallback};
 use super::inbound::{Job, redirected};
+use crate::accord::settle;
+use crate::desk::{Begin, DESK, Line};
 use crate::envelope::{self, Fault};
 
 /// Octets of buffer that a caller keeps between calls.
@@ -18,6 +20,8 @@ pub(crate) struct Caller {
     place: Arc<Workplace>,
     /// The next answer is written into this.
     spare: Vec<u8>,
+    /// Where functions may ask about their calls; there once one of them wants to.
+    line: Option<Arc<Line>>,
 }
 
 /// What became of a job.
@@ -30,7 +34,7 @@ pub(crate) enum Outcome {
 
 impl Caller {
     pub(crate) fn new(place: &Arc<Workplace>) -> Self {
-        Self { place: Arc::clone(place), spare: Vec::new() }
+        Self { place: Arc::clone(place), spare: Vec::new(), line: None }
     }
 
     /// Makes the call that begins at `started`; also when it ended. The clock is read once: the end
@@ -44,13 +48,25 @@ impl Caller {
         let load = &mut job.job;
         let left_ms = job.deadline.micros_since(started) / 1_000;
         fezz_wire::set_deadline(&mut load.envelope, &mut load.layout, left_ms);
+        let callee = load.callee;
+        if callee.wants_call {
+            let line = self.line.get_or_insert_with(|| DESK.claim(place.house, place.clock));
+            let (home, ticket, deadline) = (job.home, job.ticket, job.deadline);
+            let call = line.begin(&Begin { function: &callee.name, home, ticket, deadline });
+            fezz_wire::set_call(&mut load.envelope, &load.layout, call);
+        }
         self.spare.clear();
         let spare = &mut self.spare;
         let request = load.layout.envelope(&load.envelope);
-        let callee = load.callee;
-        let judged = callee
-            .function
-            .call(request, |answer| envelope::judge(answer, None, &place.response_limits, spare));
+        let negotiated = callee.accord.version();
+        let judged = callee.function.call(request, |answer| {
+            envelope::judge(answer, negotiated, &place.response_limits, spare)
+        });
+        if callee.wants_call
+            && let Some(line) = &self.line
+        {
+            line.end();
+        }
         let ended = place.clock.now();
         callee.pace.took(ended.micros_since(started), ended);
         let reply = judged.map(|judged| Reply {
@@ -64,6 +80,20 @@ impl Caller {
             self.spare = Vec::new();
         }
         (reply, ended)
+    }
+
+    /// Asks the function again, because what was settled has expired; it may have come to an end
+    /// since.
+    #[cold]
+    pub(crate) fn renew(&self, callee: &'static Callee) -> Result<(), Fault> {
+        let accord = &callee.accord;
+        let standing = accord.standing();
+        let name = &callee.name;
+        let handshake = settle(name, &callee.function, accord.settings(), standing)?;
+        accord.settled(&handshake, self.place.clock.now());
+        // It may be idle from now on.
+        self.place.expect_idle(callee);
+        Ok(())
     }
 
     /// What is brought home for a call that ended with `reply`.

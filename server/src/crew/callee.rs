@@ -8,6 +8,7 @@ use fezz_abi::host::Function;
 use fezz_proto::roster::{CalleeId, CalleeLimits};
 use fezz_proto::{Instant, Reply};
 
+use super::accord::Accord;
 use super::pace::{Pace, Placement};
 use super::tally::Tally;
 use crate::envelope::Fault;
@@ -23,6 +24,9 @@ pub(crate) struct Callee {
     pub(crate) pace: Pace,
     pub(crate) tally: Tally,
     pub(crate) fallback: Fallback,
+    pub(crate) accord: Accord,
+    /// Whether it asks about its calls, so that they need numbers.
+    pub(crate) wants_call: bool,
     /// Microseconds of the server's clock before which its requests are refused; the roster's word
     /// counts, this spares receiving content for nothing.
     quarantined_until_us: AtomicU64,
@@ -44,6 +48,7 @@ pub(crate) struct Terms {
     pub(crate) placement: Placement,
     pub(crate) limits: CalleeLimits,
     pub(crate) fallback: Fallback,
+    pub(crate) accord: Accord,
 }
 
 /// What happens to a request whose dispatch failed.
@@ -79,6 +84,8 @@ impl Callee {
     pub(crate) fn new(id: CalleeId, terms: Terms) -> Self {
         Self {
             id,
+            wants_call: terms.function.exports().wants_call(),
+            accord: terms.accord,
             function: terms.function,
             name: terms.name,
             pace: Pace::new(terms.placement),

@@ -7,7 +7,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use fezz_proto::roster::{
-    Abandoned, Call, CalleeId, CalleeLimits, Ended, Entry, Roster, RosterLimits, Unfit,
+    Abandoned, Call, CalleeId, CalleeLimits, Ended, Entry, Renewal, Roster, RosterLimits, Unfit,
 };
 use fezz_proto::{Instant, Ticket};
 use fezz_wire::Layout;
@@ -28,6 +28,13 @@ pub(crate) struct Load {
     /// The request envelope and how it is laid out.
     pub(crate) envelope: Vec<u8>,
     pub(crate) layout: Layout,
+}
+
+/// A job that a worker has.
+pub(crate) struct Taken {
+    pub(crate) job: Job,
+    /// The function has to be asked again first.
+    pub(crate) renewal: Option<Renewal>,
 }
 
 /// The same request for another function.
@@ -76,7 +83,7 @@ impl Inbound {
 
     /// The next job, if there is one: its call is on `post` from here on, and the one before ended
     /// with `ended`.
-    pub(crate) fn take(&self, post: &Post, tenure: &Tenure, ended: Ended) -> Option<Job> {
+    pub(crate) fn take(&self, post: &Post, tenure: &Tenure, ended: Ended) -> Option<Taken> {
         let mut state = self.lock();
         state.finish(post, ended);
         let job = state.begin(post, tenure);
@@ -85,7 +92,7 @@ impl Inbound {
     }
 
     /// Sleeps until there is a job; `None` when the queue is closed.
-    pub(crate) fn wait(&self, post: &Post, tenure: &Tenure) -> Option<Job> {
+    pub(crate) fn wait(&self, post: &Post, tenure: &Tenure) -> Option<Taken> {
         let mut state = self.lock();
         loop {
             if let Some(job) = state.begin(post, tenure) {
@@ -177,12 +184,13 @@ impl State {
 
     /// Takes a job and puts its call on `post`, under one lock: whoever looks for a job finds it in
     /// the queue or on a post.
-    fn begin(&mut self, post: &Post, tenure: &Tenure) -> Option<Job> {
+    fn begin(&mut self, post: &Post, tenure: &Tenure) -> Option<Taken> {
         let taken = self.roster.take()?;
+        let renewal = taken.call.renewal();
         if let Some(place) = self.calls.get_mut(post.number) {
             *place = Some(taken.call);
         }
         post.begin(tenure, taken.entry.deadline);
-        Some(taken.entry)
+        Some(Taken { job: taken.entry, renewal })
     }
 }

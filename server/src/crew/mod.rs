@@ -6,15 +6,18 @@
 //! A call that is not over by its deadline loses its worker's post to another thread ([`sweep`]):
 //! the capacity is constant, whatever functions do.
 
+mod accord;
 mod alarm;
 mod berth;
 mod call;
 mod callee;
+mod errands;
 mod inbound;
 mod outbound;
 mod pace;
 mod post;
 mod seat;
+mod strays;
 mod sweep;
 mod sync;
 mod tally;
@@ -22,9 +25,10 @@ mod worker;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
+use std::time::Duration;
 
 use fezz_proto::Instant;
 use fezz_proto::roster::{CalleeId, RosterLimits};
@@ -34,21 +38,30 @@ use fezz_abi::Stage;
 use crate::clock::Clock;
 use crate::envelope::Fault;
 
+pub(crate) use accord::Accord;
 pub(crate) use alarm::Alarm;
 pub(crate) use berth::{Berth, Rescued, Voyage};
 pub(crate) use call::{Caller, Outcome};
 pub(crate) use callee::{Callee, Fallback, Served, StaticReply, Terms};
+pub(crate) use errands::{Errand, Errands};
 pub(crate) use inbound::{Inbound, Job, Load, redirected};
 pub(crate) use outbound::{Completion, Outbound};
 pub(crate) use pace::{Pace, Placement};
 pub(crate) use post::{Post, millis};
-pub(crate) use seat::{Seat, Tenure};
-pub(crate) use sweep::{Sweep, say_given_up};
+pub(crate) use seat::Tenure;
+pub(crate) use strays::{Left, Strays};
+pub(crate) use sweep::Sweep;
 pub use tally::{FunctionCounts, WorkerCounts};
 pub(crate) use worker::{AbortOnPanic, waited_too_long};
 
 /// Octets of stack of every thread that calls functions: what function authors may count on.
 pub(crate) const STACK_BYTES: usize = 4 * 1024 * 1024;
+
+/// Milliseconds after which a function that was busy is looked at again, if it was idle too long.
+const IDLE_AGAIN_MS: u64 = 100;
+
+/// Servers that there were in this process.
+static HOUSES: AtomicU64 = AtomicU64::new(0);
 
 /// What everybody who calls functions shares.
 pub(crate) struct Workplace {
@@ -59,6 +72,10 @@ pub(crate) struct Workplace {
     /// One for each worker.
     pub(crate) posts: Vec<Post>,
     pub(crate) alarm: Alarm,
+    pub(crate) strays: Strays,
+    pub(crate) errands: Errands,
+    /// Tells this server from others in the process.
+    pub(crate) house: u64,
     /// Whether somebody stands ready to take over a loop whose thread is kept by a call.
     pub(crate) rescuer: AtomicBool,
     pub(crate) response_limits: fezz_wire::WireLimits,
@@ -85,6 +102,9 @@ impl Workplace {
             outbound,
             posts,
             alarm: Alarm::new(),
+            strays: Strays::default(),
+            errands: Errands::default(),
+            house: HOUSES.fetch_add(1, Ordering::Relaxed),
             rescuer: AtomicBool::new(false),
             has_inline: AtomicBool::new(false),
             response_limits,
@@ -107,6 +127,56 @@ impl Workplace {
             self.alarm.expect(millis(self.clock.now()));
         }
         callee
+    }
+
+    /// What `callee` was asked has expired; the roster hears of it once.
+    #[cold]
+    pub(crate) fn expire(&self, callee: &Callee) {
+        if callee.accord.has_to_be_told() {
+            self.inbound.with(|roster| roster.expire(callee.id));
+        }
+    }
+
+    /// A function that may be idle too long is looked at in time.
+    pub(crate) fn expect_idle(&self, callee: &Callee) {
+        if let Some(at) = callee.accord.ends_at() {
+            self.alarm.expect(millis(at) + 1);
+        }
+    }
+
+    /// Brings to an end who was idle for too long; the mapped code stays.
+    pub(crate) fn end_idle(self: &Arc<Self>, now: Instant) {
+        for callee in self.callees.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            if callee.accord.ends_at().is_none_or(|at| at > now) {
+                self.expect_idle(callee);
+                continue;
+            }
+            let renewal = self.inbound.with(|roster| {
+                let idle = roster.in_flight(callee.id) == 0;
+                idle.then(|| roster.begin_renewal(callee.id)).flatten()
+            });
+            match renewal {
+                Some(renewal) => {
+                    callee.accord.ending();
+                    self.errands.send(self, Errand::End { callee, renewal: Some(renewal) });
+                }
+                None => self.alarm.expect(millis(now) + IDLE_AGAIN_MS),
+            }
+        }
+    }
+
+    /// The server ends: functions hear of it, `patience` at most.
+    pub(crate) fn end_all(self: &Arc<Self>, patience: Duration) {
+        for callee in self.callees.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            let exports = callee.function.exports();
+            let inside = self
+                .inbound
+                .with(|roster| roster.running(callee.id) > 0 || roster.abandoned(callee.id) > 0);
+            if (exports.drain || exports.fini) && !inside && !callee.accord.is_dormant() {
+                self.errands.send(self, Errand::End { callee, renewal: None });
+            }
+        }
+        self.errands.finish(patience);
     }
 
     /// The function with that number.

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use fezz_abi::Stage;
-use fezz_proto::roster::Ended;
+use fezz_proto::roster::{Ended, Renewal};
 use fezz_proto::{Instant, Refusal, Reply, Ticket};
 
 use super::call::{Caller, Outcome};
-use super::inbound::Job;
+use super::inbound::{Job, Taken};
 use super::post::Post;
 use super::seat::Tenure;
 use super::{Completion, Workplace};
@@ -47,19 +47,14 @@ struct Worker<'p> {
 
 impl Worker<'_> {
     fn work(mut self) {
-        while let Some(mut job) = self.next() {
+        while let Some(Taken { mut job, renewal }) = self.next() {
             if !job.short || self.debts.are_due(self.now) {
                 self.debts.pay(self.place);
             }
             let callee = job.job.callee;
             let reply = match self.refuse(&job) {
                 Some(unrun) => unrun,
-                None => {
-                    self.ended = Ended::InTime;
-                    let (reply, ended) = self.caller.call(&mut job, self.now);
-                    self.now = ended;
-                    Some(reply)
-                }
+                None => Some(self.call(&mut job, renewal)),
             };
             if self.post.end(&self.tenure).is_err() {
                 self.place.stray_returned(callee, self.now);
@@ -72,7 +67,24 @@ impl Worker<'_> {
         self.debts.pay(self.place);
     }
 
-    fn next(&mut self) -> Option<Job> {
+    /// Calls the function, after it was asked again where that is due.
+    fn call(&mut self, job: &mut Job, renewal: Option<Renewal>) -> Result<Reply, Fault> {
+        self.ended = Ended::InTime;
+        if let Some(renewal) = renewal {
+            let renewed = self.caller.renew(job.job.callee);
+            self.now = self.place.clock.now();
+            self.place.inbound.with(|roster| match renewed {
+                Ok(()) => roster.end_renewal(renewal),
+                Err(_) => roster.break_off(renewal),
+            });
+            renewed?;
+        }
+        let (reply, ended) = self.caller.call(job, self.now);
+        self.now = ended;
+        reply
+    }
+
+    fn next(&mut self) -> Option<Taken> {
         let Self { place, post, tenure, ended, .. } = self;
         if let Some(job) = place.inbound.take(post, tenure, *ended) {
             return Some(job);

@@ -43,7 +43,8 @@ fn watch(yard: &Arc<Yard>) {
         let now = place.clock.now();
         if place.alarm.take_due(millis(now)) {
             sweep.sweep(place, now);
-            yard.sweep(now);
+            place.strays.sweep(place, now);
+            place.end_idle(now);
             yard.staff(now);
         } else if !place.rescuer.load(Ordering::Relaxed) {
             yard.staff(now);

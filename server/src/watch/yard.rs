@@ -1,20 +1,18 @@
 //! Where loops lie while their threads make calls, and what becomes of threads that are kept.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use fezz_proto::{Instant, Ticket};
 
 use super::drive::stand_by;
 use super::spares::Spares;
-use crate::crew::{
-    Berth, Callee, Rescued, STACK_BYTES, Seat, Tenure, Voyage, Workplace, millis, say_given_up,
-};
+use crate::crew::{Berth, Callee, Left, Rescued, STACK_BYTES, Voyage, Workplace, millis};
+use crate::log;
 use crate::turn::{Ended, Loop};
-use crate::{log, sys};
 
 /// Microseconds after which the other connections of a loop do not wait for a call any longer.
 const RESCUE_US: u64 = 1_000;
@@ -26,8 +24,6 @@ pub(crate) struct Yard {
     pub(crate) place: Arc<Workplace>,
     berths: Vec<Berth<Box<Loop>, Call, Left>>,
     pub(super) spares: Spares,
-    /// Calls of threads whose loops were taken: watched until their deadlines.
-    strays: Mutex<Vec<Stray>>,
     /// How loops ended.
     pub(super) ended: Sender<io::Result<Ended>>,
 }
@@ -42,24 +38,6 @@ pub(super) struct Call {
     pub(super) thread: i32,
 }
 
-/// What a thread finds when its loop was taken: by its deadline it was still welcome.
-pub(super) struct Left {
-    seat: Arc<Seat>,
-    tenure: Tenure,
-}
-
-impl Left {
-    /// Whether the call that has just ended did so in time.
-    pub(super) fn ends_in_time(&self) -> bool {
-        self.seat.end(&self.tenure).is_ok()
-    }
-}
-
-struct Stray {
-    seat: Arc<Seat>,
-    call: Call,
-}
-
 impl Yard {
     pub(crate) fn new(
         place: Arc<Workplace>,
@@ -70,7 +48,6 @@ impl Yard {
             place,
             berths: (0..loops).map(|_| Berth::new()).collect(),
             spares: Spares::default(),
-            strays: Mutex::default(),
             ended,
         }
     }
@@ -104,20 +81,16 @@ impl Yard {
             let (voyage, parked) = berth.glance();
             stirring |= parked || voyage != *seen;
             *seen = voyage;
-            if parked && let Some(rescued) = berth.rescue(before_us, |call| self.leave(call)) {
+            if parked
+                && let Some(rescued) = berth.rescue(before_us, |call| {
+                    let Call { callee, deadline, thread, .. } = *call;
+                    self.place.strays.add(callee, deadline, thread, false)
+                })
+            {
                 self.take_over(home, rescued, now);
             }
         }
         stirring
-    }
-
-    /// What is left behind for the thread inside `call`.
-    fn leave(&self, call: &Call) -> Left {
-        let (seat, tenure) = Seat::running(millis(call.deadline));
-        let seat = Arc::new(seat);
-        let mut strays = self.strays.lock().unwrap_or_else(PoisonError::into_inner);
-        strays.push(Stray { seat: Arc::clone(&seat), call: *call });
-        Left { seat, tenure }
     }
 
     fn take_over(self: &Arc<Self>, home: usize, rescued: Rescued<Box<Loop>, Call>, now: Instant) {
@@ -146,7 +119,7 @@ impl Yard {
         if !place.has_inline.load(Ordering::Relaxed) {
             return;
         }
-        let kept = self.strays.lock().unwrap_or_else(PoisonError::into_inner).len();
+        let kept = place.strays.len();
         let room = place.inbound.with(|roster| roster.abandon_room());
         if self.spares.ready() == 0
             && let Err(error) = self.hire()
@@ -169,32 +142,6 @@ impl Yard {
             self.spares.renounce();
         }
         thread.map(drop)
-    }
-
-    /// Gives up calls of threads that lost their loops, when they are overdue.
-    pub(super) fn sweep(&self, now: Instant) {
-        let mut strays = self.strays.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut next_ms = None;
-        strays.retain(|Stray { seat, call }| {
-            let Some(deadline_ms) = seat.deadline_ms() else { return false };
-            let callee = call.callee;
-            // Under the roster's lock, so that whoever comes back reports after this was charged.
-            let told = self.place.inbound.with(|roster| {
-                seat.vacate(millis(now)).then(|| roster.abandon_inline(callee.id, now))
-            });
-            let Some(told) = told else {
-                next_ms = next_ms.into_iter().chain([deadline_ms + 1]).min();
-                return seat.deadline_ms().is_some();
-            };
-            // It fails when the thread has just come back: then there is nothing to slow down.
-            drop(sys::thread::make_idle(call.thread));
-            say_given_up(callee, told, now);
-            false
-        });
-        drop(strays);
-        if let Some(next_ms) = next_ms {
-            self.place.alarm.expect(next_ms);
-        }
     }
 
     /// Whether nothing happened since `voyages` was seen.
