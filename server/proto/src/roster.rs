@@ -61,6 +61,8 @@ mod exhaust;
 mod order;
 mod ring;
 mod shelf;
+#[cfg(test)]
+mod tests;
 mod view;
 mod watch;
 
