@@ -17,7 +17,7 @@
 //! |---|---|---|
 //! | [`RosterLimits::jobs_max`] | jobs that wait | [`Unfit::QueueFull`] |
 //! | [`CalleeLimits::in_flight_max`] | jobs of a callee that wait or run | [`Unfit::Crowded`] |
-//! | [`CalleeLimits::running_max`] | calls that are inside a callee, abandoned ones too | it waits |
+//! | [`CalleeLimits::running_max`] | calls inside a callee, abandoned ones too | it waits |
 //! | one place fewer than there are workers | places of a callee not known to be short | it waits |
 //! | [`CalleeLimits::abandoned_max`] | abandoned calls of a callee | [`Unfit::Quarantined`] |
 //! | [`RosterLimits::abandoned_max`] | abandoned calls of all | [`Roster::may_abandon`] is false |
