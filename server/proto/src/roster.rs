@@ -17,8 +17,8 @@
 //! |---|---|---|
 //! | [`RosterLimits::jobs_max`] | jobs that wait | [`Unfit::QueueFull`] |
 //! | [`CalleeLimits::in_flight_max`] | jobs of a callee that wait or run | [`Unfit::Crowded`] |
-//! | [`CalleeLimits::running_max`] | calls that are inside a callee, abandoned ones too | it waits |
-//! | one place fewer than there are workers | places of a callee that is not short | it waits |
+//! | [`CalleeLimits::running_max`] | calls inside a callee, abandoned ones too | it waits |
+//! | one place fewer than there are workers | places of a callee not known to be short | it waits |
 //! | [`CalleeLimits::abandoned_max`] | abandoned calls of a callee | [`Unfit::Quarantined`] |
 //! | [`RosterLimits::abandoned_max`] | abandoned calls of all | [`Roster::may_abandon`] is false |
 //!
@@ -61,6 +61,8 @@ mod exhaust;
 mod order;
 mod ring;
 mod shelf;
+#[cfg(test)]
+mod tests;
 mod view;
 mod watch;
 

@@ -169,6 +169,7 @@ impl ConfigError {
             Self::Route { .. } => "route",
             Self::Option { .. } => "option",
             Self::OptionTarget { .. } => "option_target",
+            Self::Begin { .. } => "begin",
             Self::NoListener => "no_listener",
             Self::RepeatedListener { .. } => "repeated_listener",
             Self::TooManyListeners { .. } => "too_many_listeners",
@@ -198,6 +199,9 @@ impl fmt::Display for ConfigError {
                 write!(out, "--set '{selector}.': no loaded function is called so; there are: ")?;
                 out.write_str(&loaded.join(", "))?;
                 nearest.as_ref().map_or(Ok(()), |name| write!(out, "; did you mean '{name}'?"))
+            }
+            Self::Begin { function, stage, why } => {
+                write!(out, "function '{function}' does not begin: stage={stage}: {why}")
             }
             Self::NoListener => out.write_str("there is nothing to listen on; add --listen"),
             Self::RepeatedListener { address } => write!(out, "--listen {address} is given twice"),
