@@ -12,8 +12,8 @@ use fezz_proto::{Admission, ConnId, Hub, Instant, Refusal, Reply, Ticket, Void};
 use fezz_wire::Meta;
 
 use crate::crew::{
-    Callee, Errand, Fallback, Job, Load, Pace, Served, Workplace, millis, redirected,
-    waited_too_long,
+    Callee, Errand, Fallback, Job, Load, Outcome, Pace, Served, Workplace, fall_back, millis,
+    refusal, waited_too_long,
 };
 use crate::desk::DESK;
 use crate::envelope::{self, Fault};
@@ -122,7 +122,7 @@ impl Dispatcher {
         self.place.inbound.rouse(self.home, self.now, &mut overdue);
         for job in overdue {
             let fault = waited_too_long(self.now.micros_since(job.queued));
-            self.fall_back(job, &fault, Refusal::Busy, None, unserved);
+            self.turn_away(job, &fault, Refusal::Busy, None, unserved);
         }
     }
 
@@ -144,41 +144,29 @@ impl Dispatcher {
 
     #[cold]
     fn refuse_unfit(&mut self, job: Job, why: Unfit, unserved: &mut Vec<Unserved>) {
-        let (refusal, reply) = match why {
-            Unfit::QueueFull => (Refusal::Busy, None),
-            Unfit::Crowded => (Refusal::Crowded, None),
-            Unfit::Quarantined { until } => {
-                job.job.callee.quarantine(until);
-                (Refusal::Quarantined, Some(envelope::come_back(until.micros_since(self.now))))
-            }
-        };
+        let mut reply = None;
+        if let Unfit::Quarantined { until } = why {
+            job.job.callee.quarantine(until);
+            reply = Some(envelope::come_back(until.micros_since(self.now)));
+        }
         let fault = Fault::new(Stage::Limit, why.name());
-        self.fall_back(job, &fault, refusal, reply, unserved);
+        self.turn_away(job, &fault, refusal(why), reply, unserved);
     }
 
     /// No function was called: the operator's remedy, or the refusal.
-    fn fall_back(
+    fn turn_away(
         &mut self,
-        mut job: Job,
+        job: Job,
         fault: &Fault,
         refusal: Refusal,
         reply: Option<Reply>,
         unserved: &mut Vec<Unserved>,
     ) {
-        let callee = job.job.callee;
-        callee.blame(fault);
-        let outcome = match (&callee.fallback, job.job.previous.take()) {
-            (Fallback::Static(reply), _) => {
-                callee.tally.static_answer();
-                Ok(reply.copy(std::mem::take(&mut job.job.envelope)))
-            }
-            (Fallback::Previous, Some(previous)) if self.now < job.deadline => {
-                callee.tally.previous_version();
-                return self.batch.push(redirected(job, previous));
-            }
-            _ => Err(refusal),
-        };
-        unserved.push(Unserved { ticket: job.ticket, outcome, reply });
+        let ticket = job.ticket;
+        match fall_back(job, fault, refusal, self.now) {
+            Outcome::Answer(outcome) => unserved.push(Unserved { ticket, outcome, reply }),
+            Outcome::Instead(job) => self.batch.push(*job),
+        }
     }
 
     /// Judges the head that waits; where it is admitted, `envelope` is written up to the content.

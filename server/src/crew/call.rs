@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
-use fezz_proto::{Instant, Refusal, Reply};
+use fezz_proto::{Instant, Reply};
 
 use super::Workplace;
-use super::callee::{Callee, Fallback};
-use super::inbound::{Job, redirected};
+use super::callee::Callee;
+use super::fallback::{Outcome, fall_back};
+use super::inbound::Job;
 use crate::accord::settle;
 use crate::desk::{Begin, DESK, Line};
 use crate::envelope::{self, Fault};
@@ -22,14 +23,6 @@ pub(crate) struct Caller {
     spare: Vec<u8>,
     /// Where functions may ask about their calls; there once one of them wants to.
     line: Option<Arc<Line>>,
-}
-
-/// What became of a job.
-pub(crate) enum Outcome {
-    /// Something to bring home.
-    Answer(Result<Reply, Refusal>),
-    /// Another job for the same exchange: the version before this one answers it.
-    Instead(Box<Job>),
 }
 
 impl Caller {
@@ -95,37 +88,12 @@ impl Caller {
         self.place.expect_idle(callee);
         Ok(())
     }
+}
 
-    /// What is brought home for a call that ended with `reply`.
-    pub(crate) fn conclude(
-        &mut self,
-        job: Job,
-        reply: Result<Reply, Fault>,
-        now: Instant,
-    ) -> Outcome {
-        match reply {
-            Ok(reply) => Outcome::Answer(Ok(reply)),
-            Err(fault) => self.fall_back(job, &fault, now),
-        }
-    }
-
-    /// The dispatch failed: the operator's remedy, or the refusal that says so.
-    #[cold]
-    fn fall_back(&mut self, mut job: Job, fault: &Fault, now: Instant) -> Outcome {
-        let callee = job.job.callee;
-        callee.blame(fault);
-        match (&callee.fallback, job.job.previous.take()) {
-            (Fallback::Static(reply), _) => {
-                callee.tally.static_answer();
-                Outcome::Answer(Ok(reply.copy(std::mem::take(&mut self.spare))))
-            }
-            (Fallback::Previous, Some(previous)) if now < job.deadline => {
-                callee.tally.previous_version();
-                Outcome::Instead(Box::new(redirected(job, previous)))
-            }
-            (Fallback::FailRequest | Fallback::Previous, _) => {
-                Outcome::Answer(Err(fault.refusal()))
-            }
-        }
+/// What is brought home for a call that ended with `reply`.
+pub(crate) fn conclude(job: Job, reply: Result<Reply, Fault>, now: Instant) -> Outcome {
+    match reply {
+        Ok(reply) => Outcome::Answer(Ok(reply)),
+        Err(fault) => fall_back(job, &fault, fault.refusal(), now),
     }
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use fezz_abi::host::Function;
+use fezz_proto::Instant;
 use fezz_proto::roster::{CalleeId, CalleeLimits};
-use fezz_proto::{Instant, Reply};
 
 use super::accord::Accord;
+use super::fallback::Fallback;
 use super::pace::{Pace, Placement};
 use super::tally::Tally;
 use crate::envelope::Fault;
@@ -49,35 +50,6 @@ pub(crate) struct Terms {
     pub(crate) limits: CalleeLimits,
     pub(crate) fallback: Fallback,
     pub(crate) accord: Accord,
-}
-
-/// What happens to a request whose dispatch failed.
-#[derive(Clone, Debug, Default)]
-pub(crate) enum Fallback {
-    /// The status of the fault.
-    #[default]
-    FailRequest,
-    /// The operator's own reply.
-    Static(StaticReply),
-    /// The version before this one, where there is one.
-    Previous,
-}
-
-/// A reply that is the same for everybody.
-#[derive(Clone, Debug)]
-pub(crate) struct StaticReply {
-    pub(crate) octets: Arc<[u8]>,
-    pub(crate) head_bytes: u32,
-    pub(crate) status: u16,
-}
-
-impl StaticReply {
-    /// The reply, in `buffer`.
-    pub(crate) fn copy(&self, mut buffer: Vec<u8>) -> Reply {
-        buffer.clear();
-        buffer.extend_from_slice(&self.octets);
-        Reply { octets: buffer, head_bytes: self.head_bytes, status: self.status }
-    }
 }
 
 impl Callee {

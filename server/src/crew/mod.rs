@@ -12,6 +12,7 @@ mod berth;
 mod call;
 mod callee;
 mod errands;
+mod fallback;
 mod inbound;
 mod outbound;
 mod pace;
@@ -30,8 +31,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
 use std::time::Duration;
 
-use fezz_proto::Instant;
-use fezz_proto::roster::{CalleeId, RosterLimits};
+use fezz_proto::roster::{CalleeId, RosterLimits, Unfit};
+use fezz_proto::{Instant, Refusal, Ticket};
 
 use fezz_abi::Stage;
 
@@ -41,10 +42,11 @@ use crate::envelope::Fault;
 pub(crate) use accord::Accord;
 pub(crate) use alarm::Alarm;
 pub(crate) use berth::{Berth, Rescued, Voyage};
-pub(crate) use call::{Caller, Outcome};
-pub(crate) use callee::{Callee, Fallback, Served, StaticReply, Terms};
+pub(crate) use call::{Caller, conclude};
+pub(crate) use callee::{Callee, Served, Terms};
 pub(crate) use errands::{Errand, Errands};
-pub(crate) use inbound::{Inbound, Job, Load, redirected};
+pub(crate) use fallback::{Fallback, Outcome, StaticReply, fall_back};
+pub(crate) use inbound::{Inbound, Job, Load};
 pub(crate) use outbound::{Completion, Outbound};
 pub(crate) use pace::{Pace, Placement};
 pub(crate) use post::{Post, millis};
@@ -56,6 +58,15 @@ pub(crate) use worker::{AbortOnPanic, waited_too_long};
 
 /// Octets of stack of every thread that calls functions: what function authors may count on.
 pub(crate) const STACK_BYTES: usize = 4 * 1024 * 1024;
+
+/// What the peer is told when no worker takes its request.
+pub(crate) const fn refusal(why: Unfit) -> Refusal {
+    match why {
+        Unfit::QueueFull => Refusal::Busy,
+        Unfit::Crowded => Refusal::Crowded,
+        Unfit::Quarantined { .. } => Refusal::Quarantined,
+    }
+}
 
 /// Milliseconds after which a function that was busy is looked at again, if it was idle too long.
 const IDLE_AGAIN_MS: u64 = 100;
@@ -227,18 +238,32 @@ impl Workplace {
 
     /// Submits a job that takes the place of one whose call failed; whoever refuses it answers.
     pub(crate) fn submit_instead(&self, job: Job) {
-        let (home, ticket, queued) = (job.home, job.ticket, self.clock.now());
         let mut unfit = Vec::new();
-        self.inbound.submit(&mut vec![job], queued, &mut unfit);
+        self.inbound.submit(&mut vec![job], self.clock.now(), &mut unfit);
         for (job, why) in unfit {
-            let fault = Fault::new(Stage::Limit, why.name());
-            job.job.callee.blame(&fault);
-            let completion = Completion { ticket, outcome: Err(fault.refusal()) };
-            if let Some(outbound) = self.home(home)
-                && outbound.push(completion)
-            {
-                outbound.wake();
+            self.turn_away(job, &Fault::new(Stage::Limit, why.name()), refusal(why));
+        }
+    }
+
+    /// Brings home that no function was called: the operator's remedy, or `refusal`.
+    #[cold]
+    pub(crate) fn turn_away(&self, job: Job, fault: &Fault, refusal: Refusal) {
+        let (home, ticket) = (job.home, job.ticket);
+        let outcome = fall_back(job, fault, refusal, self.clock.now());
+        self.bring_home(home, ticket, outcome);
+    }
+
+    /// Brings home what became of a job, at once.
+    pub(crate) fn bring_home(&self, home: u16, ticket: Ticket, outcome: Outcome) {
+        match outcome {
+            Outcome::Answer(outcome) => {
+                if let Some(outbound) = self.home(home)
+                    && outbound.push(Completion { ticket, outcome })
+                {
+                    outbound.wake();
+                }
             }
+            Outcome::Instead(job) => self.submit_instead(*job),
         }
     }
 

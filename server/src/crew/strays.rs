@@ -7,7 +7,7 @@ use fezz_proto::Instant;
 
 use super::post::millis;
 use super::seat::{Seat, Tenure};
-use super::sweep::say_given_up;
+use super::sweep::told_off;
 use super::{Callee, Workplace};
 use crate::sys;
 
@@ -61,7 +61,7 @@ impl Strays {
     /// Gives up those that are overdue; says when to look again.
     pub(crate) fn sweep(&self, place: &Arc<Workplace>, now: Instant) {
         let mut next_ms = None;
-        let mut lost = 0;
+        let mut given_up = Vec::new();
         self.lock().retain(|stray| {
             // Under the roster's lock, so that whoever comes back reports after this was charged.
             let told = place.inbound.with(|roster| {
@@ -75,12 +75,14 @@ impl Strays {
             };
             // It fails when the thread has just come back: then there is nothing to slow down.
             drop(sys::thread::make_idle(stray.thread));
-            say_given_up(stray.callee, told, now);
-            lost += usize::from(stray.attends);
+            given_up.push((stray.callee, told, stray.attends));
             false
         });
-        for _ in 0..lost {
-            place.errands.lose_attendant(place);
+        for (callee, told, attends) in given_up {
+            told_off(place, callee, told, now);
+            if attends {
+                place.errands.lose_attendant(place);
+            }
         }
         if let Some(next_ms) = next_ms {
             place.alarm.expect(next_ms);

@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 
-use fezz_proto::Instant;
+use fezz_abi::Stage;
 use fezz_proto::roster::Abandoned;
+use fezz_proto::{Instant, Refusal};
 
 use super::post::millis;
 use super::{Callee, Workplace};
+use crate::envelope::Fault;
 use crate::{log, sys};
 
 /// Milliseconds between attempts to hire a thread that could not be had.
@@ -33,7 +35,7 @@ impl Sweep {
             // It fails when the thread has just come back: then there is nothing to slow down.
             drop(sys::thread::make_idle(thread));
             if let Some(callee) = place.callee(callee) {
-                say_given_up(callee, abandoned, now);
+                told_off(place, callee, abandoned, now);
             }
         }
         self.hire(place);
@@ -66,8 +68,9 @@ impl Sweep {
     }
 }
 
-/// Counts and says that a call of `callee` was given up.
-pub(crate) fn say_given_up(callee: &Callee, abandoned: Abandoned, now: Instant) {
+/// A call of `callee` was given up: counted, said, and if that was one too many, whoever waits for
+/// this function hears that it is in quarantine.
+pub(super) fn told_off(place: &Workplace, callee: &Callee, abandoned: Abandoned, now: Instant) {
     callee.tally.abandoned();
     let name = &callee.name;
     log::line(
@@ -79,6 +82,11 @@ pub(crate) fn say_given_up(callee: &Callee, abandoned: Abandoned, now: Instant) 
     );
     if let Some(until) = abandoned.quarantined {
         callee.quarantine(until);
+        let mut waiting = Vec::new();
+        place.inbound.with(|roster| roster.expel(callee.id, &mut waiting));
+        for job in waiting {
+            place.turn_away(job, &Fault::new(Stage::Limit, "quarantined"), Refusal::Quarantined);
+        }
         let seconds = until.micros_since(now).div_ceil(1_000_000);
         log::line(
             "fezz::workers",

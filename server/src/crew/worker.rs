@@ -6,7 +6,8 @@ use fezz_abi::Stage;
 use fezz_proto::roster::{Ended, Renewal};
 use fezz_proto::{Instant, Refusal, Reply, Ticket};
 
-use super::call::{Caller, Outcome};
+use super::call::{Caller, conclude};
+use super::fallback::Outcome;
 use super::inbound::{Job, Taken};
 use super::post::Post;
 use super::seat::Tenure;
@@ -112,7 +113,7 @@ impl Worker<'_> {
 
     fn conclude(&mut self, job: Job, reply: Result<Reply, Fault>) {
         let (home, ticket) = (job.home, job.ticket);
-        match self.caller.conclude(job, reply, self.now) {
+        match conclude(job, reply, self.now) {
             Outcome::Answer(outcome) => self.bring_home(home, ticket, outcome),
             Outcome::Instead(job) => self.place.submit_instead(*job),
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 
 use super::yard::{Call, Yard};
-use crate::crew::{AbortOnPanic, Caller, Completion, Job, Outcome, millis};
+use crate::crew::{AbortOnPanic, Caller, Job, Outcome, conclude, millis};
 use crate::sys;
 use crate::turn::Loop;
 
@@ -93,7 +93,7 @@ impl Driver<'_> {
         let taken = self.yard.take_back(home, &voyage);
         let back = match taken {
             Ok(mut held) => {
-                match self.caller.conclude(job, reply, ended) {
+                match conclude(job, reply, ended) {
                     Outcome::Answer(outcome) => held.handle_call(ticket, outcome, ended),
                     Outcome::Instead(job) => held.handle_redirected(*job, ended),
                 }
@@ -101,8 +101,8 @@ impl Driver<'_> {
             }
             Err(left) => {
                 if left.is_some_and(|left| left.ends_in_time()) {
-                    let outcome = self.caller.conclude(job, reply, ended);
-                    self.bring_home(home, ticket, outcome);
+                    let outcome = conclude(job, reply, ended);
+                    self.yard.place.bring_home(home, ticket, outcome);
                     self.yard.place.alarm.expect(millis(ended));
                 } else {
                     self.yard.place.stray_returned(callee, ended);
@@ -112,22 +112,6 @@ impl Driver<'_> {
         };
         std::mem::forget(bug);
         back
-    }
-
-    /// The answer to a call whose loop somebody else drives by now.
-    fn bring_home(&mut self, home: u16, ticket: fezz_proto::Ticket, outcome: Outcome) {
-        let place = &self.yard.place;
-        match outcome {
-            Outcome::Answer(outcome) => {
-                let completion = Completion { ticket, outcome };
-                if let Some(outbound) = place.home(home)
-                    && outbound.push(completion)
-                {
-                    outbound.wake();
-                }
-            }
-            Outcome::Instead(job) => place.submit_instead(*job),
-        }
     }
 }
 
