@@ -49,7 +49,7 @@ pub(crate) use fallback::{Fallback, Outcome, StaticReply, fall_back};
 pub(crate) use inbound::{Inbound, Job, Load};
 pub(crate) use outbound::{Completion, Outbound};
 pub(crate) use pace::{Pace, Placement};
-pub(crate) use post::{Post, millis};
+pub(crate) use post::{Post, given_up_at, millis};
 pub(crate) use seat::Tenure;
 pub(crate) use strays::{Left, Strays};
 pub(crate) use sweep::Sweep;
@@ -132,6 +132,7 @@ impl Workplace {
         let id = self.inbound.enlist(terms.limits);
         let callee: &'static Callee = Box::leak(Box::new(Callee::new(id, terms)));
         callees.push(callee);
+        self.expect_idle(callee);
         if callee.pace.may_go_inline() {
             self.has_inline.store(true, Ordering::Relaxed);
             // Somebody has to stand ready.
@@ -199,7 +200,11 @@ impl Workplace {
     /// What was counted for each function.
     pub(crate) fn function_counts(&self) -> BTreeMap<String, FunctionCounts> {
         let callees = self.callees.read().unwrap_or_else(PoisonError::into_inner);
-        callees.iter().map(|callee| (callee.name.clone(), callee.tally.counts())).collect()
+        let counts = |callee: &&Callee| FunctionCounts {
+            dormant: callee.accord.is_dormant(),
+            ..callee.tally.counts()
+        };
+        callees.iter().map(|callee| (callee.name.clone(), counts(callee))).collect()
     }
 
     /// What the workers do now.

@@ -29,6 +29,8 @@ pub struct FunctionCounts {
     pub abandoned: u64,
     /// Loops that were taken from a thread inside this function.
     pub rescues: u64,
+    /// Whether it was brought to an end because nobody used it.
+    pub dormant: bool,
 }
 
 /// The workers, at one moment.
@@ -84,6 +86,7 @@ impl Tally {
             late: get(&self.late),
             abandoned: get(&self.abandoned),
             rescues: get(&self.rescues),
+            dormant: false,
         }
     }
 }

@@ -10,7 +10,9 @@ use fezz_proto::{Instant, Ticket};
 
 use super::drive::stand_by;
 use super::spares::Spares;
-use crate::crew::{Berth, Callee, Left, Rescued, STACK_BYTES, Voyage, Workplace, millis};
+use crate::crew::{
+    Berth, Callee, Left, Rescued, STACK_BYTES, Voyage, Workplace, given_up_at, millis,
+};
 use crate::log;
 use crate::turn::{Ended, Loop};
 
@@ -102,7 +104,7 @@ impl Yard {
         self.spares.give(held);
         self.staff(now);
         // The sweep looks after the call.
-        self.place.alarm.expect(millis(call.deadline) + 1);
+        self.place.alarm.expect(given_up_at(call.deadline) + 1);
         let name = &call.callee.name;
         log::line(
             "fezz::workers",

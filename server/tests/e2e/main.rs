@@ -10,4 +10,5 @@ mod examples;
 mod harness;
 mod loading;
 mod overload;
+mod settle;
 mod strays;
