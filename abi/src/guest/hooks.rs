@@ -74,7 +74,7 @@ pub fn adopt_first(table: &'static FezzHostV1) {
     let table = std::ptr::from_ref(table).cast_mut();
     let none = std::ptr::null_mut();
     // Whoever came first stays.
-    let _ = HOST.compare_exchange(none, table, Ordering::AcqRel, Ordering::Acquire);
+    HOST.compare_exchange(none, table, Ordering::AcqRel, Ordering::Acquire).ok();
 }
 
 fn host() -> Option<&'static FezzHostV1> {
