@@ -107,3 +107,40 @@ fn identity(options: &Options) -> TokenStream {
         .with_max_concurrency(#calls)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use syn::parse_quote;
+
+    /// Names of what an attribute with these options exports, in order.
+    fn exported(options: &str) -> Vec<String> {
+        let options: Options = syn::parse_str(options).unwrap();
+        let item = parse_quote! { fn f(r: Request) -> Response { x } };
+        let text = expand(&options, &item, Ok(()), call_function).to_string();
+        let mut names: Vec<_> = text
+            .split(|c: char| !c.is_alphanumeric() && c != '_')
+            .filter(|word| word.starts_with("fezz_"))
+            .map(str::to_owned)
+            .collect();
+        names.dedup();
+        assert_eq!(names.len(), text.matches("unsafe (no_mangle)").count());
+        names
+    }
+
+    #[test]
+    fn nothing_is_exported_that_no_option_asks_for() {
+        const ALWAYS: [&str; 3] = ["fezz_handle_v2", "fezz_free_v2", "fezz_identity_v1"];
+        for (options, more) in [
+            ("", &[][..]),
+            ("inline, max_concurrency = 1, name = \"x\", version = \"1\"", &[]),
+            ("host", &["fezz_init_v1"]),
+            ("ttl = \"1h\"", &["fezz_handshake_v1"]),
+            ("selfcheck", &["fezz_selfcheck_v1"]),
+            ("cancel = c", &["fezz_init_v1", "fezz_cancel_v1"]),
+            ("drain = d, fini = f", &["fezz_drain_v1", "fezz_fini_v1"]),
+        ] {
+            assert_eq!(exported(options), [&ALWAYS[..], more].concat(), "{options}");
+        }
+    }
+}
