@@ -49,7 +49,7 @@
 //! | symbol | what it is for | without it |
 //! |---|---|---|
 //! | `fezz_identity_v1` | data that says who the artifact is | named after its file |
-//! | `fezz_init_v1` | takes the host's services ([`FezzHostV1`]) and the operator's settings | not called |
+//! | `fezz_init_v1` | takes the host's services ([`FezzHostV1`]) and settings | not called |
 //! | `fezz_handshake_v1` | versions, capabilities, fallback, time to live | version 2, for ever |
 //! | `fezz_selfcheck_v1` | tries the function before it gets traffic | taken to be well |
 //! | `fezz_cancel_v1` | hears that nobody waits for a call any more | not called |

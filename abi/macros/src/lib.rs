@@ -32,9 +32,10 @@ use options::Options;
 /// | `inline` | calls are short and never block: the event loop may make them | workers call |
 /// | `host` | the function uses `fezz::call()` | it has no services |
 /// | `init = path` | `fn(&fezz::Init)`, or with a `Result`: takes the operator's settings | |
-/// | `selfcheck`, `selfcheck = path` | answers the host's samples; runs `fn(&mut fezz::SelfCheck)` | is taken to be well |
+/// | `selfcheck` | answers the host's samples before there is traffic | is taken to be well |
+/// | `selfcheck = path` | the same, then `fn(&mut fezz::SelfCheck)` | |
 /// | `capabilities = ["..."]` | what the host must have | needs none |
-/// | `fallback = "..."` | what answers if it fails: `fail_request`, `static` or `previous` | the operator says |
+/// | `fallback = "..."` | if it fails: `fail_request`, `static` or `previous` | the operator says |
 /// | `ttl = "1h"` | asks for another handshake after so long (`ms`, `s`, `m`, `h`) | never |
 /// | `cancel = path` | `fn(fezz::Call, Option<fezz::CancelReason>)`: nobody waits any more | |
 /// | `drain = path` | `fn(Duration) -> bool`: ends work beside calls; whether it ended in time | |
