@@ -179,6 +179,20 @@ pub fn inspect_as(path: &Path, abi: Abi) -> Result<Inspection, LoadError> {
     read(path, abi).map(|(_, inspection)| inspection)
 }
 
+/// Like [`inspect`], for the boundary the artifact speaks: the earlier one only if it cannot be the
+/// present one. That does not load it; the operator still has to say so.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn inspect_either(path: &Path) -> Result<Inspection, LoadError> {
+    match inspect(path) {
+        Err(error) if matches!(error.fault(), LoadFault::MissingSymbols { legacy: true, .. }) => {
+            inspect_as(path, Abi::V1)
+        }
+        inspected => inspected,
+    }
+}
+
 /// The octets of the file together with what they say.
 pub(crate) fn read(path: &Path, abi: Abi) -> Result<(Vec<u8>, Inspection), LoadError> {
     let refuse = |fault| LoadError::new(path, fault);

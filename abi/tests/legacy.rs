@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::library;
-use fezz_abi::artifact::{Caution, inspect, inspect_as};
+use fezz_abi::artifact::{Caution, inspect, inspect_as, inspect_either};
 use fezz_abi::host::Function;
 use fezz_abi::{Abi, CallError, LoadFault, LoadOptions, Stage};
 use fezz_wire::{BodySlot, Meta, RequestHead, ResponseView, WireLimits, write_request};
@@ -235,8 +235,10 @@ fn the_boundary_is_spoken_only_if_the_operator_says_so() {
     assert_eq!(inspect(&path).unwrap_err().fault(), &legacy);
     let inspection = inspect_as(&path, Abi::V1).unwrap();
     assert_eq!(inspection.cautions().collect::<Vec<_>>(), [Caution::EarlierBoundary]);
+    assert_eq!(inspect_either(&path).unwrap(), inspection);
     let refused = |path: &Path| Function::load_with(path, &V1).unwrap_err();
     let current = common::handle("current", "return (FezzOwned){0, 0};");
+    assert_eq!(inspect_either(&current).unwrap().abi, Abi::V2);
     let error = refused(&current);
     assert_eq!(error.fault(), &LoadFault::MissingFetch { current: true });
     assert!(error.to_string().contains("load it without abi=v1"), "{error}");

@@ -4,13 +4,17 @@
 use std::sync::Arc;
 
 use fezz_abi::host::Function;
+use fezz_abi::{LoadOptions, artifact};
 
-use crate::config::{Config, ConfigError, FunctionConfig, RouteConfig, Target};
+use crate::config::{
+    Abi, Config, ConfigError, FunctionConfig, FunctionOptions, OptionFlag, RouteConfig, Target,
+    nearest, resolve,
+};
 use crate::plugin::pattern::{HostPattern, Pattern};
 use crate::plugin::registry::{Entry, FunctionId, Registry};
 use crate::plugin::root;
 use crate::plugin::router::{Route, Router};
-use crate::plugin::version::Version;
+use crate::plugin::version::{Selector, Version};
 
 /// What serves: functions, and who of them gets which request.
 #[derive(Debug)]
@@ -49,6 +53,10 @@ impl Functions {
         for route in &config.routes {
             routes.extend(connect(route, config, &loaded, &registry, &mut complaints));
         }
+        // While an artifact is missing, what it would have been called is not known.
+        if loaded.iter().all(Option::is_some) {
+            complaints.extend(aimless(&config.options, &registry));
+        }
         for (id, entry) in registry.iter() {
             if !routes.iter().any(|route| route.function == id) {
                 complaints.push(ConfigError::Unreachable { function: entry.to_string() });
@@ -65,21 +73,42 @@ impl Functions {
     }
 }
 
+/// Options of functions that are not there.
+fn aimless(flags: &[OptionFlag], registry: &Registry) -> Vec<ConfigError> {
+    let mut found: Vec<&Selector> = Vec::new();
+    for flag in flags {
+        let mut entries = registry.iter().map(|(_, entry)| entry);
+        let aims = entries.any(|it| flag.is_about(&it.name, it.version.as_ref()));
+        found.extend(flag.scope.as_ref().filter(|scope| !aims && !found.contains(scope)));
+    }
+    let names = || registry.iter().map(|(_, entry)| entry.name.as_str());
+    let complaint = |selector: &Selector| ConfigError::OptionTarget {
+        selector: selector.clone(),
+        // A name that is there has the wrong version.
+        nearest: nearest(&selector.name, names())
+            .filter(|name| *name != selector.name)
+            .map(str::to_owned),
+        loaded: registry.iter().map(|(_, entry)| entry.to_string()).collect(),
+    };
+    found.into_iter().map(complaint).collect()
+}
+
 fn load(
     wanted: &FunctionConfig,
     config: &Config,
     registry: &mut Registry,
     complaints: &mut Vec<ConfigError>,
 ) -> Option<FunctionId> {
-    let function = match Function::load(&wanted.artifact) {
-        Ok(function) => function,
+    // What is said about a function goes by its name and version, which its file tells.
+    let inspection = match artifact::inspect_either(&wanted.artifact) {
+        Ok(inspection) => inspection,
         Err(error) => {
             complaints.push(ConfigError::Artifact(error));
             return None;
         }
     };
-    let name = wanted.name.clone().unwrap_or_else(|| function.name().to_owned());
-    let own = function.identity().map_or("", |identity| identity.version());
+    let name = wanted.name.clone().unwrap_or_else(|| inspection.name().to_owned());
+    let own = inspection.identity.as_ref().map_or("", |identity| identity.version());
     let version = match (&wanted.version, own) {
         (Some(version), _) => Some(version.clone()),
         (None, "") => None,
@@ -92,9 +121,18 @@ fn load(
             }
         },
     };
+    let options = resolve(&wanted.options, &config.options, &name, version.as_ref());
+    let how = LoadOptions { sha256: options.sha256, abi: boundary(options.abi) };
+    let function = match Function::load_with(&wanted.artifact, &how) {
+        Ok(function) => function,
+        Err(error) => {
+            complaints.push(ConfigError::Artifact(error));
+            return None;
+        }
+    };
     let bytes = config.limits.response_body_bytes_max.saturating_add(RESPONSE_HEAD_BYTES_MAX);
     let function = function.with_response_bytes_max(usize::try_from(bytes).unwrap_or(usize::MAX));
-    let entry = Entry { name, version, function: Arc::new(function) };
+    let entry = Entry { name, version, options, function: Arc::new(function) };
     let shown = entry.to_string();
     match registry.add(entry) {
         Ok(id) => Some(id),
@@ -102,6 +140,13 @@ fn load(
             complaints.push(ConfigError::SameFunction { function: shown });
             None
         }
+    }
+}
+
+const fn boundary(abi: Abi) -> fezz_abi::Abi {
+    match abi {
+        Abi::V2 => fezz_abi::Abi::V2,
+        Abi::V1 => fezz_abi::Abi::V1,
     }
 }
 
@@ -146,6 +191,7 @@ fn serve_rpc(
         name: Some(found.name),
         version: Some(found.version),
         artifact: found.artifact,
+        options: FunctionOptions::default(),
     };
     let function = load(&wanted, config, registry, complaints)?;
     let pattern = Pattern { methods: Vec::new(), host: HostPattern::Any, path };

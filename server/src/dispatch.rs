@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use fezz_parser::Scheme;
-use fezz_proto::{Admission, ConnId, Hub, Instant, Refusal, Ticket};
+use fezz_proto::{Admission, ConnId, Hub, Instant, Refusal, Ticket, Void};
 
 use crate::crew::{Callee, Inbound, Job};
 use crate::envelope;
@@ -122,7 +122,8 @@ impl Judge for Dispatcher {
         let mut buffer = hub.buffer();
         match self.decide(hub, id, facts, &mut buffer) {
             Some(Decision::Admit { body_bytes_max, handle_ms_max }) => {
-                let admission = Admission { envelope: buffer, body_bytes_max, handle_ms_max };
+                let admission =
+                    Admission { envelope: buffer, body_bytes_max, handle_ms_max, late: None };
                 hub.handle_admitted(id, admission, now);
             }
             Some(Decision::NotAllowed(allow)) => {
@@ -166,7 +167,7 @@ impl Judge for Dispatcher {
         self.batch.push(job);
     }
 
-    fn forget(&mut self, hub: &mut Hub, ticket: Ticket) {
+    fn forget(&mut self, hub: &mut Hub, _facts: &Facts, ticket: Ticket, _why: Void) {
         if let Some(place) = self.batch.iter().position(|job| job.ticket == ticket) {
             hub.keep_buffer(self.batch.swap_remove(place).envelope);
         } else if let Some(job) = self.inbound.forget(self.home, ticket) {

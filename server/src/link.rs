@@ -1,6 +1,6 @@
 //! One stream with sticky readiness, and the only function that moves octets: [`pump`].
 
-use fezz_proto::{Action, ConnId, Hub, Instant, Ticket};
+use fezz_proto::{Action, ConnId, Hub, Instant, Ticket, Void};
 use fezz_wire::Layout;
 
 use crate::plugin::RouteId;
@@ -81,7 +81,7 @@ pub(crate) trait Judge {
     /// Takes a request.
     fn dispatch(&mut self, facts: &Facts, ticket: Ticket, envelope: Vec<u8>, deadline: Instant);
     /// Drops a request that nobody waits for any more.
-    fn forget(&mut self, hub: &mut Hub, ticket: Ticket);
+    fn forget(&mut self, hub: &mut Hub, facts: &Facts, ticket: Ticket, why: Void);
 }
 
 /// Where a pump stopped.
@@ -141,7 +141,7 @@ fn act<S: Stream>(
             Action::Dispatch { ticket, envelope, deadline } => {
                 judge.dispatch(&link.facts, ticket, envelope, deadline);
             }
-            Action::Forget(ticket) => judge.forget(hub, ticket),
+            Action::Forget { ticket, why } => judge.forget(hub, &link.facts, ticket, why),
             Action::Shut => {
                 if link.transport.end(&mut link.stream).is_err() {
                     hub.handle_peer_gone(link.id, now);

@@ -1,11 +1,10 @@
 //! `fezz inspect`: what an artifact is, read from its file. Nothing of it is executed.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use fezz_abi::artifact::{self, Inspection};
 use fezz_abi::digest::Hex;
-use fezz_abi::{Abi, LoadError, LoadFault};
 
 use super::{fail, print};
 use crate::error::{EXIT_CONFIG, EXIT_OK, EXIT_SYSTEM};
@@ -37,7 +36,7 @@ enum Format {
 }
 
 pub(super) fn inspect(flags: &InspectFlags) -> u8 {
-    let inspection = match examined(&flags.artifact) {
+    let inspection = match artifact::inspect_either(&flags.artifact) {
         Ok(inspection) => inspection,
         Err(error) => return fail(EXIT_CONFIG, error),
     };
@@ -49,16 +48,6 @@ pub(super) fn inspect(flags: &InspectFlags) -> u8 {
     match print(shown.as_bytes()) {
         Ok(()) => EXIT_OK,
         Err(error) => fail(EXIT_SYSTEM, format_args!("cannot write the answer: {error}")),
-    }
-}
-
-/// Examined for the boundary it speaks: the earlier one only if it cannot be the present one.
-fn examined(path: &Path) -> Result<Inspection, LoadError> {
-    match artifact::inspect(path) {
-        Err(error) if matches!(error.fault(), LoadFault::MissingSymbols { legacy: true, .. }) => {
-            artifact::inspect_as(path, Abi::V1)
-        }
-        examined => examined,
     }
 }
 

@@ -3,9 +3,13 @@
 //! Both queues move batches and wake only who sleeps: a loop submits what one turn produced with
 //! one lock and at most a few wakes, a worker owes a sleeping loop one wake for all it finished.
 
+mod alarm;
+mod berth;
 mod callee;
 mod inbound;
 mod outbound;
+mod seat;
+mod sync;
 mod worker;
 
 use std::io;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use fezz_abi::host::Function;
 
 use super::version::{Selector, Version};
+use crate::config::FunctionOptions;
 
 /// The number of a loaded function; valid for the registry that gave it out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,6 +20,8 @@ pub struct Entry {
     pub name: String,
     /// The operator's version for it, else the artifact's own, if it has one.
     pub version: Option<Version>,
+    /// What the operator says about it.
+    pub options: FunctionOptions,
     /// The function; workers hold it as long as they call it.
     pub function: Arc<Function>,
 }

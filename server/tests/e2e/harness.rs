@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use fezz_server::assemble::Functions;
-use fezz_server::config::{Config, FunctionConfig, RouteConfig, Target};
+use fezz_server::config::{Config, FunctionConfig, FunctionOptions, RouteConfig, Target};
 use fezz_server::plugin::pattern::Pattern;
 use fezz_server::report::DrainReport;
 use fezz_server::{Handle, Server, Settings, Snapshot};
@@ -80,7 +80,9 @@ pub(crate) fn serving(artifact: PathBuf) -> Config {
 /// Adds a function and its route.
 pub(crate) fn route(config: &mut Config, name: &str, artifact: PathBuf, pattern: &str) {
     let function = config.functions.len();
-    config.functions.push(FunctionConfig { name: Some(name.to_owned()), version: None, artifact });
+    let name = Some(name.to_owned());
+    let options = FunctionOptions::default();
+    config.functions.push(FunctionConfig { name, version: None, artifact, options });
     let pattern = Pattern::parse(pattern).expect("a pattern");
     config.routes.push(RouteConfig { pattern, target: Target::Function(function) });
 }

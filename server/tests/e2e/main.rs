@@ -8,4 +8,5 @@ mod clients;
 mod connections;
 mod examples;
 mod harness;
+mod loading;
 mod overload;
