@@ -7,6 +7,7 @@ mod binary;
 mod clients;
 mod connections;
 mod examples;
+mod fallback;
 mod harness;
 mod loading;
 mod overload;
