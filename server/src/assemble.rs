@@ -8,7 +8,8 @@ use fezz_abi::{LoadOptions, artifact};
 
 use crate::accord;
 use crate::config::{
-    Abi, Config, ConfigError, FunctionConfig, FunctionOptions, OptionFlag, RouteConfig, Target,
+    Abi, ClientCa, Config, ConfigError, FunctionConfig, FunctionOptions, OptionFlag, RouteConfig, Target,
+    TlsVersion, UnknownSni,
     nearest, resolve,
 };
 use crate::envelope::Fault;
@@ -17,6 +18,7 @@ use crate::plugin::registry::{Entry, FunctionId, Registry};
 use crate::plugin::root;
 use crate::plugin::router::{Route, Router};
 use crate::plugin::version::{Selector, Version};
+use crate::tls::{ClientAuthorities, Gate, GateTerms, Sources, wishes};
 
 /// What serves: functions, and who of them gets which request.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub struct Functions {
     pub registry: Registry,
     /// The routes to them.
     pub router: Router,
+    /// Who is let in with TLS, if that is spoken.
+    pub(crate) gate: Option<Arc<Gate>>,
 }
 
 impl Functions {
@@ -64,13 +68,48 @@ impl Functions {
                 complaints.push(ConfigError::Unreachable { function: entry.to_string() });
             }
         }
+        let gate = gate(config, &registry, &mut complaints);
         match Router::build(routes) {
-            Ok(router) if complaints.is_empty() => Ok(Self { registry, router }),
+            Ok(router) if complaints.is_empty() => Ok(Self { registry, router, gate }),
             Ok(_) => Err(complaints),
             Err(errors) => {
                 complaints.extend(errors.into_iter().map(ConfigError::Conflict));
                 Err(complaints)
             }
+        }
+    }
+}
+
+/// Reads certificates and keys, where TLS is spoken.
+fn gate(
+    config: &Config,
+    registry: &Registry,
+    complaints: &mut Vec<ConfigError>,
+) -> Option<Arc<Gate>> {
+    let tls = &config.tls;
+    if tls.listeners.is_empty() || !tls.has_certificate() {
+        return None;
+    }
+    let wish = registry.iter().map(|(_, entry)| entry.options.tls).max().unwrap_or_default();
+    let authorities = |one: &ClientCa| ClientAuthorities {
+        path: one.file.clone(),
+        required: one.required,
+    };
+    let terms = GateTerms {
+        sources: Sources {
+            pairs: tls.certificates.iter().map(|it| (it.chain.clone(), it.key.clone())).collect(),
+            self_signed: tls.self_signed,
+            authorities: tls.client_ca.as_ref().map(authorities),
+        },
+        serves_unknown: tls.unknown_sni == UnknownSni::Default,
+        tls13_only: tls.version_min == TlsVersion::V13,
+        wishes: wishes(wish),
+    };
+    match Gate::open(terms) {
+        Ok(gate) => Some(Arc::new(gate)),
+        Err(wrong) => {
+            complaints.extend(wrong.into_iter().map(ConfigError::Tls));
+            None
         }
     }
 }

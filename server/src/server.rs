@@ -16,11 +16,12 @@ use crate::counters::{Counters, Counting, Snapshot};
 use crate::crew::{self, Outbound, Tenure, Workplace};
 use crate::dispatch::Dispatcher;
 use crate::error::{StartError, Task};
-use crate::listen::{self, Listener};
+use crate::listen::{self, Door, Listener};
 use crate::observe::Observer;
 use crate::report::DrainReport;
-use crate::settings::Settings;
+use crate::settings::{Opening, Settings};
 use crate::site::Site;
+use crate::tls::{self, Gate, TlsError};
 use crate::token::{WAKE, of_listener};
 use crate::turn::{EVENTS_PER_TURN_MAX, Lists, Loop};
 use crate::watch::{self, Yard};
@@ -35,6 +36,7 @@ const END_MAX: Duration = Duration::from_secs(1);
 pub struct Server {
     loops: Vec<Loop>,
     addresses: Vec<SocketAddr>,
+    doors: Vec<Door>,
     place: Arc<Workplace>,
     tenures: Vec<Tenure>,
     handle: Handle,
@@ -46,6 +48,7 @@ pub struct Handle {
     controls: Arc<Vec<(Arc<Control>, Arc<Outbound>)>>,
     counters: Arc<Vec<Arc<Counters>>>,
     place: Arc<Workplace>,
+    gate: Option<Arc<Gate>>,
 }
 
 impl Handle {
@@ -65,12 +68,22 @@ impl Handle {
         }
     }
 
+    /// Reads certificates and keys again, all of them; those in use stay when one is no good.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the files.
+    pub fn reload_certificates(&self) -> Result<(), Vec<TlsError>> {
+        self.gate.as_ref().map_or(Ok(()), |gate| gate.reload())
+    }
+
     /// What was counted so far.
     #[must_use]
     pub fn counted(&self) -> Snapshot {
         Snapshot {
             functions: self.place.function_counts(),
             workers: self.place.worker_counts(),
+            tls: self.gate.as_ref().map(|gate| gate.counted()).unwrap_or_default(),
             ..Snapshot::of(&self.counters)
         }
     }
@@ -103,18 +116,24 @@ impl Server {
         let mut loops = Vec::new();
         for (number, (poll, outbound)) in polls.into_iter().zip(outbound).enumerate() {
             let mut listeners = Vec::new();
-            for (place, socket) in sockets.pop().unwrap_or_default().into_iter().enumerate() {
+            let doors = settings.listen.iter().map(|opening| &opening.door);
+            let opened = sockets.pop().unwrap_or_default();
+            for (place, (socket, door)) in opened.into_iter().zip(doors).enumerate() {
                 let mut socket = TcpListener::from_std(socket);
                 poll.registry()
                     .register(&mut socket, of_listener(place), Interest::READABLE)
                     .map_err(system)?;
-                listeners.push(Listener::new(socket));
+                listeners.push(Listener::new(socket, door.clone()));
             }
             let home = u16::try_from(number).unwrap_or(0);
+            let mut hub = Hub::new(settings.limits);
+            let fields = hub.set_secured_fields(&settings.secured_fields);
+            debug_assert!(fields.is_ok(), "one short line");
             loops.push(Loop {
                 poll,
                 listeners,
-                hub: Hub::new(settings.limits),
+                hub,
+                handshakes_max: settings.handshakes_max,
                 dispatcher: Dispatcher::new(home, Arc::clone(&site), Arc::clone(&place)),
                 outbound,
                 control: Arc::default(),
@@ -132,14 +151,39 @@ impl Server {
             controls: Arc::new(controls),
             counters: Arc::new(counters),
             place: Arc::clone(&place),
+            gate: settings.gate,
         };
-        Ok(Self { loops, addresses, place, tenures, handle })
+        let doors = settings.listen.into_iter().map(|opening| opening.door).collect();
+        Ok(Self { loops, addresses, doors, place, tenures, handle })
     }
 
     /// Where the server listens, with the ports that the system chose.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Those of them where it speaks TLS.
+    #[must_use]
+    pub fn secured_addresses(&self) -> Vec<SocketAddr> {
+        self.addresses_of(|door| matches!(door, Door::Tls(_)))
+    }
+
+    /// Those of them from where it leads to TLS.
+    #[must_use]
+    pub fn redirecting_addresses(&self) -> Vec<SocketAddr> {
+        self.addresses_of(|door| matches!(door, Door::Redirect(_)))
+    }
+
+    /// Those of them where it serves without TLS.
+    #[must_use]
+    pub fn plain_addresses(&self) -> Vec<SocketAddr> {
+        self.addresses_of(|door| matches!(door, Door::Plain))
+    }
+
+    fn addresses_of(&self, wanted: impl Fn(&Door) -> bool) -> Vec<SocketAddr> {
+        let doors = self.addresses.iter().zip(&self.doors);
+        doors.filter(|(_, door)| wanted(door)).map(|(address, _)| *address).collect()
     }
 
     /// The number of event loops.
@@ -176,6 +220,9 @@ impl Server {
         let Self { loops, place, tenures, handle, .. } = self;
         for (number, tenure) in tenures.into_iter().enumerate() {
             place.hire(number, tenure)?;
+        }
+        if let Some(gate) = &handle.gate {
+            tls::watch(gate)?;
         }
         let (ended, endings) = mpsc::channel();
         let yard = Arc::new(Yard::new(Arc::clone(&place), loops.len(), ended));
@@ -225,12 +272,12 @@ type Sockets = Vec<std::net::TcpListener>;
 
 /// One socket per loop and address; the addresses as bound.
 fn open_all(
-    listen: &[SocketAddr],
+    listen: &[Opening],
     event_loops: usize,
 ) -> Result<(Vec<SocketAddr>, Vec<Sockets>), StartError> {
     let mut addresses = Vec::new();
     let mut sockets: Vec<Sockets> = (0..event_loops).map(|_| Vec::new()).collect();
-    for &address in listen {
+    for &Opening { address, .. } in listen {
         let failed = |error| StartError::Listen { address, error };
         let mut bound = address;
         for (number, one) in sockets.iter_mut().enumerate() {

@@ -12,6 +12,7 @@ use crate::crew::{Accord, Callee, Fallback, Placement, Served, StaticReply, Term
 use crate::envelope;
 use crate::plugin::Router;
 use crate::plugin::registry::Entry;
+use crate::tls::wishes;
 
 /// Routes, and the functions that they name by number.
 pub(crate) struct Site {
@@ -76,6 +77,7 @@ fn terms(entry: &Entry, now: Instant) -> Terms {
             abandoned_max: options.abandon_max,
             quarantine_us: micros(options.quarantine),
         },
+        tls: wishes(options.tls),
         fallback: fallback(options.fallback.as_ref(), entry.handshake.fallback.as_deref()),
         accord: Accord::new(
             options.config.clone(),

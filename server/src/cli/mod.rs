@@ -15,6 +15,7 @@ mod inspect;
 mod invoke;
 mod message;
 mod serve;
+mod tls_flags;
 
 use crate::error::{EXIT_OK, EXIT_USAGE};
 

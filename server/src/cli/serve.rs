@@ -53,8 +53,8 @@ fn run(config: &Config) -> Result<DrainReport, StartError> {
     let count = functions.registry.len();
     let settings = Settings::of(config, functions, descriptors.now)
         .map_err(|error| StartError::Config(vec![ConfigError::Limits(error)]))?;
-    for address in &config.listeners {
-        refuse_taken(*address).map_err(|error| StartError::Listen { address: *address, error })?;
+    for address in config.addresses() {
+        refuse_taken(address).map_err(|error| StartError::Listen { address, error })?;
     }
     let server = Server::bind(settings)?;
     watch(signals, server.handle()).map_err(refused(Task::Thread))?;
@@ -63,7 +63,9 @@ fn run(config: &Config) -> Result<DrainReport, StartError> {
         say(format_args!("fezz: descriptor limit raised from {before} to {now}"));
     }
     say(ReadyReport {
-        addresses: server.addresses().to_vec(),
+        addresses: server.plain_addresses(),
+        secured: server.secured_addresses(),
+        redirecting: server.redirecting_addresses(),
         functions: count,
         loops: server.event_loops(),
         workers: server.workers(),
@@ -85,7 +87,7 @@ fn refuse_taken(address: SocketAddr) -> io::Result<()> {
 /// Descriptors below which serving makes no sense: for each loop a poll, a waker and a listener
 /// per address, and a few for files, functions and connections.
 fn descriptors_least(config: &Config) -> u64 {
-    let listeners = u64::try_from(config.listeners.len()).unwrap_or(u64::MAX);
+    let listeners = u64::try_from(config.addresses().len()).unwrap_or(u64::MAX);
     listeners.saturating_add(2).saturating_mul(config.event_loops.into()).saturating_add(32)
 }
 
