@@ -176,7 +176,8 @@ fn shake<S: Stream>(
     now: Instant,
 ) -> Option<Going> {
     let session = link.transport.handshaking()?;
-    let shaken = session.shake(&mut link.stream, &mut link.readable, scratch);
+    let end_announced = link.end_announced;
+    let shaken = session.shake(&mut link.stream, &mut link.readable, end_announced, scratch);
     match shaken {
         Shaken::Secured => {
             link.readable |= session.holds_more();

@@ -212,11 +212,13 @@ impl Session {
 
     // ---- the handshake ----
 
-    /// Goes on with the handshake as far as the stream allows.
+    /// Goes on with the handshake as far as the stream allows. A short read does not end it where
+    /// the peer's end is announced behind.
     pub(crate) fn shake(
         &mut self,
         stream: &mut impl Stream,
         readable: &mut bool,
+        end_announced: bool,
         scratch: &mut Scratch,
     ) -> Shaken {
         scratch.warm_up();
@@ -240,7 +242,7 @@ impl Session {
             match plain::receive(stream, space) {
                 Moved::Bytes(bytes) => {
                     self.drained = bytes < INPUT_BYTES && SHORT_MEANS_BLOCKED;
-                    *readable = !self.drained;
+                    *readable = !self.drained || end_announced;
                     self.input.extend_from_slice(scratch.input.get(..bytes).unwrap_or_default());
                 }
                 Moved::Blocked => *readable = false,
