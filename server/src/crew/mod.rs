@@ -41,7 +41,7 @@ use crate::envelope::Fault;
 
 pub(crate) use accord::Accord;
 pub(crate) use alarm::Alarm;
-pub(crate) use berth::{Berth, Rescued, Voyage};
+pub(crate) use berth::{Berth, Rescued};
 pub(crate) use call::{Caller, conclude};
 pub(crate) use callee::{Callee, Served, Terms};
 pub(crate) use errands::{Errand, Errands};

@@ -187,6 +187,43 @@ fn a_second_signal_cuts() {
     assert_eq!(code, Some(0));
 }
 
+/// How often threads of a process went to sleep by themselves.
+#[cfg(target_os = "linux")]
+fn sleeps(process: u32) -> u64 {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).expect("a process");
+    let count = |thread: std::path::PathBuf| {
+        let status = std::fs::read_to_string(thread.join("status")).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        line.and_then(|number| number.trim().parse::<u64>().ok()).unwrap_or(0)
+    };
+    threads.flatten().map(|thread| count(thread.path())).sum()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_idle_server_is_never_woken() {
+    let hello = example("hello");
+    let hello = format!("hello={}@/{{*rest}}", hello.display());
+    for placement in ["hello.placement=worker", "hello.placement=inline"] {
+        let server = Serving::start(&[], &["--function", &hello, "--set", placement]);
+        let mut client = Client::to(server.address);
+        for _ in 0..100 {
+            client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            assert!(client.reply().0.starts_with("HTTP/1.1 200 "));
+        }
+        // Timers of the requests may still come; then a whole second is silent, connected or not.
+        let silent = (0..20).any(|_| {
+            let before = sleeps(server.child.id());
+            std::thread::sleep(Duration::from_secs(1));
+            sleeps(server.child.id()) == before
+        });
+        assert!(silent, "{placement}");
+        drop(client);
+        server.signal("TERM");
+        assert_eq!(server.end().1, Some(0));
+    }
+}
+
 #[test]
 fn lines_that_nobody_reads_do_not_keep_it_from_ending() {
     let artifact = example("hello").display().to_string();
