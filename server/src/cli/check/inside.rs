@@ -1,0 +1,157 @@
+//! The child's side: limits first, then the artifact, then one probe, and a line to the parent
+//! before everything that may be the last thing this process does.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use fezz_abi::host::Function;
+use fezz_abi::{CallError, Stage};
+
+use super::answer::{Fault, Shape, examine};
+use super::ask::Ask;
+use super::finding::{Finding, Outcome};
+use super::probe::Probe;
+use super::probes;
+use super::wire::Line;
+use crate::clock::Clock;
+use crate::sys::process::{Confinement, confine, take_standard_output};
+
+/// Address space of a child, in octets.
+const ADDRESS_SPACE_BYTES: u64 = 8 << 30;
+/// Stack of the thread that calls the function, in octets: that of a worker.
+pub(super) const STACK_BYTES: usize = 2 << 20;
+/// Processor time is a last resort, for when the parent is gone: this many times the timeout.
+const PROCESSOR_FACTOR: u64 = 8;
+
+/// Makes one probe in this process. What comes of it is said to the parent; the function may end
+/// the process at any point.
+///
+/// # Errors
+/// What the system said before the function was touched.
+pub(super) fn run(probe: Probe, artifact: &Path, timeout: Duration) -> io::Result<()> {
+    let report = Report { out: Mutex::new(take_standard_output()?) };
+    confine(Confinement {
+        address_space_bytes: ADDRESS_SPACE_BYTES,
+        processor_s: timeout.as_secs().saturating_add(1).saturating_mul(PROCESSOR_FACTOR),
+    })?;
+    report.doing("loading it: constructors");
+    let function = match Function::load(artifact) {
+        Ok(function) => function,
+        Err(error) => {
+            report.say(&Line::Found(Finding {
+                outcome: Outcome::Fail,
+                reason: error.name().to_owned(),
+                stage: Stage::Load.name().to_owned(),
+                text: format!(
+                    "found {}; expected {}",
+                    error.fault().found(),
+                    error.fault().expected()
+                ),
+                remedy: error.fault().remedy().to_string(),
+            }));
+            report.say(&Line::Done);
+            return Ok(());
+        }
+    };
+    // Enough for many calls, and far from what the parent waits.
+    let budget_us = u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX) / 4;
+    let stage = Bench { function, report, clock: Clock::start(), budget_us };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("fezz-probe".to_owned());
+        let probed =
+            thread.stack_size(STACK_BYTES).spawn_scoped(scope, || probes::make(probe, &stage));
+        probed.map(|thread| drop(thread.join()))
+    })?;
+    stage.report.say(&Line::Done);
+    Ok(())
+}
+
+/// The line to the parent.
+pub(super) struct Report {
+    out: Mutex<File>,
+}
+
+impl Report {
+    fn say(&self, line: &Line) {
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        // Without a parent nobody is left to tell.
+        out.write_all(line.to_text().as_bytes()).ok();
+    }
+
+    /// From now on this is done.
+    pub(super) fn doing(&self, what: &str) {
+        self.say(&Line::Doing(what.to_owned()));
+    }
+
+    /// What there is to know in any case.
+    pub(super) fn detail(&self, what: String) {
+        self.say(&Line::Detail(what));
+    }
+
+    /// There is nothing to try.
+    pub(super) fn skipped(&self, why: &str) {
+        self.say(&Line::Skipped(why.to_owned()));
+    }
+
+    /// This is wrong.
+    pub(super) fn found(&self, fault: &Fault) {
+        self.say(&Line::Found(fault.finding()));
+    }
+}
+
+/// A loaded function and all that a probe needs.
+pub(super) struct Bench {
+    pub(super) function: Function,
+    pub(super) report: Report,
+    pub(super) clock: Clock,
+    /// Time for probes that make as many calls as they can, in microseconds.
+    pub(super) budget_us: u64,
+}
+
+impl Bench {
+    /// One call, each part of which is announced. Faults are reported; nothing is returned when
+    /// the server would not have sent the answer.
+    pub(super) fn call(&self, ask: &Ask, envelope: &[u8]) -> Option<Shape> {
+        let label = &ask.label;
+        self.report.doing(&format!("fezz_handle_v2 with {label}"));
+        let shape = self.function.call(envelope, |answer| {
+            self.report.doing(&format!("reading the answer to {label}"));
+            let shape = self.judge(ask, answer);
+            self.report.doing(&format!("fezz_free_v2 of the answer to {label}"));
+            shape
+        });
+        self.report.doing(&format!("after {label}"));
+        shape
+    }
+
+    /// One call among many: only faults are reported.
+    pub(super) fn call_quietly(&self, ask: &Ask) -> Option<Shape> {
+        self.function.call(&ask.envelope, |answer| self.judge(ask, answer))
+    }
+
+    fn judge(&self, ask: &Ask, answer: Result<&[u8], CallError>) -> Option<Shape> {
+        let mut besides = Vec::new();
+        let shape = examine(ask.method, answer, &mut besides);
+        besides.iter().for_each(|fault| self.report.found(fault));
+        shape.map_err(|fault| self.report.found(&fault)).ok()
+    }
+
+    /// Calls that may be inside the function at once; nothing is no limit.
+    pub(super) fn concurrency_max(&self) -> Option<usize> {
+        let calls = self.function.identity().map_or(0, |identity| identity.max_concurrency);
+        usize::try_from(calls).ok().filter(|calls| *calls > 0)
+    }
+
+    /// Whether the time for many calls is not used up, since `start_us`.
+    pub(super) fn has_time(&self, start_us: u64) -> bool {
+        self.now_us().saturating_sub(start_us) < self.budget_us
+    }
+
+    /// Microseconds since the artifact was loaded.
+    pub(super) fn now_us(&self) -> u64 {
+        self.clock.now().as_micros()
+    }
+}
