@@ -23,13 +23,15 @@ mod probes;
 mod report;
 mod wire;
 
+use ask::Target;
+use ending::BAD_END;
 use finding::{Outcome, Record};
 use probe::Probe;
 
 const EXAMPLES: &str = "\
 Examples:
   fezz check ./libhello.so
-  fezz check ./libhello.so --timeout 2s
+  fezz check ./libecho.so --path /echo --timeout 2s
   fezz check ./libhello.so --format json --strict
 
 Every line is one thing that was tried: ok, warn, FAIL, or '-' where there was nothing to try. What
@@ -51,6 +53,9 @@ pub(super) struct CheckFlags {
     /// Each thing that is tried may take so long
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     timeout: Duration,
+    /// Ask for PATH, with its query
+    #[arg(long, value_name = "PATH", default_value = "/", value_parser = Target::parse)]
+    path: Target,
     /// Let a warning be a failure
     #[arg(long)]
     strict: bool,
@@ -67,6 +72,9 @@ enum Format {
 /// What the child is told.
 #[derive(Args, Debug)]
 pub(super) struct ProbeFlags {
+    /// What to ask for
+    #[arg(long, value_parser = Target::parse)]
+    path: Target,
     /// How long the parent will wait
     #[arg(long)]
     timeout_ms: u64,
@@ -87,7 +95,7 @@ pub(super) fn check(flags: &CheckFlags) -> u8 {
     for probe in Probe::ALL {
         let record = match unmet(probe, &records) {
             Some(why) => Record::skipped(probe.name(), why),
-            None => match child::run(probe, &flags.artifact, flags.timeout) {
+            None => match child::run(probe, &flags.artifact, &flags.path, flags.timeout) {
                 Ok(record) => record,
                 Err(error) => {
                     let name = probe.name();
@@ -96,7 +104,8 @@ pub(super) fn check(flags: &CheckFlags) -> u8 {
                 }
             },
         };
-        records.push(record);
+        let known = records.iter().any(|it| it.findings.iter().any(|it| it.reason == BAD_END));
+        records.push(if known { record.without(BAD_END) } else { record });
     }
     let shown = match flags.format {
         Format::Text => report::text(&records),
@@ -114,7 +123,7 @@ pub(super) fn check(flags: &CheckFlags) -> u8 {
 fn unmet(probe: Probe, records: &[Record]) -> Option<&'static str> {
     let failed = |name: &str| {
         let mut named = records.iter().filter(|record| record.probe == name);
-        named.any(|record| record.outcome == Outcome::Fail)
+        named.any(|record| record.failed_beyond(BAD_END))
     };
     if failed(preflight::NAME) {
         return Some("not tried: the file cannot be loaded");
@@ -128,7 +137,7 @@ fn unmet(probe: Probe, records: &[Record]) -> Option<&'static str> {
 /// The child's side: one probe, in this process.
 pub(super) fn probe(flags: &ProbeFlags) -> u8 {
     let timeout = Duration::from_millis(flags.timeout_ms);
-    match inside::run(flags.probe, &flags.artifact, timeout) {
+    match inside::run(flags.probe, &flags.artifact, flags.path.clone(), timeout) {
         Ok(()) => EXIT_OK,
         Err(error) => fail(EXIT_SYSTEM, format_args!("the probe cannot be made: {error}")),
     }

@@ -8,20 +8,20 @@ use std::os::fd::{AsFd as _, AsRawFd as _};
 /// What a confined process may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Confinement {
-    /// Address space, in octets.
-    pub address_space_bytes: u64,
+    /// Memory of its own that it may write to, in octets.
+    pub data_bytes: u64,
     /// Processor time of all its threads, in seconds; then SIGXCPU.
     pub processor_s: u64,
 }
 
-/// Limits this process for the rest of its life: address space, processor time, no core files; on
+/// Limits this process for the rest of its life: memory, processor time, no core files; on
 /// Linux it also ends with the thread that started it.
 ///
 /// # Errors
 /// What the system said about the first limit it refused.
 pub fn confine(confinement: Confinement) -> io::Result<()> {
     limit(libc::RLIMIT_CORE, 0)?;
-    limit(libc::RLIMIT_AS, confinement.address_space_bytes)?;
+    limit(libc::RLIMIT_DATA, confinement.data_bytes)?;
     limit(libc::RLIMIT_CPU, confinement.processor_s)?;
     #[cfg(target_os = "linux")]
     // SAFETY: PR_SET_PDEATHSIG takes a signal number and no pointer.

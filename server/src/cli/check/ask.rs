@@ -7,6 +7,27 @@ const DEADLINE_MS: u64 = 30_000;
 /// Octets of the largest body that the server accepts by default.
 const LARGE_BODY_BYTES: usize = 1 << 20;
 
+/// What is asked for: a path, perhaps with a query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Target(String);
+
+impl Target {
+    /// Reads a target in origin-form (RFC 9112 §3.2.1).
+    ///
+    /// # Errors
+    /// A sentence, for whoever wrote it.
+    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
+        let sound = text.starts_with('/') && text.bytes().all(|it| (0x21..0x7F).contains(&it));
+        let why = "a path begins with '/' and holds no octet that has to be percent-encoded";
+        if sound { Ok(Self(text.to_owned())) } else { Err(why) }
+    }
+
+    /// As it was written.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// One request.
 #[derive(Clone, Debug)]
 pub(super) struct Ask {
@@ -19,7 +40,11 @@ pub(super) struct Ask {
 }
 
 impl Ask {
-    fn new(method: &'static str, query: Option<&str>, value: &[u8], body: &[u8]) -> Self {
+    fn new(target: &Target, method: &'static str, value: &[u8], body: &[u8]) -> Self {
+        let (path, query) = match target.0.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (target.0.as_str(), None),
+        };
         let length = body.len().to_string().into_bytes();
         let mut fields: Vec<(&[u8], &[u8])> =
             vec![(b"host", b"localhost"), (b"user-agent", b"fezz-check")];
@@ -34,7 +59,7 @@ impl Ask {
             method,
             scheme: Some("http"),
             authority: Some("localhost"),
-            path: "/",
+            path,
             query,
             meta: Meta {
                 deadline_ms: Some(DEADLINE_MS),
@@ -47,52 +72,52 @@ impl Ask {
         let mut octets = Vec::new();
         let layout = write_request(&mut octets, &head, fields.into_iter(), slot);
         octets.extend_from_slice(body);
-        let target = query.map_or_else(|| "/".to_owned(), |query| format!("/?{query}"));
         let label = match body.len() {
-            0 => format!("{method} {target}"),
-            bytes => format!("{method} {target} with a body of {bytes} octets"),
+            0 => format!("{method} {}", target.0),
+            bytes => format!("{method} {} with a body of {bytes} octets", target.0),
         };
         Self { label, method, envelope: layout.envelope(&octets).to_vec() }
     }
 
-    /// `GET /`.
-    pub(super) fn get() -> Self {
-        Self::new("GET", None, b"", b"")
+    /// A GET.
+    pub(super) fn get(target: &Target) -> Self {
+        Self::new(target, "GET", b"", b"")
     }
 
-    /// `GET /` with a query that tells it from others.
-    pub(super) fn get_number(number: usize) -> Self {
-        Self::new("GET", Some(&format!("number={number}")), b"", b"")
+    /// A GET with a query that tells it from others.
+    pub(super) fn get_number(target: &Target, number: usize) -> Self {
+        let sign = if target.0.contains('?') { '&' } else { '?' };
+        Self::get(&Target(format!("{}{sign}number={number}", target.0)))
     }
 
-    /// `POST /` with a body that tells it from others.
-    pub(super) fn post_number(number: usize) -> Self {
+    /// A POST with a body that tells it from others.
+    pub(super) fn post_number(target: &Target, number: usize) -> Self {
         let octet = u8::try_from(number % 26).unwrap_or(0) + b'a';
-        Self::new("POST", None, b"", &[octet; 1_024])
+        Self::new(target, "POST", b"", &[octet; 1_024])
     }
 
-    /// `POST /` with a short body.
-    pub(super) fn post() -> Self {
-        Self::new("POST", None, b"", b"{\"name\": \"fezz\"}")
+    /// A POST with a short body.
+    pub(super) fn post(target: &Target) -> Self {
+        Self::new(target, "POST", b"", b"{\"name\": \"fezz\"}")
     }
 
-    /// `POST /` with every octet that may stand in a field value (RFC 9110 §5.5), and all of them
+    /// A POST with every octet that may stand in a field value (RFC 9110 §5.5), and all of them
     /// in the body.
-    pub(super) fn all_octets() -> Self {
+    pub(super) fn all_octets(target: &Target) -> Self {
         let value: Vec<u8> = (0x80..=0xFF).chain(0x20..=0x7E).chain([b'\t', b'x']).collect();
         let body: Vec<u8> = (0..=0xFF).collect();
-        Self::new("POST", None, &value, &body)
+        Self::new(target, "POST", &value, &body)
     }
 
-    /// `POST /` with a large body.
-    pub(super) fn large() -> Self {
+    /// A POST with a large body.
+    pub(super) fn large(target: &Target) -> Self {
         let body: Vec<u8> = (0..=0xFF).cycle().take(LARGE_BODY_BYTES).collect();
-        Self::new("POST", None, b"", &body)
+        Self::new(target, "POST", b"", &body)
     }
 
-    /// `METHOD /`.
-    pub(super) fn method(method: &'static str) -> Self {
-        Self::new(method, None, b"", b"")
+    /// A request with this method and nothing else.
+    pub(super) fn method(target: &Target, method: &'static str) -> Self {
+        Self::new(target, method, b"", b"")
     }
 }
 
@@ -104,19 +129,32 @@ mod tests {
 
     #[test]
     fn every_octet_arrives() {
-        let ask = Ask::all_octets();
+        let ask = Ask::all_octets(&Target::parse("/").unwrap());
         let view = RequestView::decode(&ask.envelope).unwrap();
         let (_, value) = view.headers().find(|(name, _)| *name == b"x-fezz-check").unwrap();
         let legal = |it: &u8| *it == b'\t' || (*it >= 0x20 && *it != 0x7F);
         assert!((0..=0xFF).filter(legal).all(|octet| value.contains(&octet)));
-        assert!(value.iter().all(|octet| legal(octet)));
+        assert!(value.iter().all(legal));
         assert!((0..=0xFF).eq(view.body().iter().copied()));
     }
 
     #[test]
     fn requests_differ() {
-        assert_ne!(Ask::get_number(1).envelope, Ask::get_number(2).envelope);
-        assert_ne!(Ask::post_number(1).envelope, Ask::post_number(2).envelope);
-        assert_eq!(Ask::large().label, "POST / with a body of 1048576 octets");
+        let target = Target::parse("/a?b=c").unwrap();
+        let numbered = |number| Ask::get_number(&target, number);
+        assert_eq!(numbered(1).label, "GET /a?b=c&number=1");
+        assert_ne!(numbered(1).envelope, numbered(2).envelope);
+        let posted = |number| Ask::post_number(&target, number).envelope;
+        assert_ne!(posted(1), posted(2));
+        assert_eq!(Ask::large(&target).label, "POST /a?b=c with a body of 1048576 octets");
+        let octets = Ask::get(&target).envelope;
+        assert_eq!(RequestView::decode(&octets).unwrap().path_and_query(), "/a?b=c");
+    }
+
+    #[test]
+    fn what_is_no_target() {
+        for text in ["", "a", "/a b", "/\u{e4}", "/\n"] {
+            assert!(Target::parse(text).is_err(), "{text}");
+        }
     }
 }

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::ask::Target;
 use super::ending::Ending;
 use super::finding::{Finding, Outcome, Record};
 use super::probe::Probe;
@@ -32,10 +33,16 @@ const PIPES_TIME_MAX: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// What the system said about the new process.
-pub(super) fn run(probe: Probe, artifact: &Path, timeout: Duration) -> io::Result<Record> {
+pub(super) fn run(
+    probe: Probe,
+    artifact: &Path,
+    target: &Target,
+    timeout: Duration,
+) -> io::Result<Record> {
     let clock = Clock::start();
     let mut child = Command::new(std::env::current_exe()?)
-        .args(["check-probe", "--timeout-ms", &timeout.as_millis().to_string(), "--"])
+        .args(["check-probe", "--timeout-ms", &timeout.as_millis().to_string()])
+        .args(["--path", target.as_str(), "--"])
         .arg(probe.name())
         .arg(artifact)
         .stdin(Stdio::null())
@@ -128,15 +135,15 @@ impl Said {
         match Line::parse(text) {
             Some(Line::Doing(what)) => self.doing = Some(what),
             // One finding of a kind is enough, and bounds what is kept.
-            Some(Line::Found(finding)) => {
-                if !self.found.iter().any(|it| it.reason == finding.reason) {
-                    self.found.push(finding);
-                }
+            Some(Line::Found(finding))
+                if !self.found.iter().any(|it| it.reason == finding.reason) =>
+            {
+                self.found.push(finding);
             }
             Some(Line::Detail(what)) => self.detail = what,
             Some(Line::Skipped(why)) => (self.detail, self.skipped) = (why, true),
             Some(Line::Done) => self.done = true,
-            None => {}
+            Some(Line::Found(_)) | None => {}
         }
     }
 
@@ -160,16 +167,15 @@ impl Said {
     }
 }
 
-/// Keeps the last lines, each cut to what a terminal can show and without control characters.
+/// Keeps the last lines, each cut to what a terminal can show.
 fn keep_last(lines: &mut VecDeque<String>, line: &str) {
-    let line: String = line.chars().flat_map(char::escape_debug).take(WORDS_CHARS_MAX).collect();
     if line.is_empty() {
         return;
     }
     if lines.len() == WORDS_LINES_MAX {
         lines.pop_front();
     }
-    lines.push_back(line);
+    lines.push_back(line.chars().take(WORDS_CHARS_MAX).collect());
 }
 
 #[cfg(test)]
@@ -179,15 +185,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_words_are_few_and_harmless() {
+    fn the_last_words_are_few_and_short() {
         let mut lines = VecDeque::new();
         for number in 0..20 {
-            keep_last(&mut lines, &format!("{number}\u{1b}[2J"));
+            keep_last(&mut lines, &number.to_string());
             keep_last(&mut lines, "");
         }
         keep_last(&mut lines, &"x".repeat(5_000));
         assert_eq!(lines.len(), WORDS_LINES_MAX);
-        assert_eq!(lines[0], "15\\u{1b}[2J");
+        assert_eq!(lines[0], "15");
         assert_eq!(lines[5].len(), WORDS_CHARS_MAX);
     }
 

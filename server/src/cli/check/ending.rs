@@ -30,6 +30,10 @@ pub(super) enum Ending {
     LateSignal { number: i32 },
 }
 
+/// The reason of a process that ended badly after everything was done. It is said once: every
+/// process that loaded the artifact ends like that.
+pub(super) const BAD_END: &str = "bad_end";
+
 impl Ending {
     /// What a status means, when the child had `done` all and `unmade` is what it would end with
     /// if it could do nothing.
@@ -55,7 +59,7 @@ impl Ending {
                 libc_signal::PROCESSOR_TIME => "endless",
                 _ => "signal",
             },
-            Self::LateExit { .. } | Self::LateSignal { .. } => "bad_end",
+            Self::LateExit { .. } | Self::LateSignal { .. } => BAD_END,
         }
     }
 
@@ -130,6 +134,11 @@ impl fmt::Display for Ending {
             Self::Overdue { after } => {
                 write!(out, "no end after {} ms; the process was killed", after.as_millis())
             }
+            // Also what it looks like from outside when the report has nowhere to go.
+            Self::Exit { code: 0 } => out.write_str(
+                "the function ended the process with exit(0) or _exit(0), or closed descriptors \
+                 that are not its own",
+            ),
             Self::Exit { code } => {
                 write!(out, "the function ended the process with exit({code}) or _exit({code})")
             }

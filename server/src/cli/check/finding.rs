@@ -84,6 +84,23 @@ impl Record {
         Self { probe, outcome, detail, findings, doing, last_words, took }
     }
 
+    /// The same without findings of this reason.
+    pub(super) fn without(mut self, reason: &str) -> Self {
+        let count = self.findings.len();
+        self.findings.retain(|it| it.reason != reason);
+        if self.findings.len() < count {
+            let outcome = self.findings.iter().map(|it| it.outcome).max();
+            self.outcome = outcome.unwrap_or(Outcome::Ok);
+        }
+        self
+    }
+
+    /// Whether it failed for anything but this reason.
+    pub(super) fn failed_beyond(&self, reason: &str) -> bool {
+        let beyond = |it: &Finding| it.outcome == Outcome::Fail && it.reason != reason;
+        self.findings.iter().any(beyond)
+    }
+
     /// A probe that was not made.
     pub(super) fn skipped(probe: &'static str, why: &str) -> Self {
         Self { outcome: Outcome::Skipped, ..Self::of(probe, why.to_owned(), Vec::new()) }

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use fezz_abi::host::Function;
 use fezz_abi::{CallError, Stage};
 
 use super::answer::{Fault, Shape, examine};
-use super::ask::Ask;
+use super::ask::{Ask, Target};
 use super::finding::{Finding, Outcome};
 use super::probe::Probe;
 use super::probes;
@@ -19,8 +20,8 @@ use super::wire::Line;
 use crate::clock::Clock;
 use crate::sys::process::{Confinement, confine, take_standard_output};
 
-/// Address space of a child, in octets.
-const ADDRESS_SPACE_BYTES: u64 = 8 << 30;
+/// Memory that a child may write to, in octets.
+const DATA_BYTES: u64 = 4 << 30;
 /// Stack of the thread that calls the function, in octets: that of a worker.
 pub(super) const STACK_BYTES: usize = 2 << 20;
 /// Processor time is a last resort, for when the parent is gone: this many times the timeout.
@@ -31,13 +32,19 @@ const PROCESSOR_FACTOR: u64 = 8;
 ///
 /// # Errors
 /// What the system said before the function was touched.
-pub(super) fn run(probe: Probe, artifact: &Path, timeout: Duration) -> io::Result<()> {
-    let report = Report { out: Mutex::new(take_standard_output()?) };
+pub(super) fn run(
+    probe: Probe,
+    artifact: &Path,
+    target: Target,
+    timeout: Duration,
+) -> io::Result<()> {
+    let report = Report { out: ManuallyDrop::new(Mutex::new(take_standard_output()?)) };
     confine(Confinement {
-        address_space_bytes: ADDRESS_SPACE_BYTES,
+        data_bytes: DATA_BYTES,
         processor_s: timeout.as_secs().saturating_add(1).saturating_mul(PROCESSOR_FACTOR),
     })?;
-    report.doing("loading it: constructors");
+    let clock = Clock::start();
+    report.doing("loading it");
     let function = match Function::load(artifact) {
         Ok(function) => function,
         Err(error) => {
@@ -58,20 +65,22 @@ pub(super) fn run(probe: Probe, artifact: &Path, timeout: Duration) -> io::Resul
     };
     // Enough for many calls, and far from what the parent waits.
     let budget_us = u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX) / 4;
-    let stage = Bench { function, report, clock: Clock::start(), budget_us };
+    let load_us = clock.now().as_micros();
+    let bench = Bench { function, target, report, clock, load_us, budget_us };
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("fezz-probe".to_owned());
         let probed =
-            thread.stack_size(STACK_BYTES).spawn_scoped(scope, || probes::make(probe, &stage));
+            thread.stack_size(STACK_BYTES).spawn_scoped(scope, || probes::make(probe, &bench));
         probed.map(|thread| drop(thread.join()))
     })?;
-    stage.report.say(&Line::Done);
+    bench.report.say(&Line::Done);
     Ok(())
 }
 
 /// The line to the parent.
 pub(super) struct Report {
-    out: Mutex<File>,
+    /// Never closed by us: a function that closes what is not its own may have done so.
+    out: ManuallyDrop<Mutex<File>>,
 }
 
 impl Report {
@@ -105,8 +114,12 @@ impl Report {
 /// A loaded function and all that a probe needs.
 pub(super) struct Bench {
     pub(super) function: Function,
+    /// What requests ask for.
+    pub(super) target: Target,
     pub(super) report: Report,
     pub(super) clock: Clock,
+    /// How long loading took, constructors included, in microseconds.
+    pub(super) load_us: u64,
     /// Time for probes that make as many calls as they can, in microseconds.
     pub(super) budget_us: u64,
 }
@@ -150,7 +163,7 @@ impl Bench {
         self.now_us().saturating_sub(start_us) < self.budget_us
     }
 
-    /// Microseconds since the artifact was loaded.
+    /// Microseconds since loading began.
     pub(super) fn now_us(&self) -> u64 {
         self.clock.now().as_micros()
     }

@@ -10,6 +10,8 @@ use super::inside::{Bench, STACK_BYTES};
 use super::probe::Probe;
 use crate::sys::guarded::Guarded;
 
+/// Methods besides GET and POST: two that every resource may be asked with, and one nobody knows.
+const METHODS: [&str; 3] = ["HEAD", "OPTIONS", "BREW"];
 /// Threads that call at once, unless the function allows fewer.
 const THREADS: usize = 4;
 /// Calls of each of them.
@@ -33,11 +35,11 @@ pub(super) fn make(probe: Probe, bench: &Bench) {
         Probe::Load => loaded(bench),
         Probe::Handshake => optional(bench, "fezz_handshake_v1"),
         Probe::Selfcheck => optional(bench, "fezz_selfcheck_v1"),
-        Probe::Get => ask(bench, &[Ask::get()]),
-        Probe::Post => ask(bench, &[Ask::post()]),
-        Probe::Octets => ask(bench, &[Ask::all_octets()]),
-        Probe::LargeBody => ask(bench, &[Ask::large()]),
-        Probe::Methods => ask(bench, &["HEAD", "OPTIONS", "BREW"].map(Ask::method)),
+        Probe::Get => ask(bench, &[Ask::get(&bench.target)]),
+        Probe::Post => ask(bench, &[Ask::post(&bench.target)]),
+        Probe::Octets => ask(bench, &[Ask::all_octets(&bench.target)]),
+        Probe::LargeBody => ask(bench, &[Ask::large(&bench.target)]),
+        Probe::Methods => ask(bench, &METHODS.map(|it| Ask::method(&bench.target, it))),
         Probe::Repeat => repeat(bench),
         Probe::RequestMemory => request_memory(bench),
         Probe::AnswerMemory => answer_memory(bench),
@@ -47,8 +49,7 @@ pub(super) fn make(probe: Probe, bench: &Bench) {
 }
 
 fn loaded(bench: &Bench) {
-    let ms = bench.now_us() / 1_000;
-    bench.report.detail(format!("loaded, constructors ended; {ms} ms since"));
+    bench.report.detail(format!("in {} us", bench.load_us));
 }
 
 /// The place for what is said before the first call: `fezz_init_v1`, handshake and self-check. A
@@ -64,10 +65,13 @@ fn ask(bench: &Bench, asks: &[Ask]) {
         let before = bench.now_us();
         if let Some(shape) = bench.call(ask, &ask.envelope) {
             let took = bench.now_us().saturating_sub(before);
-            shown.push(format!("{}: {shape}, {took} us", ask.method));
+            shown.push(match asks.len() {
+                1 => format!("{shape}, {took} us"),
+                _ => format!("{} {}", ask.method, shape.status),
+            });
         }
     }
-    bench.report.detail(shown.join("; "));
+    bench.report.detail(shown.join(", "));
 }
 
 /// Reports that two answers to one request differ; a body may differ in length, as with a time in
@@ -82,7 +86,7 @@ fn compare(bench: &Bench, first: &Shape, then: &Shape, together: bool) -> bool {
 }
 
 fn repeat(bench: &Bench) {
-    let ask = Ask::get();
+    let ask = Ask::get(&bench.target);
     let Some(first) = bench.call(&ask, &ask.envelope) else { return };
     for _ in 0..3 {
         let Some(then) = bench.call(&ask, &ask.envelope) else { return };
@@ -95,7 +99,13 @@ fn repeat(bench: &Bench) {
 
 /// Every request is read-only, has an unreadable page behind it, and is unreadable after the call.
 fn request_memory(bench: &Bench) {
-    let asks = [Ask::get(), Ask::post(), Ask::get(), Ask::all_octets(), Ask::get()];
+    let asks = [
+        Ask::get(&bench.target),
+        Ask::post(&bench.target),
+        Ask::get(&bench.target),
+        Ask::all_octets(&bench.target),
+        Ask::get(&bench.target),
+    ];
     for ask in &asks {
         let guarded = match Guarded::copy(&ask.envelope) {
             Ok(guarded) => guarded,
@@ -119,9 +129,9 @@ fn answer_memory(bench: &Bench) {
     }
     for round in 0..HELD_ROUNDS {
         let (held, other) = if round % 2 == 0 {
-            (Ask::get_number(round), Ask::post_number(round))
+            (Ask::get_number(&bench.target, round), Ask::post_number(&bench.target, round))
         } else {
-            (Ask::post_number(round), Ask::post_number(round + 1))
+            (Ask::post_number(&bench.target, round), Ask::post_number(&bench.target, round + 1))
         };
         bench.report.doing(&format!("{} held, then {}", held.label, other.label));
         let changed = bench.function.call(&held.envelope, |answer| {
@@ -149,8 +159,11 @@ fn meanwhile(bench: &Bench, other: &Ask) {
 /// Calls from several threads, as many at once as the function allows.
 fn threads(bench: &Bench) {
     let at_once = bench.concurrency_max().map_or(THREADS, |most| most.min(THREADS));
-    let asks: Vec<[Ask; 2]> =
-        (0..THREADS).map(|number| [Ask::get_number(number), Ask::post_number(number)]).collect();
+    let asks: Vec<[Ask; 2]> = (0..THREADS)
+        .map(|number| {
+            [Ask::get_number(&bench.target, number), Ask::post_number(&bench.target, number)]
+        })
+        .collect();
     let mut first = Vec::new();
     for pair in &asks {
         let shapes = pair.each_ref().map(|ask| bench.call(ask, &ask.envelope));
@@ -192,8 +205,8 @@ fn threads(bench: &Bench) {
 
 /// Many calls; memory is looked at between batches of them.
 fn growth(bench: &Bench) {
-    let asks = [Ask::get(), Ask::post_number(0)];
-    let mut calls = |most: u64, budget_us: u64| {
+    let asks = [Ask::get(&bench.target), Ask::post_number(&bench.target, 0)];
+    let calls = |most: u64, budget_us: u64| {
         let start_us = bench.now_us();
         let mut made = 0;
         while made < most && bench.now_us().saturating_sub(start_us) < budget_us {

@@ -1,7 +1,5 @@
 //! Records as a terminal or a program reads them.
 
-use std::fmt::Write as _;
-
 use super::super::json::{list, quoted};
 use super::finding::{Finding, Outcome, Record};
 
@@ -10,7 +8,7 @@ pub(super) fn text(records: &[Record]) -> String {
     let mut out = String::new();
     for record in records {
         let ms = record.took.as_millis();
-        let (mark, detail) = (record.outcome.mark(), record.detail.escape_debug());
+        let (mark, detail) = (record.outcome.mark(), &record.detail);
         let mut line = format!("{mark:<5} {:<16} {detail}", record.probe);
         if ms > 0 {
             line += if record.detail.is_empty() { "" } else { ", " };
@@ -38,9 +36,15 @@ fn below(out: &mut String, what: &str, text: &str) {
     }
 }
 
+/// One line, in which nothing that a function or a file says can move the cursor.
 fn put(out: &mut String, line: &str) {
-    // A string has room for everything.
-    writeln!(out, "{line}").ok();
+    for letter in line.chars() {
+        match letter {
+            '\'' | '"' | '\\' => out.push(letter),
+            _ => out.extend(letter.escape_debug()),
+        }
+    }
+    out.push('\n');
 }
 
 /// One object.
@@ -100,7 +104,7 @@ mod tests {
         };
         let failed = Record {
             doing: Some("GET /".to_owned()),
-            last_words: vec!["bye \"".to_owned()],
+            last_words: vec!["bye \"\u{1b}".to_owned()],
             took: Duration::from_millis(7),
             ..Record::of("get", String::new(), vec![finding])
         };
@@ -110,7 +114,7 @@ mod tests {
                         found    it ended (stage crash, reason exit)\n      \
                         remedy   do not\n      \
                         during   GET /\n      \
-                        it said  bye \"\n\
+                        it said  bye \"\\u{1b}\n\
                         0 ok, 0 with warnings, 1 failed\n";
         assert_eq!(text(&records), expected);
         let expected = "{\"artifact\":\"a\",\"name\":\"n\",\"outcome\":\"fail\",\"probes\":[\
@@ -118,7 +122,7 @@ mod tests {
             \"findings\":[],\"during\":null,\"last_words\":[]},\
             {\"probe\":\"get\",\"outcome\":\"fail\",\"detail\":\"\",\"ms\":7,\"findings\":[\
             {\"outcome\":\"fail\",\"reason\":\"exit\",\"stage\":\"crash\",\"text\":\"it ended\",\
-            \"remedy\":\"do not\"}],\"during\":\"GET /\",\"last_words\":[\"bye \\\"\"]}]}\n";
+            \"remedy\":\"do not\"}],\"during\":\"GET /\",\"last_words\":[\"bye \\\"\\u001b\"]}]}\n";
         assert_eq!(json("a", "n", &records), expected);
     }
 }
