@@ -37,6 +37,11 @@
 //! - Artifacts are never unloaded: thread-local destructors make that unsafe. A replaced version
 //!   gets no new calls and stays mapped until the process ends.
 //!
+//! # The earlier boundary
+//!
+//! Artifacts that export `fezz_fetch` (JSON texts) are loaded only where the operator says so
+//! ([`SYMBOL_LEGACY_FETCH`]); they stand behind the same call and are deprecated.
+//!
 //! # What is deliberately absent
 //!
 //! Host services, versions to negotiate, and pointers other than these two. Growth happens in the
@@ -45,11 +50,20 @@
 
 #[cfg(feature = "host")]
 pub mod artifact;
+#[cfg(feature = "host")]
+pub mod digest;
 pub mod guest;
 #[cfg(feature = "host")]
 pub mod host;
 #[cfg(feature = "host")]
+mod legacy;
+#[cfg(feature = "host")]
 mod load_error;
+#[cfg(feature = "host")]
+mod load_options;
+#[cfg(feature = "host")]
+mod private_copy;
+pub mod services;
 mod types;
 mod version;
 
@@ -57,8 +71,15 @@ mod version;
 pub use host::CallError;
 #[cfg(feature = "host")]
 pub use load_error::{Foreign, LoadError, LoadFault, Table};
+#[cfg(feature = "host")]
+pub use load_options::{Abi, LoadOptions};
+#[cfg(feature = "host")]
+pub use private_copy::{LIBRARIES_MAX, LIBRARY_BYTES_MAX, LOOKUPS_MAX, PrivateFault, Step};
+pub use services::{CancelReason, FezzHostV1, HostServices, InvokeError, LogLevel};
 pub use types::{FezzFree, FezzHandle, FezzOwned, FezzSlice};
 pub use version::{
     ABI_LEVEL, FLAG_INLINE_OK, FLAG_WANTS_RUNNER, FezzIdentityV1, IDENTITY_MAGIC, IdentityError,
-    SYMBOL_FREE, SYMBOL_HANDLE, SYMBOL_IDENTITY, SYMBOL_LEGACY_FETCH, SYMBOLS_OPTIONAL, Stage,
+    SYMBOL_CANCEL, SYMBOL_DRAIN, SYMBOL_FINI, SYMBOL_FREE, SYMBOL_HANDLE, SYMBOL_HANDSHAKE,
+    SYMBOL_IDENTITY, SYMBOL_INIT, SYMBOL_LEGACY_FETCH, SYMBOL_LEGACY_FREE, SYMBOL_SELFCHECK,
+    SYMBOLS_OPTIONAL, Stage,
 };

@@ -4,11 +4,14 @@
 use std::sync::Arc;
 
 use fezz_abi::host::Function;
+use fezz_abi::{LoadOptions, artifact};
 
+use crate::accord;
 use crate::config::{
-    Config, ConfigError, FunctionConfig, FunctionOptions, OptionFlag, RouteConfig, Target, nearest,
-    resolve,
+    Abi, Config, ConfigError, FunctionConfig, FunctionOptions, OptionFlag, RouteConfig, Target,
+    nearest, resolve,
 };
+use crate::envelope::Fault;
 use crate::plugin::pattern::{HostPattern, Pattern};
 use crate::plugin::registry::{Entry, FunctionId, Registry};
 use crate::plugin::root;
@@ -98,15 +101,16 @@ fn load(
     registry: &mut Registry,
     complaints: &mut Vec<ConfigError>,
 ) -> Option<FunctionId> {
-    let function = match Function::load(&wanted.artifact) {
-        Ok(function) => function,
+    // What is said about a function goes by its name and version, which its file tells.
+    let inspection = match artifact::inspect_either(&wanted.artifact) {
+        Ok(inspection) => inspection,
         Err(error) => {
             complaints.push(ConfigError::Artifact(error));
             return None;
         }
     };
-    let name = wanted.name.clone().unwrap_or_else(|| function.name().to_owned());
-    let own = function.identity().map_or("", |identity| identity.version());
+    let name = wanted.name.clone().unwrap_or_else(|| inspection.name().to_owned());
+    let own = inspection.identity.as_ref().map_or("", |identity| identity.version());
     let version = match (&wanted.version, own) {
         (Some(version), _) => Some(version.clone()),
         (None, "") => None,
@@ -119,17 +123,41 @@ fn load(
             }
         },
     };
+    let options = resolve(&wanted.options, &config.options, &name, version.as_ref());
+    let how = LoadOptions { sha256: options.sha256, abi: boundary(options.abi) };
+    let function = match Function::load_with(&wanted.artifact, &how) {
+        Ok(function) => function,
+        Err(error) => {
+            complaints.push(ConfigError::Artifact(error));
+            return None;
+        }
+    };
     let bytes = config.limits.response_body_bytes_max.saturating_add(RESPONSE_HEAD_BYTES_MAX);
     let function = function.with_response_bytes_max(usize::try_from(bytes).unwrap_or(usize::MAX));
-    let options = resolve(&wanted.options, &config.options, &name, version.as_ref());
-    let entry = Entry { name, version, options, function: Arc::new(function) };
-    let shown = entry.to_string();
+    let function = Arc::new(function);
+    let shown =
+        version.as_ref().map_or_else(|| name.clone(), |version| format!("{name}@{version}"));
+    let handshake = match accord::begin(&shown, &function, &options.config) {
+        Ok(handshake) => handshake,
+        Err(Fault { stage, why }) => {
+            complaints.push(ConfigError::Begin { function: shown, stage, why });
+            return None;
+        }
+    };
+    let entry = Entry { name, version, options, function, handshake };
     match registry.add(entry) {
         Ok(id) => Some(id),
         Err(_) => {
             complaints.push(ConfigError::SameFunction { function: shown });
             None
         }
+    }
+}
+
+const fn boundary(abi: Abi) -> fezz_abi::Abi {
+    match abi {
+        Abi::V2 => fezz_abi::Abi::V2,
+        Abi::V1 => fezz_abi::Abi::V1,
     }
 }
 
@@ -159,7 +187,7 @@ fn connect(
             found
         }
     };
-    function.map(|function| route_to(function, route.pattern.clone(), config))
+    function.map(|function| route_to(function, route.pattern.clone(), config, registry))
 }
 
 /// Loads a function found below the root and routes `/rpc/<name>/<version>/` to it.
@@ -178,14 +206,15 @@ fn serve_rpc(
     };
     let function = load(&wanted, config, registry, complaints)?;
     let pattern = Pattern { methods: Vec::new(), host: HostPattern::Any, path };
-    Some(route_to(function, pattern, config))
+    Some(route_to(function, pattern, config, registry))
 }
 
-fn route_to(function: FunctionId, pattern: Pattern, config: &Config) -> Route {
+fn route_to(function: FunctionId, pattern: Pattern, config: &Config, registry: &Registry) -> Route {
+    let own = registry.get(function).and_then(|entry| entry.options.timeout);
     Route {
         function,
         pattern,
-        handler_timeout: config.timeouts.handler,
+        handler_timeout: own.unwrap_or(config.timeouts.handler),
         body_bytes_max: config.limits.body_bytes_max,
     }
 }

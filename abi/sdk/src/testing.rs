@@ -131,6 +131,7 @@ impl RequestBuilder {
                 trace_id: self.trace_id.as_deref(),
                 deadline_ms: self.deadline_ms,
                 client_ip: Some(&self.client_ip),
+                ..Meta::default()
             },
             header_count: fields.len(),
         };

@@ -50,6 +50,7 @@ mod pace;
 mod phase;
 mod pool;
 mod refusal;
+pub mod roster;
 mod shared;
 mod ticket;
 mod time;

@@ -336,7 +336,7 @@ fn a_kill_resets_everybody_and_voids_tickets() {
     let id = accept(&mut hub, ms(0));
     let ticket = ask(&mut hub, id, GET, ms(0));
     hub.handle_kill(ms(1), &mut Vec::new());
-    assert_eq!(hub.poll_action(id), Some(Action::Forget(ticket)));
+    assert_eq!(hub.poll_action(id), Some(Action::Forget { ticket, why: Void::Killed }));
     assert_eq!(hub.poll_action(id), Some(Action::Close { reset: true }));
     assert_eq!(hub.holder(ticket), None);
 }

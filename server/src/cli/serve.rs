@@ -45,6 +45,11 @@ fn run(config: &Config) -> Result<DrainReport, StartError> {
     }
     let signals = Signals::install().map_err(refused(Task::Signals))?;
     let functions = Functions::load(config).map_err(StartError::Config)?;
+    for (_, entry) in functions.registry.iter() {
+        for caution in entry.function.inspection().cautions() {
+            say(format_args!("fezz: {entry}: {}: {caution}", caution.name()));
+        }
+    }
     let count = functions.registry.len();
     let settings = Settings::of(config, functions, descriptors.now)
         .map_err(|error| StartError::Config(vec![ConfigError::Limits(error)]))?;

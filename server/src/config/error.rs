@@ -4,7 +4,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use fezz_abi::LoadError;
+use fezz_abi::{LoadError, Stage};
 
 use super::grammar::FunctionFault;
 use super::option_flag::OptionFault;
@@ -61,6 +61,15 @@ pub enum ConfigError {
         nearest: Option<String>,
         /// What there is, with versions.
         loaded: Vec<String>,
+    },
+    /// A function does not begin.
+    Begin {
+        /// The function, with its version.
+        function: String,
+        /// The step that failed.
+        stage: Stage,
+        /// Why, and what to do.
+        why: String,
     },
     /// There is nothing to listen on.
     NoListener,
@@ -160,6 +169,7 @@ impl ConfigError {
             Self::Route { .. } => "route",
             Self::Option { .. } => "option",
             Self::OptionTarget { .. } => "option_target",
+            Self::Begin { .. } => "begin",
             Self::NoListener => "no_listener",
             Self::RepeatedListener { .. } => "repeated_listener",
             Self::TooManyListeners { .. } => "too_many_listeners",
@@ -189,6 +199,9 @@ impl fmt::Display for ConfigError {
                 write!(out, "--set '{selector}.': no loaded function is called so; there are: ")?;
                 out.write_str(&loaded.join(", "))?;
                 nearest.as_ref().map_or(Ok(()), |name| write!(out, "; did you mean '{name}'?"))
+            }
+            Self::Begin { function, stage, why } => {
+                write!(out, "function '{function}' does not begin: stage={stage}: {why}")
             }
             Self::NoListener => out.write_str("there is nothing to listen on; add --listen"),
             Self::RepeatedListener { address } => write!(out, "--listen {address} is given twice"),

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use fezz_abi::host::Function;
+use fezz_abi::host::{Function, Handshake};
 
 use super::version::{Selector, Version};
 use crate::config::FunctionOptions;
@@ -24,6 +24,8 @@ pub struct Entry {
     pub options: FunctionOptions,
     /// The function; workers hold it as long as they call it.
     pub function: Arc<Function>,
+    /// What it settled when it began.
+    pub handshake: Handshake,
 }
 
 impl fmt::Debug for Entry {

@@ -9,6 +9,7 @@ pub mod guarded;
 pub mod process;
 pub mod rlimit;
 pub mod signal;
+pub mod thread;
 
 use std::io;
 

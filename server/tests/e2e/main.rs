@@ -9,4 +9,6 @@ mod clients;
 mod connections;
 mod examples;
 mod harness;
+mod loading;
 mod overload;
+mod strays;

@@ -75,7 +75,7 @@ fn a_late_function_gets_504_and_its_answer_is_dropped() {
     assert!(head.starts_with("HTTP/1.1 504 "), "{head}");
     client.send(b"GET /host HTTP/1.1\r\nHost: again\r\n\r\n");
     assert_eq!(client.reply().1, b"again", "the connection goes on");
-    server.wait("the late answer is counted", |counted| counted.stale == 1);
+    server.wait("the late answer is counted", |counted| counted.functions["main@0.1.0"].late == 1);
     let counted = server.handle.counted();
     assert_eq!(counted.timed_out.get("handle"), Some(&1));
     assert_eq!(counted.refused.get("late"), Some(&1));

@@ -1,0 +1,111 @@
+//! What can be served at one time: routes, and who answers on them, on the operator's terms.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fezz_abi::FLAG_INLINE_OK;
+use fezz_proto::Instant;
+use fezz_proto::roster::CalleeLimits;
+
+use crate::config;
+use crate::crew::{Accord, Callee, Fallback, Placement, Served, StaticReply, Terms, Workplace};
+use crate::envelope;
+use crate::plugin::Router;
+use crate::plugin::registry::Entry;
+
+/// Routes, and the functions that they name by number.
+pub(crate) struct Site {
+    pub(crate) router: Router,
+    /// By `FunctionId`.
+    pub(crate) served: Vec<Served>,
+}
+
+impl Site {
+    /// Lets the workers know the functions of `entries`, in the order of their numbers.
+    pub(crate) fn of(router: Router, entries: &[Entry], place: &Workplace) -> Self {
+        let callees: Vec<&'static Callee> =
+            entries.iter().map(|entry| place.enlist(terms(entry, place.clock.now()))).collect();
+        let served = entries
+            .iter()
+            .zip(&callees)
+            .map(|(entry, callee)| Served { callee, previous: previous(entry, entries, &callees) })
+            .collect();
+        Self { router, served }
+    }
+}
+
+/// The newest version of the same function that is older.
+fn previous(
+    entry: &Entry,
+    entries: &[Entry],
+    callees: &[&'static Callee],
+) -> Option<&'static Callee> {
+    let older = entries.iter().zip(callees).filter(|(other, _)| {
+        other.name == entry.name && other.version.is_some() && other.version < entry.version
+    });
+    older.max_by_key(|(other, _)| &other.version).map(|(_, callee)| *callee)
+}
+
+/// What the artifact says of itself, and what its operator says of it.
+fn terms(entry: &Entry, now: Instant) -> Terms {
+    let options = &entry.options;
+    let identity = entry.function.identity();
+    let own_max = identity.map_or(0, |identity| identity.max_concurrency);
+    let running_max = [own_max, options.max_concurrency.unwrap_or(0)]
+        .into_iter()
+        .filter(|calls| *calls > 0)
+        .min()
+        .unwrap_or(u32::MAX);
+    let bounded = identity.is_some_and(|identity| identity.flags & FLAG_INLINE_OK != 0);
+    let placement = match options.placement {
+        // Loops do not ask each other, nor the workers, who is inside.
+        _ if running_max != u32::MAX => Placement::Worker,
+        Some(config::Placement::Worker) => Placement::Worker,
+        Some(config::Placement::Inline) => Placement::Inline,
+        Some(config::Placement::Auto) => Placement::Auto,
+        None if bounded => Placement::Auto,
+        None => Placement::Worker,
+    };
+    Terms {
+        name: entry.to_string(),
+        function: Arc::clone(&entry.function),
+        placement,
+        limits: CalleeLimits {
+            running_max,
+            in_flight_max: options.max_in_flight.unwrap_or(u32::MAX),
+            abandoned_max: options.abandon_max,
+            quarantine_us: micros(options.quarantine),
+        },
+        fallback: fallback(options.fallback.as_ref(), entry.handshake.fallback.as_deref()),
+        accord: Accord::new(
+            options.config.clone(),
+            entry.function.exports().handshake,
+            options.ttl,
+            &entry.handshake,
+            now,
+        ),
+    }
+}
+
+/// The operator's word counts, else the function's. It may ask for a reply of the operator's, and
+/// there may be none.
+fn fallback(wish: Option<&config::Fallback>, own: Option<&str>) -> Fallback {
+    match wish {
+        None if own == Some("previous") => Fallback::Previous,
+        None | Some(config::Fallback::FailRequest) => Fallback::FailRequest,
+        Some(config::Fallback::Previous) => Fallback::Previous,
+        Some(config::Fallback::Static { status, content_type, body }) => {
+            let fields = [("content-type", content_type.as_str())];
+            let reply = envelope::constant(Vec::new(), *status, &fields, body);
+            Fallback::Static(StaticReply {
+                octets: reply.octets.into(),
+                head_bytes: reply.head_bytes,
+                status: *status,
+            })
+        }
+    }
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}
