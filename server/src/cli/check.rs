@@ -2,36 +2,37 @@
 //! here; its code runs in child processes only, one for each thing that is tried.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use fezz_abi::artifact;
 
 use super::{fail, print};
 use crate::error::{EXIT_CONFIG, EXIT_OK, EXIT_SYSTEM, EXIT_USAGE};
-use crate::units::parse_duration;
 
 mod answer;
 mod ask;
 mod child;
 mod ending;
 mod finding;
+mod host;
 mod inside;
 mod preflight;
 mod probe;
 mod probes;
 mod report;
+mod terms;
 mod wire;
 
-use ask::Target;
 use ending::BAD_END;
 use finding::{Outcome, Record};
 use probe::Probe;
+use terms::Terms;
 
 const EXAMPLES: &str = "\
 Examples:
   fezz check ./libhello.so
   fezz check ./libecho.so --path /echo --timeout 2s
+  fezz check ./liborders.so --config database=/srv/orders.db
   fezz check ./libhello.so --format json --strict
 
 Every line is one thing that was tried: ok, warn, FAIL, or '-' where there was nothing to try. What
@@ -50,12 +51,8 @@ pub(super) struct CheckFlags {
     /// How to say it
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Each thing that is tried may take so long
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
-    timeout: Duration,
-    /// Ask for PATH, with its query
-    #[arg(long, value_name = "PATH", default_value = "/", value_parser = Target::parse)]
-    path: Target,
+    #[command(flatten)]
+    terms: Terms,
     /// Let a warning be a failure
     #[arg(long)]
     strict: bool,
@@ -72,12 +69,8 @@ enum Format {
 /// What the child is told.
 #[derive(Args, Debug)]
 pub(super) struct ProbeFlags {
-    /// What to ask for
-    #[arg(long, value_parser = Target::parse)]
-    path: Target,
-    /// How long the parent will wait
-    #[arg(long)]
-    timeout_ms: u64,
+    #[command(flatten)]
+    terms: Terms,
     probe: Probe,
     artifact: PathBuf,
 }
@@ -88,14 +81,14 @@ pub(super) fn check(flags: &CheckFlags) -> u8 {
         let why = "configuration files cannot be checked yet; name the artifact of a function";
         return fail(EXIT_USAGE, format_args!("{path}: {why}, such as ./libhello.so"));
     }
-    let (mut records, name) = match artifact::inspect(&flags.artifact) {
+    let (mut records, name) = match artifact::inspect_either(&flags.artifact) {
         Ok(inspection) => (vec![preflight::passed(&inspection)], inspection.name().to_owned()),
         Err(error) => (vec![preflight::refused(&error)], String::new()),
     };
     for probe in Probe::ALL {
         let record = match unmet(probe, &records) {
             Some(why) => Record::skipped(probe.name(), why),
-            None => match child::run(probe, &flags.artifact, &flags.path, flags.timeout) {
+            None => match child::run(probe, &flags.artifact, &flags.terms) {
                 Ok(record) => record,
                 Err(error) => {
                     let name = probe.name();
@@ -131,13 +124,15 @@ fn unmet(probe: Probe, records: &[Record]) -> Option<&'static str> {
     if probe != Probe::Load && failed(Probe::Load.name()) {
         return Some("not tried: loading failed");
     }
+    if !matches!(probe, Probe::Load | Probe::Handshake) && failed(Probe::Handshake.name()) {
+        return Some("not tried: 'handshake' failed");
+    }
     (probe.builds_upon_get() && failed(Probe::Get.name())).then_some("not tried: 'get' failed")
 }
 
 /// The child's side: one probe, in this process.
 pub(super) fn probe(flags: &ProbeFlags) -> u8 {
-    let timeout = Duration::from_millis(flags.timeout_ms);
-    match inside::run(flags.probe, &flags.artifact, flags.path.clone(), timeout) {
+    match inside::run(flags.probe, &flags.artifact, &flags.terms) {
         Ok(()) => EXIT_OK,
         Err(error) => fail(EXIT_SYSTEM, format_args!("the probe cannot be made: {error}")),
     }

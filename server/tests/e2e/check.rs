@@ -167,6 +167,14 @@ fn answers_that_are_no_memory_are_told_apart() {
             "plugin_call",
         ),
         (
+            "overlong",
+            "size_t n = 8 << 20; uint8_t *p = malloc(64); memcpy(p, \
+             \"\\xa2\\x66status\\x18\\xc8\\x64\" \"body\\x5a\\0\\x7f\\xff\\xec\", 20); \
+             return (FezzOwned){p, n};",
+            "signal",
+            "crash",
+        ),
+        (
             "huge",
             "size_t n = 20 << 20; return (FezzOwned){calloc(1, n), n};",
             "length_too_large",
@@ -384,7 +392,115 @@ fn no_code_of_the_function_runs_in_the_process_that_reports() {
     assert!(!processes.contains(&parent.as_str()), "{ran}");
     let count = processes.len();
     processes.dedup();
-    assert_eq!((count, processes.len()), (13, 13), "one process for each probe: {ran}");
+    assert_eq!((count, processes.len()), (14, 14), "one process for each probe: {ran}");
+}
+
+/// The optional symbols, each of which counts and can be told to misbehave.
+const LIFE: &str = r#"
+void *memmem(const void *, size_t, const void *, size_t);
+static const FezzHostV1 *host;
+static int begun, calls, asked;
+static uint64_t last;
+int32_t fezz_init_v1(const FezzHostV1 *given, FezzSlice settings) {
+    static const char line[] = "begins";
+    host = given;
+    host->log(host->ctx, 0, FEZZ_LOG_INFO, (FezzSlice){(const uint8_t *)line, sizeof line - 1});
+    if (settings.len > 1 && memchr(settings.ptr, '!', settings.len)) return 17;
+    return begun++ == 0 || host == NULL ? 0 : 18;
+}
+void fezz_fini_v1(void) { if (--begun != 0) abort(); }
+int32_t fezz_drain_v1(uint64_t ns) { return ns > 0 ? 0 : 1; }
+void fezz_cancel_v1(uint64_t call, uint32_t reason) {
+    if (call != last || reason != FEZZ_CANCEL_CLIENT_GONE) abort();
+    if (!host->cancelled(host->ctx, call)) abort();
+}
+static FezzOwned put(const char *octets, size_t len) {
+    FezzOwned o = { malloc(len), len };
+    memcpy(o.ptr, octets, len);
+    return o;
+}
+static inline uint64_t call_of(FezzSlice r) {
+    const uint8_t *at = memmem(r.ptr, r.len, "dcall\x1b", 6);
+    uint64_t call = 0;
+    if (at == NULL) abort();
+    for (int i = 0; i < 8; i++) call = call << 8 | at[6 + i];
+    return call;
+}
+"#;
+
+/// A function with all optional symbols.
+fn living(name: &str, handshake: &str, selfcheck: &str) -> PathBuf {
+    let put = |octets: &str| format!("return put({octets}, sizeof {octets} - 1);");
+    let handle = "last = call_of(r); if (begun != 1 || host->cancelled(host->ctx, last)) abort(); \
+                  if (memmem(r.ptr, r.len, \"gversion\\x02\", 9) == NULL) abort(); \
+                  return answer();";
+    let (handshake, selfcheck) = (put(handshake), put(selfcheck));
+    let one = "const FezzIdentityV1 fezz_identity_v1 = FEZZ_IDENTITY(\"one\", \"1.0\", 0, 1);";
+    let source = format!(
+        "{OK}{LIFE}{one}\nFezzOwned fezz_handshake_v1(FezzSlice r) {{ (void)r; {handshake} }}\n\
+         FezzOwned fezz_selfcheck_v1(FezzSlice r) {{ asked += memmem(r.ptr, r.len, \"GET\", 3) != 0; \
+         (void)calls; if (!asked) abort(); {selfcheck} }}\n\
+         FezzOwned fezz_handle_v2(FezzSlice r) {{ {handle} }}\n{FREE}"
+    );
+    c_function(&format!("check_{name}"), &source)
+}
+
+const AGREED: &str = r#""\xa1\x69" "functions\xa1\x66" "handle\x02""#;
+const PASSED: &str = r#""\xa2\x66" "checks\x03\x68" "failures\x80""#;
+
+#[test]
+fn a_life_is_lived_as_the_server_would() {
+    let artifact = living("living", AGREED, PASSED);
+    let report = Report::of(&artifact, &["--strict"]);
+    assert_eq!(report.code, Some(0), "{report:?}");
+    assert!(report.probe("handshake").text.contains("version 2, needs nothing"), "{report:?}");
+    assert!(report.probe("selfcheck").text.contains("3 checks of its own passed"), "{report:?}");
+    assert!(report.probe("renewal").text.contains("ended, begun anew"), "{report:?}");
+
+    let report = Report::of(&artifact, &["--config", "mode=!"]);
+    let text = report.fails("handshake", "init_refused", "load");
+    assert!(text.contains("fezz_init_v1 returning 17"), "{text}");
+    assert!(text.contains("info: begins"), "{text}");
+    assert_eq!(report.outcome("get"), "skipped");
+    assert_eq!(report.outcome("load"), "ok");
+}
+
+#[test]
+fn what_does_not_fit_is_said_before_the_first_call() {
+    let version = r#""\xa1\x69" "functions\xa1\x66" "handle\x07""#;
+    let report = Report::of(&living("newer", version, PASSED), &[]);
+    report.fails("handshake", "version", "handshake");
+    assert_eq!(report.outcome("get"), "skipped");
+
+    let failed = r#""\xa1\x68" "failures\x81\x6b" "no database""#;
+    let report = Report::of(&living("unwell", AGREED, failed), &[]);
+    let text = report.fails("selfcheck", "failed", "self_check");
+    assert!(text.contains("no database"), "{text}");
+    assert_eq!(report.outcome("get"), "ok", "{report:?}");
+}
+
+#[test]
+fn the_json_boundary_is_a_warning() {
+    let report = Report::of(&legacy(), &[]);
+    assert_eq!(report.code, Some(0), "{report:?}");
+    let reasons = [("earlier_boundary".to_owned(), "null".to_owned())];
+    assert_eq!(report.probe("preflight").reasons, reasons, "{report:?}");
+    assert_eq!(report.outcome("get"), "ok", "{report:?}");
+    assert_eq!(report.outcome("threads"), "ok", "{report:?}");
+    assert_eq!(report.outcome("request-memory"), "skipped", "{report:?}");
+}
+
+/// The example of the JSON boundary.
+fn legacy() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let made = Command::new("make")
+        .arg("--quiet")
+        .arg("-C")
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/legacy-c"))
+        .arg(format!("OUT={}", target.display()))
+        .status();
+    assert!(made.expect("make runs").success(), "the example in C builds");
+    target.join("liblegacy_c.so")
 }
 
 #[test]
@@ -402,7 +518,7 @@ fn the_page_has_every_probe() {
 fn a_file_that_cannot_be_loaded_is_not_tried() {
     let report = Report::of(&PathBuf::from("/nonexistent.so"), &[]);
     report.fails("preflight", "unreadable", "load");
-    assert_eq!(report.json.matches("\"outcome\":\"skipped\"").count(), 13, "{report:?}");
+    assert_eq!(report.json.matches("\"outcome\":\"skipped\"").count(), 14, "{report:?}");
     let missing = c_function("check_missing", &format!("{OK}{FREE}void *x = (void *)answer;"));
     assert_eq!(Report::of(&missing, &[]).outcome("preflight"), "fail");
 }

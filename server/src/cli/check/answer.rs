@@ -44,6 +44,8 @@ pub(super) enum Fault {
     Wire(WireError),
     /// The function panicked and its guard said so.
     Panic,
+    /// The answer is of another version than was settled.
+    Version { wanted: u64, found: u64 },
     /// The function says another length than its body has.
     Length { said: String, found: usize },
     /// The function tries to frame the reply.
@@ -66,6 +68,7 @@ impl Fault {
             Self::Call(_)
             | Self::Wire(_)
             | Self::Panic
+            | Self::Version { .. }
             | Self::Length { .. }
             | Self::Changed { .. } => Outcome::Fail,
             Self::Framing { .. }
@@ -81,6 +84,7 @@ impl Fault {
             Self::Call(error) => error.name(),
             Self::Wire(error) => error.name(),
             Self::Panic => "panic",
+            Self::Version { .. } => "version",
             Self::Length { .. } => "content_length",
             Self::Framing { .. } => "framing_field",
             Self::Content { .. } => "content_without_meaning",
@@ -96,6 +100,7 @@ impl Fault {
             Self::Call(error) => Some(error.stage()),
             Self::Wire(error) => Some(error.stage().into()),
             Self::Panic => Some(Stage::Panic),
+            Self::Version { .. } => Some(Stage::ResponseEnvelope),
             Self::Changed { .. } => Some(Stage::PluginCall),
             Self::Length { .. }
             | Self::Framing { .. }
@@ -111,9 +116,10 @@ impl Fault {
             Self::Call(error) => call_remedy(*error),
             Self::Wire(error) => wire_remedy(error),
             Self::Panic => "fix what the function's own message below names; the client got 500",
+            Self::Version { .. } => "answer in the version that meta.version of the request says",
             Self::Length { .. } => {
-                "leave content-length away, the server writes it; this body is \
-                                    not what the function meant to send"
+                "leave content-length away, the server writes it; this body is not what the \
+                 function meant to send"
             }
             Self::Framing { .. } => "leave it away: the server frames the reply and drops it",
             Self::Content { .. } => "leave the body empty: the server drops it",
@@ -127,7 +133,7 @@ impl Fault {
             }
             Self::Changed { .. } => {
                 "allocate memory for each answer: a buffer that calls share is \
-                                     overwritten while the server reads it; or declare \
+                 overwritten while the server reads it; or declare \
                                      max_concurrency 1 in the identity"
             }
             Self::Growth { .. } => {
@@ -154,6 +160,9 @@ impl fmt::Display for Fault {
         match self {
             Self::Call(error) => error.fmt(out),
             Self::Wire(error) => write!(out, "the answer is no response envelope: {error}"),
+            Self::Version { wanted, found } => {
+                write!(out, "the answer is of version {found}; version {wanted} was settled")
+            }
             Self::Panic => out.write_str("the function panicked; its guard answered 500"),
             Self::Length { said, found } => {
                 write!(out, "content-length says '{said}' and the body has {found} octets")
@@ -198,6 +207,12 @@ const fn call_remedy(error: CallError) -> &'static str {
              function"
         }
         CallError::RunsIntoRequest { .. } => "return the number of octets that were written",
+        CallError::Unterminated { .. } => "end the text with a NUL",
+        CallError::NotUtf8 { .. } => "send text alone; the boundary of fezz_handle_v2 takes octets",
+        CallError::NotJson { .. } | CallError::NotAResponse { .. } => {
+            "return {\"status\": 200, \"headers\": [[\"name\", \"value\"]], \"body\": \"text\"}"
+        }
+        CallError::RequestUnreadable => "report this: it is not the function's fault",
     }
 }
 
@@ -233,12 +248,18 @@ const fn wire_remedy(error: &WireError) -> &'static str {
 pub(super) fn examine(
     method: &str,
     answer: Result<&[u8], CallError>,
+    settled: Option<u64>,
     besides: &mut Vec<Fault>,
 ) -> Result<Shape, Fault> {
     let octets = answer.map_err(Fault::Call)?;
     let view = ResponseView::decode(octets, &WireLimits::default()).map_err(Fault::Wire)?;
     if view.is_panic() {
         return Err(Fault::Panic);
+    }
+    if let (Some(wanted), Some(found)) = (settled, view.meta_version())
+        && wanted != found
+    {
+        return Err(Fault::Version { wanted, found });
     }
     let (status, body_bytes) = (view.status(), view.body_len());
     let mut names = Vec::new();
@@ -284,7 +305,7 @@ mod tests {
         let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
         let octets = encode_response(status, fields, false, body);
         let mut besides = Vec::new();
-        let shape = examine(method, Ok(&octets), &mut besides).unwrap();
+        let shape = examine(method, Ok(&octets), None, &mut besides).unwrap();
         assert_eq!((shape.status, shape.body_bytes), (status, body.len()));
         besides
     }
@@ -315,7 +336,12 @@ mod tests {
 
     #[test]
     fn refusals_have_the_stage_of_the_server() {
-        let stage = |answer| examine("GET", answer, &mut Vec::new()).unwrap_err().finding().stage;
+        let judged = |answer, settled| examine("GET", answer, settled, &mut Vec::new());
+        let stage = |answer| judged(answer, None).unwrap_err().finding().stage;
+        let other = b"\xa2\x66status\x18\xc8\x64meta\xa1\x67version\x03";
+        assert!(judged(Ok(other), None).is_ok() && judged(Ok(other), Some(3)).is_ok());
+        let expected = Fault::Version { wanted: 2, found: 3 };
+        assert_eq!(judged(Ok(other), Some(2)), Err(expected));
         assert_eq!(stage(Err(CallError::NoResponse)), "plugin_call");
         assert_eq!(stage(Ok(b"\xff")), "deserialize_response");
         assert_eq!(stage(Ok(b"\x80")), "response_envelope");

@@ -1,6 +1,8 @@
 //! The requests that are tried.
 
-use fezz_wire::{BodySlot, Meta, RequestHead, write_request};
+use std::borrow::Cow;
+
+use fezz_wire::{BodySlot, Layout, Meta, RequestHead, set_call, write_request};
 
 /// Milliseconds a function is told it has.
 const DEADLINE_MS: u64 = 30_000;
@@ -28,6 +30,22 @@ impl Target {
     }
 }
 
+/// What was settled with the function, as far as requests say it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Settled {
+    /// The version of `handle`, if there was a handshake.
+    pub(super) version: Option<u64>,
+    /// Whether requests say the number of their call.
+    pub(super) numbered: bool,
+}
+
+/// Makes requests.
+#[derive(Clone, Debug)]
+pub(super) struct Asker {
+    pub(super) target: Target,
+    pub(super) settled: Settled,
+}
+
 /// One request.
 #[derive(Clone, Debug)]
 pub(super) struct Ask {
@@ -35,15 +53,28 @@ pub(super) struct Ask {
     pub(super) label: String,
     /// Its method.
     pub(super) method: &'static str,
-    /// Its octets.
-    pub(super) envelope: Vec<u8>,
+    octets: Vec<u8>,
+    layout: Layout,
 }
 
 impl Ask {
-    fn new(target: &Target, method: &'static str, value: &[u8], body: &[u8]) -> Self {
-        let (path, query) = match target.0.split_once('?') {
+    /// Its octets, with the number of a call where it has one.
+    pub(super) fn envelope(&self, call: u64) -> Cow<'_, [u8]> {
+        if self.layout.call_at == 0 {
+            return Cow::Borrowed(self.layout.envelope(&self.octets));
+        }
+        let mut octets = self.octets.clone();
+        set_call(&mut octets, &self.layout, call);
+        Cow::Owned(self.layout.envelope(&octets).to_vec())
+    }
+}
+
+impl Asker {
+    fn ask(&self, method: &'static str, value: &[u8], body: &[u8]) -> Ask {
+        let target = self.target.as_str();
+        let (path, query) = match target.split_once('?') {
             Some((path, query)) => (path, Some(query)),
-            None => (target.0.as_str(), None),
+            None => (target, None),
         };
         let length = body.len().to_string().into_bytes();
         let mut fields: Vec<(&[u8], &[u8])> =
@@ -64,6 +95,8 @@ impl Ask {
             meta: Meta {
                 deadline_ms: Some(DEADLINE_MS),
                 client_ip: Some("127.0.0.1"),
+                version: self.settled.version,
+                call: self.settled.numbered.then_some(0),
                 ..Meta::default()
             },
             header_count: fields.len(),
@@ -73,51 +106,53 @@ impl Ask {
         let layout = write_request(&mut octets, &head, fields.into_iter(), slot);
         octets.extend_from_slice(body);
         let label = match body.len() {
-            0 => format!("{method} {}", target.0),
-            bytes => format!("{method} {} with a body of {bytes} octets", target.0),
+            0 => format!("{method} {target}"),
+            bytes => format!("{method} {target} with a body of {bytes} octets"),
         };
-        Self { label, method, envelope: layout.envelope(&octets).to_vec() }
+        Ask { label, method, octets, layout }
     }
 
     /// A GET.
-    pub(super) fn get(target: &Target) -> Self {
-        Self::new(target, "GET", b"", b"")
+    pub(super) fn get(&self) -> Ask {
+        self.ask("GET", b"", b"")
     }
 
     /// A GET with a query that tells it from others.
-    pub(super) fn get_number(target: &Target, number: usize) -> Self {
-        let sign = if target.0.contains('?') { '&' } else { '?' };
-        Self::get(&Target(format!("{}{sign}number={number}", target.0)))
+    pub(super) fn get_number(&self, number: usize) -> Ask {
+        let target = self.target.as_str();
+        let sign = if target.contains('?') { '&' } else { '?' };
+        let target = Target(format!("{target}{sign}number={number}"));
+        Self { target, settled: self.settled }.get()
     }
 
     /// A POST with a body that tells it from others.
-    pub(super) fn post_number(target: &Target, number: usize) -> Self {
+    pub(super) fn post_number(&self, number: usize) -> Ask {
         let octet = u8::try_from(number % 26).unwrap_or(0) + b'a';
-        Self::new(target, "POST", b"", &[octet; 1_024])
+        self.ask("POST", b"", &[octet; 1_024])
     }
 
     /// A POST with a short body.
-    pub(super) fn post(target: &Target) -> Self {
-        Self::new(target, "POST", b"", b"{\"name\": \"fezz\"}")
+    pub(super) fn post(&self) -> Ask {
+        self.ask("POST", b"", b"{\"name\": \"fezz\"}")
     }
 
     /// A POST with every octet that may stand in a field value (RFC 9110 §5.5), and all of them
     /// in the body.
-    pub(super) fn all_octets(target: &Target) -> Self {
+    pub(super) fn all_octets(&self) -> Ask {
         let value: Vec<u8> = (0x80..=0xFF).chain(0x20..=0x7E).chain([b'\t', b'x']).collect();
         let body: Vec<u8> = (0..=0xFF).collect();
-        Self::new(target, "POST", &value, &body)
+        self.ask("POST", &value, &body)
     }
 
     /// A POST with a large body.
-    pub(super) fn large(target: &Target) -> Self {
+    pub(super) fn large(&self) -> Ask {
         let body: Vec<u8> = (0..=0xFF).cycle().take(LARGE_BODY_BYTES).collect();
-        Self::new(target, "POST", b"", &body)
+        self.ask("POST", b"", &body)
     }
 
     /// A request with this method and nothing else.
-    pub(super) fn method(target: &Target, method: &'static str) -> Self {
-        Self::new(target, method, b"", b"")
+    pub(super) fn method(&self, method: &'static str) -> Ask {
+        self.ask(method, b"", b"")
     }
 }
 
@@ -127,10 +162,15 @@ mod tests {
 
     use super::*;
 
+    fn asker(target: &str) -> Asker {
+        Asker { target: Target::parse(target).unwrap(), settled: Settled::default() }
+    }
+
     #[test]
     fn every_octet_arrives() {
-        let ask = Ask::all_octets(&Target::parse("/").unwrap());
-        let view = RequestView::decode(&ask.envelope).unwrap();
+        let ask = asker("/").all_octets();
+        let octets = ask.envelope(0);
+        let view = RequestView::decode(&octets).unwrap();
         let (_, value) = view.headers().find(|(name, _)| *name == b"x-fezz-check").unwrap();
         let legal = |it: &u8| *it == b'\t' || (*it >= 0x20 && *it != 0x7F);
         assert!((0..=0xFF).filter(legal).all(|octet| value.contains(&octet)));
@@ -140,15 +180,26 @@ mod tests {
 
     #[test]
     fn requests_differ() {
-        let target = Target::parse("/a?b=c").unwrap();
-        let numbered = |number| Ask::get_number(&target, number);
-        assert_eq!(numbered(1).label, "GET /a?b=c&number=1");
-        assert_ne!(numbered(1).envelope, numbered(2).envelope);
-        let posted = |number| Ask::post_number(&target, number).envelope;
-        assert_ne!(posted(1), posted(2));
-        assert_eq!(Ask::large(&target).label, "POST /a?b=c with a body of 1048576 octets");
-        let octets = Ask::get(&target).envelope;
-        assert_eq!(RequestView::decode(&octets).unwrap().path_and_query(), "/a?b=c");
+        let asker = asker("/a?b=c");
+        assert_eq!(asker.get_number(1).label, "GET /a?b=c&number=1");
+        assert_ne!(asker.get_number(1).envelope(0), asker.get_number(2).envelope(0));
+        assert_ne!(asker.post_number(1).envelope(0), asker.post_number(2).envelope(0));
+        assert_eq!(asker.large().label, "POST /a?b=c with a body of 1048576 octets");
+        let ask = asker.get();
+        let octets = ask.envelope(7);
+        let view = RequestView::decode(&octets).unwrap();
+        assert_eq!((view.path_and_query(), view.meta().call()), ("/a?b=c", None));
+    }
+
+    #[test]
+    fn what_was_settled_is_said() {
+        let settled = Settled { version: Some(2), numbered: true };
+        let ask = Asker { settled, ..asker("/") }.post();
+        for call in [1 << 40, 7] {
+            let octets = ask.envelope(call);
+            let view = RequestView::decode(&octets).unwrap();
+            assert_eq!((view.meta().version(), view.meta().call()), (Some(2), Some(call)));
+        }
     }
 
     #[test]

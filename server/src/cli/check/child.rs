@@ -9,10 +9,10 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::ask::Target;
 use super::ending::Ending;
 use super::finding::{Finding, Outcome, Record};
 use super::probe::Probe;
+use super::terms::Terms;
 use super::wire::Line;
 use crate::clock::Clock;
 use crate::error::EXIT_SYSTEM;
@@ -33,16 +33,12 @@ const PIPES_TIME_MAX: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// What the system said about the new process.
-pub(super) fn run(
-    probe: Probe,
-    artifact: &Path,
-    target: &Target,
-    timeout: Duration,
-) -> io::Result<Record> {
+pub(super) fn run(probe: Probe, artifact: &Path, terms: &Terms) -> io::Result<Record> {
     let clock = Clock::start();
     let mut child = Command::new(std::env::current_exe()?)
-        .args(["check-probe", "--timeout-ms", &timeout.as_millis().to_string()])
-        .args(["--path", target.as_str(), "--"])
+        .arg("check-probe")
+        .args(terms.to_words())
+        .arg("--")
         .arg(probe.name())
         .arg(artifact)
         .stdin(Stdio::null())
@@ -53,14 +49,14 @@ pub(super) fn run(
         .spawn()?;
     let said = child.stdout.take().map(|pipe| Ear::to(pipe, Said::hear));
     let words = child.stderr.take().map(|pipe| Ear::to(pipe, keep_last));
-    let overdue = !wait(&child, clock, timeout)?;
+    let overdue = !wait(&child, clock, terms.timeout)?;
     // Its number is not given away before it is waited for, so this means nobody else.
     kill_group(child.id())?;
     let status = child.wait()?;
     let took = Duration::from_micros(clock.now().as_micros());
     let said = said.map(Ear::heard).unwrap_or_default();
     let ending = if overdue {
-        Ending::Overdue { after: timeout }
+        Ending::Overdue { after: terms.timeout }
     } else {
         Ending::of(status, said.done, said.doing.is_some(), EXIT_SYSTEM)
     };

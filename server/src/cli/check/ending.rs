@@ -90,6 +90,9 @@ impl Ending {
             (Self::Overdue { .. }, Probe::Load) => {
                 "do nothing that waits in constructors: the server does not start before they end"
             }
+            (Self::Overdue { .. }, Probe::Handshake | Probe::Selfcheck) => {
+                "give every wait a bound: the server gives up on a function that does not begin"
+            }
             (Self::Overdue { .. }, _) => {
                 "give every wait and every loop a bound below the handler timeout; the server \
                  answers 504 and the call keeps its thread until it returns"

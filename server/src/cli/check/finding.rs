@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use fezz_abi::LoadError;
+
 /// What came of a probe; the worse, the greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Outcome {
@@ -55,6 +57,20 @@ pub(super) struct Finding {
     pub(super) text: String,
     /// What to do about it.
     pub(super) remedy: String,
+}
+
+impl Finding {
+    /// The artifact cannot be loaded.
+    pub(super) fn of_load(error: &LoadError) -> Self {
+        let fault = error.fault();
+        Self {
+            outcome: Outcome::Fail,
+            reason: error.name().to_owned(),
+            stage: error.stage().name().to_owned(),
+            text: format!("found {}; expected {}", fault.found(), fault.expected()),
+            remedy: fault.remedy().to_string(),
+        }
+    }
 }
 
 /// A probe and all that came of it.

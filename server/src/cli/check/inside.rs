@@ -6,16 +6,19 @@ use std::io::{self, Write as _};
 use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
-use fezz_abi::host::Function;
-use fezz_abi::{CallError, Stage};
+use fezz_abi::host::{Function, Handshake, SelfCheck, StepError, StepFault};
+use fezz_abi::services::CAPABILITIES;
+use fezz_abi::{CallError, LoadOptions, artifact};
+use fezz_wire::{Offer, SelfCheckSpec, encode_settings};
 
 use super::answer::{Fault, Shape, examine};
-use super::ask::{Ask, Target};
+use super::ask::{Ask, Asker, Settled};
 use super::finding::{Finding, Outcome};
+use super::host::HOST;
 use super::probe::Probe;
 use super::probes;
+use super::terms::Terms;
 use super::wire::Line;
 use crate::clock::Clock;
 use crate::sys::process::{Confinement, confine, take_standard_output};
@@ -32,45 +35,46 @@ const PROCESSOR_FACTOR: u64 = 8;
 ///
 /// # Errors
 /// What the system said before the function was touched.
-pub(super) fn run(
-    probe: Probe,
-    artifact: &Path,
-    target: Target,
-    timeout: Duration,
-) -> io::Result<()> {
+pub(super) fn run(probe: Probe, artifact: &Path, terms: &Terms) -> io::Result<()> {
     let report = Report { out: ManuallyDrop::new(Mutex::new(take_standard_output()?)) };
     confine(Confinement {
         data_bytes: DATA_BYTES,
-        processor_s: timeout.as_secs().saturating_add(1).saturating_mul(PROCESSOR_FACTOR),
+        processor_s: terms.timeout.as_secs().saturating_add(1).saturating_mul(PROCESSOR_FACTOR),
     })?;
     let clock = Clock::start();
     report.doing("loading it");
-    let function = match Function::load(artifact) {
+    let loaded = artifact::inspect_either(artifact).and_then(|inspection| {
+        Function::load_with(
+            artifact,
+            &LoadOptions { abi: inspection.abi, ..LoadOptions::default() },
+        )
+    });
+    let function = match loaded {
         Ok(function) => function,
         Err(error) => {
-            report.say(&Line::Found(Finding {
-                outcome: Outcome::Fail,
-                reason: error.name().to_owned(),
-                stage: Stage::Load.name().to_owned(),
-                text: format!(
-                    "found {}; expected {}",
-                    error.fault().found(),
-                    error.fault().expected()
-                ),
-                remedy: error.fault().remedy().to_string(),
-            }));
+            report.say(&Line::Found(Finding::of_load(&error)));
             report.say(&Line::Done);
             return Ok(());
         }
     };
-    // Enough for many calls, and far from what the parent waits.
-    let budget_us = u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX) / 4;
-    let load_us = clock.now().as_micros();
-    let bench = Bench { function, target, report, clock, load_us, budget_us };
+    let exports = function.exports();
+    let mut bench = Bench {
+        asker: Asker {
+            target: terms.path.clone(),
+            settled: Settled { version: None, numbered: exports.wants_call() },
+        },
+        function,
+        settings: encode_settings(&terms.config),
+        load_us: clock.now().as_micros(),
+        // Enough for many calls, and far from what the parent waits.
+        budget_us: u64::try_from(terms.timeout.as_micros()).unwrap_or(u64::MAX) / 4,
+        report,
+        clock,
+    };
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("fezz-probe".to_owned());
-        let probed =
-            thread.stack_size(STACK_BYTES).spawn_scoped(scope, || probes::make(probe, &bench));
+        let probe = || probes::make(probe, &mut bench);
+        let probed = thread.stack_size(STACK_BYTES).spawn_scoped(scope, probe);
         probed.map(|thread| drop(thread.join()))
     })?;
     bench.report.say(&Line::Done);
@@ -109,15 +113,28 @@ impl Report {
     pub(super) fn found(&self, fault: &Fault) {
         self.say(&Line::Found(fault.finding()));
     }
+
+    /// This step before the first call failed.
+    fn failed<F: StepFault>(&self, error: &StepError<F>) {
+        let fault = error.fault();
+        self.say(&Line::Found(Finding {
+            outcome: Outcome::Fail,
+            reason: error.name().to_owned(),
+            stage: error.stage().name().to_owned(),
+            text: format!("found {}; expected {}", fault.found(), fault.expected()),
+            remedy: fault.remedy(),
+        }));
+    }
 }
 
 /// A loaded function and all that a probe needs.
 pub(super) struct Bench {
     pub(super) function: Function,
-    /// What requests ask for.
-    pub(super) target: Target,
+    pub(super) asker: Asker,
+    /// What it is given when it begins, as an envelope.
+    settings: Vec<u8>,
     pub(super) report: Report,
-    pub(super) clock: Clock,
+    clock: Clock,
     /// How long loading took, constructors included, in microseconds.
     pub(super) load_us: u64,
     /// Time for probes that make as many calls as they can, in microseconds.
@@ -125,9 +142,52 @@ pub(super) struct Bench {
 }
 
 impl Bench {
+    /// What comes before the first call: `fezz_init_v1` and the handshake, where there are such.
+    /// Nothing is returned when the function must not be called.
+    pub(super) fn begin(&mut self) -> Option<Handshake> {
+        let exports = self.function.exports();
+        if exports.init {
+            self.report.doing("fezz_init_v1");
+            let begun = self.function.init(&HOST, &self.settings);
+            begun.map_err(|error| self.report.failed(&error)).ok()?;
+        }
+        if exports.handshake {
+            self.report.doing("fezz_handshake_v1");
+        }
+        let offer = Offer {
+            capabilities: CAPABILITIES.map(str::to_owned).to_vec(),
+            ..Offer::new(concat!("fezz ", env!("CARGO_PKG_VERSION")))
+        };
+        let shaken = self.function.handshake(&offer);
+        let handshake = shaken.map_err(|error| self.report.failed(&error)).ok()?;
+        self.asker.settled.version = exports.handshake.then_some(handshake.version);
+        Some(handshake)
+    }
+
+    /// Lets the function try itself on a request. Nothing is returned when it failed.
+    pub(super) fn selfcheck(&self) -> Option<SelfCheck> {
+        let sample = self.asker.get();
+        let verdict = self.during(|call| {
+            let spec = SelfCheckSpec { samples: vec![sample.envelope(call).into_owned()] };
+            self.report.doing("fezz_selfcheck_v1");
+            self.function.selfcheck(&spec.encode())
+        });
+        verdict.map_err(|error| self.report.failed(&error)).ok()
+    }
+
+    /// Makes a call under a number of its own, where the function can use one.
+    pub(super) fn during<T>(&self, make: impl FnOnce(u64) -> T) -> T {
+        if self.asker.settled.numbered { HOST.during(make) } else { make(0) }
+    }
+
     /// One call, each part of which is announced. Faults are reported; nothing is returned when
     /// the server would not have sent the answer.
-    pub(super) fn call(&self, ask: &Ask, envelope: &[u8]) -> Option<Shape> {
+    pub(super) fn call(&self, ask: &Ask) -> Option<Shape> {
+        self.during(|call| self.call_with(ask, &ask.envelope(call)))
+    }
+
+    /// The same with these octets.
+    pub(super) fn call_with(&self, ask: &Ask, envelope: &[u8]) -> Option<Shape> {
         let label = &ask.label;
         self.report.doing(&format!("fezz_handle_v2 with {label}"));
         let shape = self.function.call(envelope, |answer| {
@@ -142,12 +202,16 @@ impl Bench {
 
     /// One call among many: only faults are reported.
     pub(super) fn call_quietly(&self, ask: &Ask) -> Option<Shape> {
-        self.function.call(&ask.envelope, |answer| self.judge(ask, answer))
+        self.during(|call| {
+            self.function.call(&ask.envelope(call), |answer| self.judge(ask, answer))
+        })
     }
 
     fn judge(&self, ask: &Ask, answer: Result<&[u8], CallError>) -> Option<Shape> {
+        // A length that is too large leads out of the answer: the server would copy what is there.
+        std::hint::black_box(answer.map(<[u8]>::to_vec)).ok();
         let mut besides = Vec::new();
-        let shape = examine(ask.method, answer, &mut besides);
+        let shape = examine(ask.method, answer, self.asker.settled.version, &mut besides);
         besides.iter().for_each(|fault| self.report.found(fault));
         shape.map_err(|fault| self.report.found(&fault)).ok()
     }

@@ -1,7 +1,7 @@
 //! What the file says before anything of it runs.
 
+use fezz_abi::LoadError;
 use fezz_abi::artifact::Inspection;
-use fezz_abi::{LoadError, Stage};
 
 use super::finding::{Finding, Outcome, Record};
 
@@ -37,13 +37,5 @@ fn warning(reason: &str, text: &str) -> Finding {
 
 /// The file cannot be loaded.
 pub(super) fn refused(error: &LoadError) -> Record {
-    let fault = error.fault();
-    let finding = Finding {
-        outcome: Outcome::Fail,
-        reason: error.name().to_owned(),
-        stage: Stage::Load.name().to_owned(),
-        text: format!("found {}; expected {}", fault.found(), fault.expected()),
-        remedy: fault.remedy().to_string(),
-    };
-    Record::of(NAME, String::new(), vec![finding])
+    Record::of(NAME, String::new(), vec![Finding::of_load(error)])
 }

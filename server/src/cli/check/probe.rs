@@ -31,11 +31,13 @@ pub(super) enum Probe {
     Threads,
     /// Many calls, with an eye on memory.
     Growth,
+    /// Brought to an end and begun again.
+    Renewal,
 }
 
 impl Probe {
     /// Every probe.
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::Load,
         Self::Handshake,
         Self::Selfcheck,
@@ -49,6 +51,7 @@ impl Probe {
         Self::AnswerMemory,
         Self::Threads,
         Self::Growth,
+        Self::Renewal,
     ];
 
     /// The stable name; the child is told it on its command line.
@@ -67,6 +70,7 @@ impl Probe {
             Self::AnswerMemory => "answer-memory",
             Self::Threads => "threads",
             Self::Growth => "growth",
+            Self::Renewal => "renewal",
         }
     }
 
@@ -77,7 +81,8 @@ impl Probe {
             | Self::RequestMemory
             | Self::AnswerMemory
             | Self::Threads
-            | Self::Growth => true,
+            | Self::Growth
+            | Self::Renewal => true,
             Self::Load
             | Self::Handshake
             | Self::Selfcheck

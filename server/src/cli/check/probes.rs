@@ -1,8 +1,12 @@
 //! The probes, as the child makes them.
 
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Barrier, Mutex, PoisonError};
 use std::time::Duration;
+
+use fezz_abi::host::SelfCheck;
+use fezz_abi::{Abi, CancelReason};
 
 use super::answer::{Fault, Shape};
 use super::ask::Ask;
@@ -12,6 +16,8 @@ use crate::sys::guarded::Guarded;
 
 /// Methods besides GET and POST: two that every resource may be asked with, and one nobody knows.
 const METHODS: [&str; 3] = ["HEAD", "OPTIONS", "BREW"];
+/// Why memory is not looked at behind the earlier boundary.
+const COPIED: &str = "the JSON boundary copies requests and answers";
 /// Threads that call at once, unless the function allows fewer.
 const THREADS: usize = 4;
 /// Calls of each of them.
@@ -26,44 +32,76 @@ const BATCHES: usize = 4;
 const BATCH_CALLS: u64 = 4_000;
 /// Growth that is worth a word, in KiB: less is what allocators do.
 const GROWTH_KIB_MIN: u64 = 256;
+/// Time for a function to bring what it does beside its calls to an end, in nanoseconds.
+const DRAIN_NS: u64 = 1_000_000_000;
 /// Time for a thread of the function that kept a pointer to use it.
 const KEPT_TIME: Duration = Duration::from_millis(20);
 
 /// Makes a probe with a loaded function.
-pub(super) fn make(probe: Probe, bench: &Bench) {
+pub(super) fn make(probe: Probe, bench: &mut Bench) {
     match probe {
-        Probe::Load => loaded(bench),
-        Probe::Handshake => optional(bench, "fezz_handshake_v1"),
-        Probe::Selfcheck => optional(bench, "fezz_selfcheck_v1"),
-        Probe::Get => ask(bench, &[Ask::get(&bench.target)]),
-        Probe::Post => ask(bench, &[Ask::post(&bench.target)]),
-        Probe::Octets => ask(bench, &[Ask::all_octets(&bench.target)]),
-        Probe::LargeBody => ask(bench, &[Ask::large(&bench.target)]),
-        Probe::Methods => ask(bench, &METHODS.map(|it| Ask::method(&bench.target, it))),
+        Probe::Load => return bench.report.detail(format!("in {} us", bench.load_us)),
+        Probe::Handshake => return handshake(bench),
+        _ => {}
+    }
+    if bench.begin().is_none() {
+        return;
+    }
+    let asker = &bench.asker;
+    match probe {
+        Probe::Load | Probe::Handshake => {}
+        Probe::Selfcheck => selfcheck(bench),
+        Probe::Get => ask(bench, &[asker.get()]),
+        Probe::Post => ask(bench, &[asker.post()]),
+        Probe::Octets => ask(bench, &[asker.all_octets()]),
+        Probe::LargeBody => ask(bench, &[asker.large()]),
+        Probe::Methods => ask(bench, &METHODS.map(|method| asker.method(method))),
         Probe::Repeat => repeat(bench),
         Probe::RequestMemory => request_memory(bench),
         Probe::AnswerMemory => answer_memory(bench),
         Probe::Threads => threads(bench),
         Probe::Growth => growth(bench),
+        Probe::Renewal => renewal(bench),
     }
 }
 
-fn loaded(bench: &Bench) {
-    bench.report.detail(format!("in {} us", bench.load_us));
+fn handshake(bench: &mut Bench) {
+    let exports = bench.function.exports();
+    let Some(handshake) = bench.begin() else { return };
+    match (exports.init, exports.handshake) {
+        (false, false) => bench.report.skipped("not exported"),
+        (true, false) => bench.report.detail("begun; no handshake is exported".to_owned()),
+        (_, true) => bench.report.detail(format!(
+            "version {}, needs {}, fallback {}, {}",
+            handshake.version,
+            match handshake.capabilities.as_slice() {
+                [] => "nothing".to_owned(),
+                some => some.join(" and "),
+            },
+            handshake.fallback.as_deref().unwrap_or("unsaid"),
+            handshake
+                .ttl
+                .map_or_else(|| "for ever".to_owned(), |ttl| format!("for {} ms", ttl.as_millis())),
+        )),
+    }
 }
 
-/// The place for what is said before the first call: `fezz_init_v1`, handshake and self-check. A
-/// function that lacks the symbol has the default, which is nothing to try.
-fn optional(bench: &Bench, symbol: &str) {
-    let exported = bench.function.inspection().optional_symbols.contains(&symbol);
-    bench.report.skipped(if exported { "exported, and not called yet" } else { "not exported" });
+fn selfcheck(bench: &Bench) {
+    match bench.selfcheck() {
+        None => {}
+        Some(SelfCheck::Absent) => bench.report.skipped("not exported"),
+        Some(SelfCheck::Passed { checks: None }) => bench.report.detail("passed".to_owned()),
+        Some(SelfCheck::Passed { checks: Some(count) }) => {
+            bench.report.detail(format!("{count} checks of its own passed"));
+        }
+    }
 }
 
 fn ask(bench: &Bench, asks: &[Ask]) {
     let mut shown = Vec::new();
     for ask in asks {
         let before = bench.now_us();
-        if let Some(shape) = bench.call(ask, &ask.envelope) {
+        if let Some(shape) = bench.call(ask) {
             let took = bench.now_us().saturating_sub(before);
             shown.push(match asks.len() {
                 1 => format!("{shape}, {took} us"),
@@ -86,10 +124,10 @@ fn compare(bench: &Bench, first: &Shape, then: &Shape, together: bool) -> bool {
 }
 
 fn repeat(bench: &Bench) {
-    let ask = Ask::get(&bench.target);
-    let Some(first) = bench.call(&ask, &ask.envelope) else { return };
+    let ask = bench.asker.get();
+    let Some(first) = bench.call(&ask) else { return };
     for _ in 0..3 {
-        let Some(then) = bench.call(&ask, &ask.envelope) else { return };
+        let Some(then) = bench.call(&ask) else { return };
         if !compare(bench, &first, &then, false) {
             return;
         }
@@ -99,20 +137,25 @@ fn repeat(bench: &Bench) {
 
 /// Every request is read-only, has an unreadable page behind it, and is unreadable after the call.
 fn request_memory(bench: &Bench) {
+    if bench.function.abi() == Abi::V1 {
+        return bench.report.skipped(COPIED);
+    }
     let asks = [
-        Ask::get(&bench.target),
-        Ask::post(&bench.target),
-        Ask::get(&bench.target),
-        Ask::all_octets(&bench.target),
-        Ask::get(&bench.target),
+        bench.asker.get(),
+        bench.asker.post(),
+        bench.asker.get(),
+        bench.asker.all_octets(),
+        bench.asker.get(),
     ];
     for ask in &asks {
-        let guarded = match Guarded::copy(&ask.envelope) {
-            Ok(guarded) => guarded,
+        let answered = bench.during(|call| {
+            let guarded = Guarded::copy(&ask.envelope(call))?;
+            io::Result::Ok(bench.call_with(ask, guarded.octets()))
+        });
+        let answered = match answered {
+            Ok(answered) => answered,
             Err(error) => return bench.report.skipped(&format!("no memory for it: {error}")),
         };
-        let answered = bench.call(ask, guarded.octets());
-        drop(guarded);
         bench.report.doing(&format!("after {}: its memory is gone", ask.label));
         if answered.is_none() {
             return;
@@ -124,21 +167,26 @@ fn request_memory(bench: &Bench) {
 
 /// An answer is held by one thread while others get and free theirs.
 fn answer_memory(bench: &Bench) {
+    if bench.function.abi() == Abi::V1 {
+        return bench.report.skipped(COPIED);
+    }
     if bench.concurrency_max() == Some(1) {
         return bench.report.skipped("max_concurrency is 1: no answer meets another call");
     }
     for round in 0..HELD_ROUNDS {
         let (held, other) = if round % 2 == 0 {
-            (Ask::get_number(&bench.target, round), Ask::post_number(&bench.target, round))
+            (bench.asker.get_number(round), bench.asker.post_number(round))
         } else {
-            (Ask::post_number(&bench.target, round), Ask::post_number(&bench.target, round + 1))
+            (bench.asker.post_number(round), bench.asker.post_number(round + 1))
         };
         bench.report.doing(&format!("{} held, then {}", held.label, other.label));
-        let changed = bench.function.call(&held.envelope, |answer| {
-            let answer = answer.ok()?;
-            let before = answer.to_vec();
-            meanwhile(bench, &other);
-            (answer != before).then_some(Fault::Changed { bytes: before.len() })
+        let changed = bench.during(|call| {
+            bench.function.call(&held.envelope(call), |answer| {
+                let answer = answer.ok()?;
+                let before = answer.to_vec();
+                meanwhile(bench, &other);
+                (answer != before).then_some(Fault::Changed { bytes: before.len() })
+            })
         });
         if let Some(fault) = changed {
             return bench.report.found(&fault);
@@ -160,13 +208,11 @@ fn meanwhile(bench: &Bench, other: &Ask) {
 fn threads(bench: &Bench) {
     let at_once = bench.concurrency_max().map_or(THREADS, |most| most.min(THREADS));
     let asks: Vec<[Ask; 2]> = (0..THREADS)
-        .map(|number| {
-            [Ask::get_number(&bench.target, number), Ask::post_number(&bench.target, number)]
-        })
+        .map(|number| [bench.asker.get_number(number), bench.asker.post_number(number)])
         .collect();
     let mut first = Vec::new();
     for pair in &asks {
-        let shapes = pair.each_ref().map(|ask| bench.call(ask, &ask.envelope));
+        let shapes = pair.each_ref().map(|ask| bench.call(ask));
         let [Some(get), Some(post)] = shapes else { return };
         first.push([get, post]);
     }
@@ -205,7 +251,7 @@ fn threads(bench: &Bench) {
 
 /// Many calls; memory is looked at between batches of them.
 fn growth(bench: &Bench) {
-    let asks = [Ask::get(&bench.target), Ask::post_number(&bench.target, 0)];
+    let asks = [bench.asker.get(), bench.asker.post_number(0)];
     let calls = |most: u64, budget_us: u64| {
         let start_us = bench.now_us();
         let mut made = 0;
@@ -238,6 +284,40 @@ fn growth(bench: &Bench) {
         bench.report.found(&Fault::Growth { kib, calls: made });
     }
     bench.report.detail(format!("{made} calls, {kib} KiB more"));
+}
+
+/// As a server does with a function that nobody has asked for a while: a call is cancelled that
+/// is over, the function is brought to an end, and the next request begins it anew.
+fn renewal(bench: &mut Bench) {
+    let exports = bench.function.exports();
+    if !(exports.init || exports.cancel || exports.drain || exports.fini) {
+        return bench.report.skipped("nothing of it is exported");
+    }
+    let (ask, mut slow) = (bench.asker.get(), 0);
+    for round in ["", " for the second time"] {
+        if round != "" && bench.begin().is_none() {
+            return;
+        }
+        let ended = bench.during(|call| {
+            bench.call_with(&ask, &ask.envelope(call))?;
+            Some(call)
+        });
+        let Some(call) = ended else { return };
+        if exports.cancel {
+            bench.report.doing(&format!("fezz_cancel_v1 of a call that is over{round}"));
+            bench.function.cancel(call, CancelReason::ClientGone);
+        }
+        if exports.drain {
+            bench.report.doing(&format!("fezz_drain_v1{round}"));
+            slow += usize::from(!bench.function.drain(DRAIN_NS));
+        }
+        if exports.fini {
+            bench.report.doing(&format!("fezz_fini_v1{round}"));
+            bench.function.fini();
+        }
+    }
+    let unsaid = if slow > 0 { "; fezz_drain_v1 said it had not ended" } else { "" };
+    bench.report.detail(format!("ended, begun anew and ended again{unsaid}"));
 }
 
 /// Anonymous memory of this process that is in use, in KiB (proc_pid_status(5)).
