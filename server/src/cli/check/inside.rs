@@ -227,6 +227,11 @@ impl Bench {
         self.now_us().saturating_sub(start_us) < self.budget_us
     }
 
+    /// Whether a probe that could go on should rather not: the time of many calls has passed.
+    pub(super) fn is_late(&self) -> bool {
+        !self.has_time(0)
+    }
+
     /// Microseconds since loading began.
     pub(super) fn now_us(&self) -> u64 {
         self.clock.now().as_micros()

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Barrier, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use fezz_abi::host::SelfCheck;
@@ -16,12 +16,16 @@ use crate::sys::guarded::Guarded;
 
 /// Methods besides GET and POST: two that every resource may be asked with, and one nobody knows.
 const METHODS: [&str; 3] = ["HEAD", "OPTIONS", "BREW"];
+/// Why a probe of many calls was not made, or not to its end.
+const TOO_SLOW: &str = "too slow for many calls in the time there is";
 /// Why memory is not looked at behind the earlier boundary.
 const COPIED: &str = "the JSON boundary copies requests and answers";
 /// Threads that call at once, unless the function allows fewer.
 const THREADS: usize = 4;
 /// Calls of each of them.
 const THREAD_CALLS: u64 = 2_000;
+/// The same request, so many times.
+const REPEATED: u32 = 4;
 /// Rounds of an answer that is held while others are made.
 const HELD_ROUNDS: usize = 8;
 /// Calls before memory is measured: caches and pools are full then.
@@ -108,6 +112,9 @@ fn ask(bench: &Bench, asks: &[Ask]) {
                 _ => format!("{} {}", ask.method, shape.status),
             });
         }
+        if bench.is_late() {
+            break;
+        }
     }
     bench.report.detail(shown.join(", "));
 }
@@ -126,13 +133,15 @@ fn compare(bench: &Bench, first: &Shape, then: &Shape, together: bool) -> bool {
 fn repeat(bench: &Bench) {
     let ask = bench.asker.get();
     let Some(first) = bench.call(&ask) else { return };
-    for _ in 0..3 {
+    let mut answers = 1;
+    while answers < REPEATED && !bench.is_late() {
         let Some(then) = bench.call(&ask) else { return };
         if !compare(bench, &first, &then, false) {
             return;
         }
+        answers += 1;
     }
-    bench.report.detail("4 equal answers, each freed once".to_owned());
+    bench.report.detail(format!("{answers} equal answers, each freed once"));
 }
 
 /// Every request is read-only, has an unreadable page behind it, and is unreadable after the call.
@@ -161,6 +170,9 @@ fn request_memory(bench: &Bench) {
             return;
         }
         std::thread::sleep(KEPT_TIME);
+        if bench.is_late() {
+            break;
+        }
     }
     bench.report.detail("read within bounds, never written, not kept".to_owned());
 }
@@ -173,7 +185,9 @@ fn answer_memory(bench: &Bench) {
     if bench.concurrency_max() == Some(1) {
         return bench.report.skipped("max_concurrency is 1: no answer meets another call");
     }
-    for round in 0..HELD_ROUNDS {
+    let mut rounds = 0;
+    while rounds < HELD_ROUNDS && !bench.is_late() {
+        let round = rounds;
         let (held, other) = if round % 2 == 0 {
             (bench.asker.get_number(round), bench.asker.post_number(round))
         } else {
@@ -191,8 +205,9 @@ fn answer_memory(bench: &Bench) {
         if let Some(fault) = changed {
             return bench.report.found(&fault);
         }
+        rounds += 1;
     }
-    bench.report.detail(format!("{HELD_ROUNDS} answers stayed as they were"));
+    bench.report.detail(format!("{rounds} answers stayed as they were"));
 }
 
 /// A call on another thread, which has ended when this returns.
@@ -215,14 +230,16 @@ fn threads(bench: &Bench) {
         let shapes = pair.each_ref().map(|ask| bench.call(ask));
         let [Some(get), Some(post)] = shapes else { return };
         first.push([get, post]);
+        if bench.is_late() {
+            return bench.report.skipped(TOO_SLOW);
+        }
     }
     bench.report.doing(&format!("{at_once} calls at once from {THREADS} threads"));
-    let (calls, barrier) = (AtomicU64::new(0), Barrier::new(THREADS));
+    let calls = AtomicU64::new(0);
     // Who holds a turn may call: with fewer turns than threads the function moves among threads.
     let turns: Vec<Mutex<()>> = (0..at_once).map(|_| Mutex::new(())).collect();
     let start_us = bench.now_us();
     let call = |number: usize| {
-        barrier.wait();
         for round in 0..THREAD_CALLS {
             let which = usize::from(round % 2 == 1);
             let turn = turns[number % turns.len()].lock();
@@ -263,7 +280,8 @@ fn growth(bench: &Bench) {
         Some(made)
     };
     bench.report.doing("many calls, one after another");
-    let share_us = bench.budget_us / (BATCHES as u64 + 1);
+    // All batches together end before a probe is late, unless single calls take too long.
+    let share_us = bench.budget_us / (BATCHES as u64 + 2);
     if calls(WARM_UP_CALLS, share_us).is_none() {
         return;
     }
@@ -273,6 +291,9 @@ fn growth(bench: &Bench) {
     let (start, mut made, mut steady) = (before, 0, true);
     for _ in 0..BATCHES {
         let Some(batch) = calls(BATCH_CALLS, share_us) else { return };
+        if bench.is_late() {
+            return bench.report.skipped(TOO_SLOW);
+        }
         made += batch;
         let now = resident_kib().unwrap_or(before);
         steady &= now > before;
@@ -295,7 +316,7 @@ fn renewal(bench: &mut Bench) {
     }
     let (ask, mut slow) = (bench.asker.get(), 0);
     for round in ["", " for the second time"] {
-        if round != "" && bench.begin().is_none() {
+        if !round.is_empty() && (bench.is_late() || bench.begin().is_none()) {
             return;
         }
         let ended = bench.during(|call| {
