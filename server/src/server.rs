@@ -13,7 +13,7 @@ use mio::{Events, Interest, Poll, Waker};
 use crate::clock::Clock;
 use crate::control::Control;
 use crate::counters::{Counters, Counting, Snapshot};
-use crate::crew::{self, Outbound, Tenure, Workplace};
+use crate::crew::{self, Outbound, Workplace};
 use crate::dispatch::Dispatcher;
 use crate::error::{StartError, Task};
 use crate::listen::{self, Listener};
@@ -36,7 +36,6 @@ pub struct Server {
     loops: Vec<Loop>,
     addresses: Vec<SocketAddr>,
     place: Arc<Workplace>,
-    tenures: Vec<Tenure>,
     handle: Handle,
 }
 
@@ -96,8 +95,7 @@ impl Server {
             polls.push(poll);
         }
         let limits = settings.roster;
-        let (place, tenures) =
-            Workplace::new(clock, limits, settings.response_limits, outbound.clone());
+        let place = Workplace::new(clock, limits, settings.response_limits, outbound.clone());
         let place = Arc::new(place);
         let site = Arc::new(Site::of(settings.router, &settings.functions, &place));
         let mut loops = Vec::new();
@@ -133,7 +131,7 @@ impl Server {
             counters: Arc::new(counters),
             place: Arc::clone(&place),
         };
-        Ok(Self { loops, addresses, place, tenures, handle })
+        Ok(Self { loops, addresses, place, handle })
     }
 
     /// Where the server listens, with the ports that the system chose.
@@ -151,7 +149,7 @@ impl Server {
     /// The number of workers.
     #[must_use]
     pub fn workers(&self) -> usize {
-        self.tenures.len()
+        self.place.posts.len()
     }
 
     /// The remote control.
@@ -173,9 +171,9 @@ impl Server {
     ///
     /// When threads cannot be had, or a loop cannot wait for events.
     pub fn run(self) -> io::Result<DrainReport> {
-        let Self { loops, place, tenures, handle, .. } = self;
-        for (number, tenure) in tenures.into_iter().enumerate() {
-            place.hire(number, tenure)?;
+        let Self { loops, place, handle, .. } = self;
+        for number in 0..place.posts.len() {
+            place.hire(number)?;
         }
         let (ended, endings) = mpsc::channel();
         let yard = Arc::new(Yard::new(Arc::clone(&place), loops.len(), ended));

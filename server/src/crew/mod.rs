@@ -50,7 +50,6 @@ pub(crate) use inbound::{Inbound, Job, Load};
 pub(crate) use outbound::{Completion, Outbound};
 pub(crate) use pace::{Pace, Placement};
 pub(crate) use post::{Post, given_up_at, millis};
-pub(crate) use seat::Tenure;
 pub(crate) use strays::{Left, Strays};
 pub(crate) use sweep::Sweep;
 pub use tally::{FunctionCounts, WorkerCounts};
@@ -99,19 +98,18 @@ pub(crate) struct Workplace {
 }
 
 impl Workplace {
-    /// A workplace without anybody, and the rights to its posts.
+    /// A workplace without anybody.
     pub(crate) fn new(
         clock: Clock,
         limits: RosterLimits,
         response_limits: fezz_wire::WireLimits,
         outbound: Vec<Arc<Outbound>>,
-    ) -> (Self, Vec<Tenure>) {
-        let (posts, tenures) = (0..limits.workers as usize).map(Post::new).unzip();
-        let place = Self {
+    ) -> Self {
+        Self {
             clock,
             inbound: Inbound::new(limits),
             outbound,
-            posts,
+            posts: (0..limits.workers as usize).map(Post::new).collect(),
             alarm: Alarm::new(),
             strays: Strays::default(),
             errands: Errands::default(),
@@ -121,8 +119,7 @@ impl Workplace {
             response_limits,
             queue_us_max: limits.queue_us_max,
             callees: RwLock::default(),
-        };
-        (place, tenures)
+        }
     }
 
     /// Takes a function in. Artifacts are never unloaded, so that whatever points to one lives as
@@ -278,12 +275,12 @@ impl Workplace {
     /// # Errors
     ///
     /// The operating system's reason why a thread cannot be had.
-    pub(crate) fn hire(self: &Arc<Self>, number: usize, tenure: Tenure) -> io::Result<()> {
+    pub(crate) fn hire(self: &Arc<Self>, number: usize) -> io::Result<()> {
         let place = Arc::clone(self);
         thread::Builder::new()
             .name(format!("fezz-worker-{number}"))
             .stack_size(STACK_BYTES)
-            .spawn(move || worker::work(&place, number, tenure))
+            .spawn(move || worker::work(&place, number))
             .map(drop)
     }
 }

@@ -4,6 +4,7 @@
 
 mod bad_functions;
 mod binary;
+mod check;
 mod clients;
 mod connections;
 mod examples;
