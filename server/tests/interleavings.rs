@@ -1,6 +1,5 @@
 //! Every interleaving of the threads that meet at a seat, a berth and the alarm: the very files of
 //! the server, compiled with the primitives of a model checker.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "models of tests")]
 #![expect(dead_code, reason = "each model uses a part of what the server uses")]
 
 mod sync {
