@@ -14,6 +14,7 @@ mod flags;
 mod inspect;
 mod invoke;
 mod message;
+mod reload;
 mod serve;
 
 use crate::error::{EXIT_OK, EXIT_USAGE};
