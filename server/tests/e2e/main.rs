@@ -10,4 +10,6 @@ mod examples;
 mod harness;
 mod loading;
 mod overload;
+mod reload;
 mod strays;
+mod versions;
