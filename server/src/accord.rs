@@ -16,7 +16,7 @@ use crate::envelope::Fault;
 use crate::log;
 
 /// How long a function may take to begin before it serves.
-pub const BEGIN_MAX: Duration = Duration::from_secs(10);
+const BEGIN_MAX: Duration = Duration::from_secs(10);
 
 /// How far a function has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

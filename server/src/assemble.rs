@@ -1,6 +1,7 @@
 //! A configuration becomes loaded functions and a router, or a list of everything that stands in
 //! the way. It is the one place where artifacts are loaded for serving.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use fezz_abi::artifact::Inspection;
@@ -14,7 +15,7 @@ use crate::config::{
 };
 use crate::envelope::Fault;
 use crate::plugin::pattern::{HostPattern, Pattern};
-use crate::plugin::registry::{Entry, FunctionId, Registry, Taken};
+use crate::plugin::registry::{Entry, FunctionId, Registry};
 use crate::plugin::root;
 use crate::plugin::router::{Route, Router};
 use crate::plugin::version::{Selector, Version};
@@ -136,58 +137,69 @@ impl Loader<'_> {
     /// The function of an artifact, loaded now or before.
     fn load(&mut self, wanted: &FunctionConfig) -> Option<FunctionId> {
         // What is said about a function goes by its name and version, which its file tells.
-        let entry = match artifact::inspect_either(&wanted.artifact) {
-            Ok(inspection) => self.entry(wanted, &inspection),
-            Err(error) => Err(ConfigError::Artifact(error)),
+        let inspection = match artifact::inspect_either(&wanted.artifact) {
+            Ok(inspection) => inspection,
+            Err(error) => return self.complain(ConfigError::Artifact(error)),
         };
-        let added = entry.and_then(|entry| {
-            let function = entry.to_string();
-            self.registry.add(entry).map_err(|Taken(_)| ConfigError::SameFunction { function })
-        });
-        match added {
-            Ok(id) => Some(id),
-            Err(complaint) => {
-                self.complaints.push(complaint);
-                None
-            }
-        }
-    }
-
-    fn entry(
-        &self,
-        wanted: &FunctionConfig,
-        inspection: &Inspection,
-    ) -> Result<Entry, ConfigError> {
         let name = wanted.name.clone().unwrap_or_else(|| inspection.name().to_owned());
         let own = inspection.identity.as_ref().map_or("", |identity| identity.version());
         let version = match (&wanted.version, own) {
             (Some(version), _) => Some(version.clone()),
             (None, "") => None,
-            (None, text) => Some(Version::parse(text).map_err(|why| {
-                let (name, text) = (name.clone(), text.to_owned());
-                ConfigError::ArtifactVersion { name, text, why }
-            })?),
+            (None, text) => match Version::parse(text) {
+                Ok(version) => Some(version),
+                Err(why) => {
+                    let text = text.to_owned();
+                    return self.complain(ConfigError::ArtifactVersion { name, text, why });
+                }
+            },
         };
-        let shown = shown(&name, version.as_ref());
-        if self.registry.find(&name, version.as_ref()).is_some() {
-            return Err(ConfigError::SameFunction { function: shown });
-        }
         let options = resolve(&wanted.options, &self.config.options, &name, version.as_ref());
-        let known = self.present.find(&name, version.as_ref());
-        if let Some(entry) = known.and_then(|id| self.present.get(id))
-            && self.is_same(entry, wanted, inspection, &options)
-        {
-            return Ok(Entry { version, ..entry.clone() });
+        // Before anything of it runs.
+        if self.registry.find(&name, version.as_ref()).is_some() {
+            let function = shown(&name, version.as_ref());
+            return self.complain(ConfigError::SameFunction { function });
         }
+        let known = self.present.find(&name, version.as_ref());
+        let known = known.and_then(|id| self.present.get(id));
+        let entry = match known.filter(|it| self.is_same(it, wanted, &inspection, &options)) {
+            Some(entry) => Entry { version, ..entry.clone() },
+            None => self.begin(&wanted.artifact, name, version, options)?,
+        };
+        let function = entry.to_string();
+        match self.registry.add(entry) {
+            Ok(id) => Some(id),
+            Err(_) => self.complain(ConfigError::SameFunction { function }),
+        }
+    }
+
+    /// Loads an artifact and lets it begin.
+    fn begin(
+        &mut self,
+        artifact: &Path,
+        name: String,
+        version: Option<Version>,
+        options: FunctionOptions,
+    ) -> Option<Entry> {
         let how = LoadOptions { sha256: options.sha256, abi: boundary(options.abi) };
-        let function =
-            Function::load_with(&wanted.artifact, &how).map_err(ConfigError::Artifact)?;
+        let function = match Function::load_with(artifact, &how) {
+            Ok(function) => function,
+            Err(error) => return self.complain(ConfigError::Artifact(error)),
+        };
         let function = Arc::new(function.with_response_bytes_max(self.response_bytes_max()));
-        let handshake = accord::begin(&shown, &function, &options.config).map_err(|fault| {
-            let Fault { stage, why } = fault;
-            ConfigError::Begin { function: shown, stage, why }
-        })?;
-        Ok(Entry { name, version, options, function, handshake })
+        let shown = shown(&name, version.as_ref());
+        match accord::begin(&shown, &function, &options.config) {
+            Ok(handshake) => Some(Entry { name, version, options, function, handshake }),
+            Err(Fault { stage, why }) => {
+                self.complain(ConfigError::Begin { function: shown, stage, why })
+            }
+        }
+    }
+
+    /// Nothing, and why.
+    fn complain<T>(&mut self, complaint: ConfigError) -> Option<T> {
+        self.complaints.push(complaint);
+        None
     }
 
     /// Whether loading the artifact would give what `entry` has.

@@ -24,6 +24,20 @@ pub(super) struct Reloads {
     state: Arc<State>,
 }
 
+/// Whether artifacts are being loaded now.
+#[derive(Clone, Default)]
+pub(super) struct Loading(Arc<AtomicBool>);
+
+impl Loading {
+    pub(super) fn is_under_way(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn set(&self, under_way: bool) {
+        self.0.store(under_way, Ordering::Release);
+    }
+}
+
 #[derive(Default)]
 struct State {
     draining: AtomicBool,
@@ -37,6 +51,7 @@ struct Reloader {
     handle: Handle,
     present: Registry,
     state: Arc<State>,
+    loading: Loading,
 }
 
 impl Reloads {
@@ -45,11 +60,17 @@ impl Reloads {
     /// # Errors
     ///
     /// The operating system's reason why a thread cannot be had.
-    pub(super) fn start(config: &Config, present: Registry, handle: Handle) -> io::Result<Self> {
+    pub(super) fn start(
+        config: &Config,
+        present: Registry,
+        handle: Handle,
+        loading: &Loading,
+    ) -> io::Result<Self> {
         let (orders, taken) = sync_channel(1);
         let state = Arc::new(State::default());
         let (config, shared) = (config.clone(), Arc::clone(&state));
-        let reloader = Reloader { config, handle, present, state: shared };
+        let reloader =
+            Reloader { config, handle, present, state: shared, loading: loading.clone() };
         thread::Builder::new()
             .name("fezz-reload".to_owned())
             .stack_size(STACK_BYTES)
@@ -92,7 +113,10 @@ impl Reloader {
     }
 
     fn reload(&mut self) {
-        let functions = match Functions::reload(&self.config, &self.present) {
+        self.loading.set(true);
+        let functions = Functions::reload(&self.config, &self.present);
+        self.loading.set(false);
+        let functions = match functions {
             Ok(functions) => functions,
             Err(complaints) => {
                 for complaint in complaints {

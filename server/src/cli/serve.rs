@@ -8,7 +8,7 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::flags::ServeFlags;
-use super::reload::Reloads;
+use super::reload::{Loading, Reloads};
 use super::{fail, say};
 use crate::assemble::Functions;
 use crate::config::{Config, ConfigError};
@@ -18,17 +18,22 @@ use crate::report::{DrainReport, ReadyReport};
 use crate::server::{Handle, Server};
 use crate::settings::Settings;
 use crate::sys::signal::{Signal, Signals};
-use crate::sys::{open_standard_descriptors, rlimit};
+use crate::sys::{exit, open_standard_descriptors, rlimit};
 
 /// How long the last lines may take to be written.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 pub(super) fn serve(flags: &ServeFlags) -> u8 {
-    let ended = flags.to_config().map_err(StartError::Config).and_then(|config| run(&config));
-    match ended {
+    let loading = Loading::default();
+    let config = flags.to_config().map_err(StartError::Config);
+    match config.and_then(|config| run(&config, &loading)) {
         Ok(report) => {
             log::say(report);
             log::flush(LAST_WORDS);
+            if loading.is_under_way() {
+                // Leaving in order waits for the dynamic linker, and that for a constructor.
+                exit::end_now(EXIT_OK);
+            }
             EXIT_OK
         }
         Err(error) => fail(error.exit_code(), error),
@@ -36,7 +41,7 @@ pub(super) fn serve(flags: &ServeFlags) -> u8 {
 }
 
 /// Serves until a signal ends it.
-fn run(config: &Config) -> Result<DrainReport, StartError> {
+fn run(config: &Config, loading: &Loading) -> Result<DrainReport, StartError> {
     let refused = |doing| move |error| StartError::System { doing, error };
     open_standard_descriptors().map_err(refused(Task::StandardDescriptors))?;
     let descriptors = rlimit::raise_descriptor_limit().map_err(refused(Task::DescriptorLimit))?;
@@ -59,8 +64,9 @@ fn run(config: &Config) -> Result<DrainReport, StartError> {
         refuse_taken(*address).map_err(|error| StartError::Listen { address: *address, error })?;
     }
     let server = Server::bind(settings)?;
-    let reloads =
-        Reloads::start(config, registry, server.handle()).map_err(refused(Task::Thread))?;
+    log::open();
+    let reloads = Reloads::start(config, registry, server.handle(), loading)
+        .map_err(refused(Task::Thread))?;
     watch(signals, server.handle(), reloads).map_err(refused(Task::Thread))?;
     if descriptors.now > descriptors.before {
         let (before, now) = (descriptors.before, descriptors.now);

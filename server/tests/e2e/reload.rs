@@ -26,7 +26,7 @@ fn start(folder: &Path, versions: &[&str]) -> Serving {
     Serving::start(&[], &words.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-/// Sleeps while it is loaded, but for the first time.
+/// Sleeps while it is loaded.
 fn slow_to_load(seconds: u32) -> String {
     format!("__attribute__((constructor)) static void slow(void) {{ sleep({seconds}); }}")
 }
@@ -126,6 +126,7 @@ fn a_storm_of_hangups_is_few_reloads() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "how long it took is what is tested")]
 fn signals_to_stop_do_not_wait_for_an_artifact_that_loads() {
     let folder = folder("hangup_stop");
     speaking(&folder.join("1.0.so"), "1.0", "");
