@@ -10,6 +10,7 @@ use fezz_proto::Hub;
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Waker};
 
+use crate::assemble::Functions;
 use crate::clock::Clock;
 use crate::control::Control;
 use crate::counters::{Counters, Counting, Snapshot};
@@ -18,9 +19,9 @@ use crate::dispatch::Dispatcher;
 use crate::error::{StartError, Task};
 use crate::listen::{self, Listener};
 use crate::observe::Observer;
-use crate::report::DrainReport;
+use crate::report::{DrainReport, PublishReport};
 use crate::settings::Settings;
-use crate::site::Site;
+use crate::site::{Present, Site};
 use crate::token::{WAKE, of_listener};
 use crate::turn::{EVENTS_PER_TURN_MAX, Lists, Loop};
 use crate::watch::{self, Yard};
@@ -45,6 +46,7 @@ pub struct Handle {
     controls: Arc<Vec<(Arc<Control>, Arc<Outbound>)>>,
     counters: Arc<Vec<Arc<Counters>>>,
     place: Arc<Workplace>,
+    present: Arc<Present>,
 }
 
 impl Handle {
@@ -64,12 +66,32 @@ impl Handle {
         }
     }
 
+    /// Serves `functions` instead of those that are served now, without dropping a request: what
+    /// was sent after this returned is answered by them, what was admitted before by those that
+    /// admitted it. Who is in both with equal options goes on as before. An image that comes back
+    /// with other options is one more function beside the old one, which is why
+    /// [`Functions::reload`] loads such an artifact anew. Images that no entry has any more are
+    /// retired, and stay mapped.
+    ///
+    /// To be called from a thread that serves nobody: it may wait for another publication.
+    pub fn publish(&self, functions: Functions) -> PublishReport {
+        let Functions { registry, router } = functions;
+        let entries = registry.iter().map(|(_, entry)| entry.clone()).collect();
+        let change =
+            self.present.replace(|present| present.followed_by(router, entries, &self.place));
+        for callee in change.leaving {
+            self.place.retire(callee);
+        }
+        change.report
+    }
+
     /// What was counted so far.
     #[must_use]
     pub fn counted(&self) -> Snapshot {
         Snapshot {
             functions: self.place.function_counts(),
             workers: self.place.worker_counts(),
+            images: self.place.image_counts(),
             ..Snapshot::of(&self.counters)
         }
     }
@@ -97,7 +119,8 @@ impl Server {
         let limits = settings.roster;
         let place = Workplace::new(clock, limits, settings.response_limits, outbound.clone());
         let place = Arc::new(place);
-        let site = Arc::new(Site::of(settings.router, &settings.functions, &place));
+        let site = Site::of(settings.router, settings.functions, &place);
+        let present = Arc::new(Present::new(site));
         let mut loops = Vec::new();
         for (number, (poll, outbound)) in polls.into_iter().zip(outbound).enumerate() {
             let mut listeners = Vec::new();
@@ -113,7 +136,7 @@ impl Server {
                 poll,
                 listeners,
                 hub: Hub::new(settings.limits),
-                dispatcher: Dispatcher::new(home, Arc::clone(&site), Arc::clone(&place)),
+                dispatcher: Dispatcher::new(home, Arc::clone(&present), Arc::clone(&place)),
                 outbound,
                 control: Arc::default(),
                 clock,
@@ -130,6 +153,7 @@ impl Server {
             controls: Arc::new(controls),
             counters: Arc::new(counters),
             place: Arc::clone(&place),
+            present,
         };
         Ok(Self { loops, addresses, place, handle })
     }

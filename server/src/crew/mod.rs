@@ -52,7 +52,7 @@ pub(crate) use pace::{Pace, Placement};
 pub(crate) use post::{Post, given_up_at, millis};
 pub(crate) use strays::{Left, Strays};
 pub(crate) use sweep::Sweep;
-pub use tally::{FunctionCounts, WorkerCounts};
+pub use tally::{FunctionCounts, ImageCounts, WorkerCounts};
 pub(crate) use worker::{AbortOnPanic, waited_too_long};
 
 /// Octets of stack of every thread that calls functions: what function authors may count on.
@@ -188,6 +188,24 @@ impl Workplace {
         self.errands.finish(patience);
     }
 
+    /// No route leads to `callee` any more: it answers what was admitted, and comes to an end when
+    /// it has been idle for a while. A loop that is about to admit a request may be late by one.
+    pub(crate) fn retire(&self, callee: &'static Callee) {
+        if !callee.retire() {
+            return;
+        }
+        self.inbound.with(|roster| roster.retire(callee.id));
+        let callees = self.callees.read().unwrap_or_else(PoisonError::into_inner);
+        let same = |other: &Callee| Arc::ptr_eq(&other.function, &callee.function);
+        if callees.iter().any(|other| !other.is_retired() && same(other)) {
+            // The image goes on on other terms: those decide when it comes to an end.
+            return callee.accord.leave();
+        }
+        drop(callees);
+        callee.accord.retire(self.clock.now());
+        self.expect_idle(callee);
+    }
+
     /// The function with that number.
     pub(crate) fn callee(&self, id: CalleeId) -> Option<&'static Callee> {
         let callees = self.callees.read().unwrap_or_else(PoisonError::into_inner);
@@ -197,11 +215,25 @@ impl Workplace {
     /// What was counted for each function.
     pub(crate) fn function_counts(&self) -> BTreeMap<String, FunctionCounts> {
         let callees = self.callees.read().unwrap_or_else(PoisonError::into_inner);
-        let counts = |callee: &&Callee| FunctionCounts {
-            dormant: callee.accord.is_dormant(),
-            ..callee.tally.counts()
-        };
-        callees.iter().map(|callee| (callee.name.clone(), counts(callee))).collect()
+        let mut counts: BTreeMap<String, FunctionCounts> = BTreeMap::new();
+        for callee in callees.iter() {
+            let counted =
+                FunctionCounts { dormant: callee.accord.is_dormant() && !callee.is_retired(), ..callee.tally.counts() };
+            counts.entry(callee.name.clone()).or_default().add(counted);
+        }
+        counts
+    }
+
+    /// How many images are served, and how many were.
+    pub(crate) fn image_counts(&self) -> ImageCounts {
+        let callees = self.callees.read().unwrap_or_else(PoisonError::into_inner);
+        let mut serving: BTreeMap<_, bool> = BTreeMap::new();
+        for callee in callees.iter() {
+            *serving.entry(Arc::as_ptr(&callee.function)).or_default() |= !callee.is_retired();
+        }
+        let all = serving.len() as u64;
+        let serving = serving.into_values().filter(|serves| *serves).count() as u64;
+        ImageCounts { serving, retired: all - serving }
     }
 
     /// What the workers do now.

@@ -41,15 +41,15 @@ void fezz_free_v2(FezzOwned buf) { (void)buf; }
 "#;
 
 /// A `fezz serve` with its ready line read.
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
-    output: BufReader<Box<dyn Read>>,
-    address: SocketAddr,
+    pub(crate) output: BufReader<Box<dyn Read>>,
+    pub(crate) address: SocketAddr,
     ready: String,
 }
 
 impl Serving {
-    fn start(prefix: &[&str], arguments: &[&str]) -> Self {
+    pub(crate) fn start(prefix: &[&str], arguments: &[&str]) -> Self {
         let mut words = prefix.to_vec();
         words.extend([env!("CARGO_BIN_EXE_fezz"), "serve", "--listen", "127.0.0.1:0"]);
         words.extend(arguments);
@@ -75,14 +75,25 @@ impl Serving {
         Self { child, output, address, ready }
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let status = Command::new("kill").args(["-s", name, &id]).status().expect("kill runs");
         assert!(status.success());
     }
 
+    /// The next line that it says and that has `word` in it.
+    pub(crate) fn line_with(&mut self, word: &str) -> String {
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.output.read_line(&mut line).expect("a line"), 0, "no '{word}'");
+            if line.contains(word) {
+                return line;
+            }
+        }
+    }
+
     /// What it said after the ready line, and its exit code.
-    fn end(mut self) -> (String, Option<i32>) {
+    pub(crate) fn end(mut self) -> (String, Option<i32>) {
         let mut said = String::new();
         self.output.read_to_string(&mut said).expect("text");
         let code = self.child.wait().expect("it ends").code();

@@ -12,5 +12,7 @@ mod fallback;
 mod harness;
 mod loading;
 mod overload;
+mod reload;
 mod settle;
 mod strays;
+mod versions;
