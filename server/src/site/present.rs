@@ -1,4 +1,4 @@
-//! Which site is served now: replaced as a whole, and noticed by every loop before its next request.
+//! Which site is served now: replaced as a whole, noticed by every loop before its next request.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -35,6 +35,9 @@ pub(crate) fn speaking(artifact: &Path, label: &str, more: &str) {
 static const uint8_t head[] = "\xa2\x66status\x18\xc8\x64" "body";
 static const char label[] = "{label}";
 FezzOwned fezz_handle_v2(FezzSlice r) {{
+#ifdef ENTER
+    ENTER
+#endif
     for (size_t at = 0; at + 5 <= r.len; at++)
         if (!memcmp(r.ptr + at, "/slow", 5)) {{
             usleep(400 * 1000);
@@ -369,6 +372,65 @@ fn fifty_publications_under_load_lose_nobody() {
     let (said, last) = crowd.end();
     assert_eq!((said, last), (set(&["1.1", "1.2"]), set(&["1.1"])));
     assert_eq!(site.images(), ImageCounts { serving: 2, retired: 50 });
+}
+
+/// Writes down when it begins and comes to an end, and is called between the two or never.
+fn with_a_life(journal: &Path, label: &str) -> String {
+    format!(
+        r#"
+#include <fcntl.h>
+static int begun;
+static void note(const char *line) {{
+    int file = open("{journal}", O_WRONLY | O_CREAT | O_APPEND, 0600);
+    if (write(file, line, strlen(line)) < 0) abort();
+    close(file);
+}}
+int32_t fezz_init_v1(const FezzHostV1 *host, FezzSlice settings) {{
+    (void)host, (void)settings, begun = 1, note("init {label}\n");
+    return 0;
+}}
+void fezz_fini_v1(void) {{ begun = 0, note("fini {label}\n"); }}
+#define ENTER if (!begun) abort();
+"#,
+        journal = journal.display()
+    )
+}
+
+#[test]
+fn who_is_retired_comes_to_an_end_and_begins_again_for_who_was_admitted() {
+    let folder = folder("life");
+    let journal = folder.join("journal");
+    for version in ["1.0", "1.1"] {
+        let artifact = folder.join(format!("{version}.so"));
+        speaking(&artifact, version, &with_a_life(&journal, version));
+    }
+    let written = |lines: &[&str]| {
+        for _ in 0..1_000 {
+            let text = std::fs::read_to_string(&journal).expect("somebody began");
+            if text.lines().eq(lines.iter().copied()) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("{lines:?} is not {:?}", std::fs::read_to_string(&journal));
+    };
+    let mut site = Site::start(&serving(&folder, &["1.0"]));
+    let mut slow = Client::to(site.server.address);
+    slow.send(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc");
+    site.server.wait("the head is read", |counted| counted.heads == 1);
+    // It begins, and another one is broken: it ends at once, nothing else does.
+    let broken = folder.join("1.2.so");
+    std::fs::write(&broken, "no artifact").expect("it is written");
+    let both = serving(&folder, &["1.0", "1.1", "1.2"]);
+    Functions::reload(&both, &site.present).expect_err("one is broken");
+    written(&["init 1.0", "init 1.1", "fini 1.1"]);
+    assert_eq!(site.publish(&serving(&folder, &["1.1"])), [1, 1, 0]);
+    assert_eq!(site.says("/x"), "1.1");
+    written(&["init 1.0", "init 1.1", "fini 1.1", "init 1.1", "fini 1.0"]);
+    slow.send(b"def");
+    assert_eq!(slow.reply().1, b"1.0");
+    let again = ["init 1.0", "init 1.1", "fini 1.1", "init 1.1", "fini 1.0", "init 1.0"];
+    written(&[&again[..], &["fini 1.0"]].concat());
 }
 
 /// What is known of a function outlives a publication that changes nothing about it.
