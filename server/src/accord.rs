@@ -12,7 +12,7 @@ use fezz_abi::services::CAPABILITIES;
 use fezz_wire::{Offer, SelfCheckSpec};
 
 use crate::desk::{DESK, under_name};
-use crate::envelope::Fault;
+use crate::fault::Fault;
 use crate::log;
 
 /// How long a function may take to begin before it serves.

@@ -10,10 +10,11 @@ use fezz_abi::{LoadOptions, artifact};
 
 use crate::accord;
 use crate::config::{
-    Abi, Config, ConfigError, FunctionConfig, FunctionOptions, OptionFlag, RouteConfig, Target,
-    nearest, resolve,
+    Abi, Config, ConfigError, Fallback, FunctionConfig, FunctionOptions, OptionFlag, RouteConfig,
+    Target, nearest, resolve,
 };
-use crate::envelope::Fault;
+use crate::fault::Fault;
+use crate::log;
 use crate::plugin::pattern::{HostPattern, Pattern};
 use crate::plugin::registry::{Entry, FunctionId, Registry};
 use crate::plugin::root;
@@ -66,9 +67,16 @@ fn assemble(
     present: &Registry,
     registry: &mut Registry,
 ) -> Result<Router, Vec<ConfigError>> {
-    let mut loader = Loader { config, present, registry, complaints: config.complaints() };
-    let loaded: Vec<Option<FunctionId>> =
-        config.functions.iter().map(|wanted| loader.load(wanted)).collect();
+    let complaints = config.complaints();
+    let mut loader = Loader { config, present, registry, complaints, held_back: Vec::new() };
+    let mut loaded: Vec<Option<FunctionId>> = Vec::new();
+    for wanted in &config.functions {
+        loaded.push(loader.load(wanted));
+        if let Some(held) = loader.held_back.last_mut().filter(|held| held.place.is_none()) {
+            held.place = Some(loaded.len() - 1);
+        }
+    }
+    loader.stand_in(&mut loaded);
     let mut routes = Vec::new();
     if let Some(directory) = &config.root {
         match root::scan(directory) {
@@ -89,8 +97,9 @@ fn assemble(
     if loaded.iter().all(Option::is_some) {
         complaints.extend(aimless(&config.options, registry));
     }
+    let reached = reached(&routes, registry);
     for (id, entry) in registry.iter() {
-        if !routes.iter().any(|route| route.function == id) {
+        if !reached.contains(&id) {
             complaints.push(ConfigError::Unreachable { function: entry.to_string() });
         }
     }
@@ -102,6 +111,18 @@ fn assemble(
             Err(complaints)
         }
     }
+}
+
+/// The functions that routes lead to, and those that answer when one of these fails.
+fn reached(routes: &[Route], registry: &Registry) -> Vec<FunctionId> {
+    let mut reached: Vec<FunctionId> = routes.iter().map(|route| route.function).collect();
+    let mut at = 0;
+    while let Some(&id) = reached.get(at) {
+        at += 1;
+        let falls_back = registry.get(id).is_some_and(Entry::falls_back_to_previous);
+        reached.extend(registry.previous(id).filter(|it| falls_back && !reached.contains(it)));
+    }
+    reached
 }
 
 /// Options of functions that are not there.
@@ -131,6 +152,16 @@ struct Loader<'a> {
     present: &'a Registry,
     registry: &'a mut Registry,
     complaints: Vec<ConfigError>,
+    held_back: Vec<HeldBack>,
+}
+
+/// A version that does not begin, whose operator wants the one before it to serve then.
+struct HeldBack {
+    name: String,
+    version: Option<Version>,
+    fault: Fault,
+    /// Its place among the functions of the configuration; not known at first.
+    place: Option<usize>,
 }
 
 impl Loader<'_> {
@@ -190,8 +221,36 @@ impl Loader<'_> {
         let shown = shown(&name, version.as_ref());
         match accord::begin(&shown, &function, &options.config) {
             Ok(handshake) => Some(Entry { name, version, options, function, handshake }),
+            Err(fault) if options.fallback == Some(Fallback::Previous) => {
+                self.held_back.push(HeldBack { name, version, fault, place: None });
+                None
+            }
             Err(Fault { stage, why }) => {
                 self.complain(ConfigError::Begin { function: shown, stage, why })
+            }
+        }
+    }
+
+    /// Puts the version before in the place of each that was held back; where there is none, it is
+    /// a complaint after all.
+    fn stand_in(&mut self, loaded: &mut [Option<FunctionId>]) {
+        for HeldBack { name, version, fault: Fault { stage, why }, place } in
+            std::mem::take(&mut self.held_back)
+        {
+            let function = shown(&name, version.as_ref());
+            let before = self.registry.before(&name, version.as_ref());
+            match (before, place.and_then(|place| loaded.get_mut(place))) {
+                (Some(before), Some(place)) => {
+                    *place = Some(before);
+                    log::line(
+                        "fezz::dispatch",
+                        format_args!(
+                            "function={function} stage={stage} error={why}; the version before \
+                             serves in its place"
+                        ),
+                    );
+                }
+                _ => self.complaints.push(ConfigError::Begin { function, stage, why }),
             }
         }
     }

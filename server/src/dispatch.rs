@@ -16,7 +16,8 @@ use crate::crew::{
     refusal, waited_too_long,
 };
 use crate::desk::DESK;
-use crate::envelope::{self, Fault};
+use crate::envelope;
+use crate::fault::Fault;
 use crate::link::{Facts, Judge};
 use crate::plugin::Verdict;
 use crate::site::{Present, Site};

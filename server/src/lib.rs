@@ -12,6 +12,7 @@ mod desk;
 mod dispatch;
 mod envelope;
 pub mod error;
+mod fault;
 mod link;
 mod listen;
 mod log;

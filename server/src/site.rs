@@ -13,7 +13,7 @@ use crate::config;
 use crate::crew::{Accord, Callee, Fallback, Placement, Served, StaticReply, Terms, Workplace};
 use crate::envelope;
 use crate::plugin::Router;
-use crate::plugin::registry::Entry;
+use crate::plugin::registry::{Entry, newest_before};
 use crate::report::PublishReport;
 
 pub(crate) use present::Present;
@@ -70,7 +70,8 @@ impl Site {
     fn new(router: Router, entries: Vec<Entry>, callees: &[&'static Callee]) -> Self {
         let serve = |(entry, callee): (&Entry, &&'static Callee)| Served {
             callee,
-            previous: previous(entry, &entries, callees),
+            previous: newest_before(&entries, &entry.name, entry.version.as_ref())
+                .and_then(|place| callees.get(place).copied()),
         };
         let served = entries.iter().zip(callees).map(serve).collect();
         Self { number: 0, router, served, entries }
@@ -86,18 +87,6 @@ impl Site {
         };
         known.find(same).map(|(_, served)| served.callee)
     }
-}
-
-/// The newest version of the same function that is older.
-fn previous(
-    entry: &Entry,
-    entries: &[Entry],
-    callees: &[&'static Callee],
-) -> Option<&'static Callee> {
-    let older = entries.iter().zip(callees).filter(|(other, _)| {
-        other.name == entry.name && other.version.is_some() && other.version < entry.version
-    });
-    older.max_by_key(|(other, _)| &other.version).map(|(_, callee)| *callee)
 }
 
 /// What the artifact says of itself, and what its operator says of it.
@@ -130,7 +119,7 @@ fn terms(entry: &Entry, now: Instant) -> Terms {
             abandoned_max: options.abandon_max,
             quarantine_us: micros(options.quarantine),
         },
-        fallback: fallback(options.fallback.as_ref(), entry.handshake.fallback.as_deref()),
+        fallback: fallback(entry),
         accord: Accord::new(
             options.config.clone(),
             entry.function.exports().handshake,
@@ -141,13 +130,14 @@ fn terms(entry: &Entry, now: Instant) -> Terms {
     }
 }
 
-/// The operator's word counts, else the function's. It may ask for a reply of the operator's, and
-/// there may be none.
-fn fallback(wish: Option<&config::Fallback>, own: Option<&str>) -> Fallback {
-    match wish {
-        None if own == Some("previous") => Fallback::Previous,
-        None | Some(config::Fallback::FailRequest) => Fallback::FailRequest,
-        Some(config::Fallback::Previous) => Fallback::Previous,
+/// What happens when it fails. A function may ask for a reply of its operator's, and there may be
+/// none.
+fn fallback(entry: &Entry) -> Fallback {
+    match &entry.options.fallback {
+        _ if entry.falls_back_to_previous() => Fallback::Previous,
+        None | Some(config::Fallback::FailRequest | config::Fallback::Previous) => {
+            Fallback::FailRequest
+        }
         Some(config::Fallback::Static { status, content_type, body }) => {
             let fields = [("content-type", content_type.as_str())];
             let reply = envelope::constant(Vec::new(), *status, &fields, body);

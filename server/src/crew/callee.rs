@@ -12,7 +12,7 @@ use super::accord::Accord;
 use super::fallback::Fallback;
 use super::pace::{Pace, Placement};
 use super::tally::Tally;
-use crate::envelope::Fault;
+use crate::fault::Fault;
 use crate::log;
 
 /// A loaded function. Artifacts are never unloaded, so that a callee lives as long as the process.

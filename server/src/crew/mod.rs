@@ -37,7 +37,7 @@ use fezz_proto::{Instant, Refusal, Ticket};
 use fezz_abi::Stage;
 
 use crate::clock::Clock;
-use crate::envelope::Fault;
+use crate::fault::Fault;
 
 pub(crate) use accord::Accord;
 pub(crate) use alarm::Alarm;
@@ -160,8 +160,10 @@ impl Workplace {
                 self.expect_idle(callee);
                 continue;
             }
+            // A call that a loop made itself is not the roster's to know of.
+            let inside = self.strays.are_in(callee);
             let renewal = self.inbound.with(|roster| {
-                let idle = roster.in_flight(callee.id) == 0;
+                let idle = roster.in_flight(callee.id) == 0 && !inside;
                 idle.then(|| roster.begin_renewal(callee.id)).flatten()
             });
             match renewal {
@@ -217,9 +219,9 @@ impl Workplace {
         let callees = self.callees.read().unwrap_or_else(PoisonError::into_inner);
         let mut counts: BTreeMap<String, FunctionCounts> = BTreeMap::new();
         for callee in callees.iter() {
-            let counted =
-                FunctionCounts { dormant: callee.accord.is_dormant() && !callee.is_retired(), ..callee.tally.counts() };
-            counts.entry(callee.name.clone()).or_default().add(counted);
+            let sum = counts.entry(callee.name.clone()).or_default();
+            sum.add(callee.tally.counts());
+            sum.dormant |= callee.accord.is_dormant() && !callee.is_retired();
         }
         counts
     }

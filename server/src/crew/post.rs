@@ -56,7 +56,8 @@ impl Post {
     }
 }
 
-/// When a call that had to be over by `deadline` is given up, in milliseconds of the server's clock.
+/// When a call that had to be over by `deadline` is given up, in milliseconds of the server's
+/// clock.
 pub(crate) const fn given_up_at(deadline: Instant) -> u64 {
     millis(deadline) + GRACE_MS
 }

@@ -9,7 +9,7 @@ use fezz_proto::{Instant, Refusal};
 
 use super::post::millis;
 use super::{Callee, Workplace};
-use crate::envelope::Fault;
+use crate::fault::Fault;
 use crate::{log, sys};
 
 /// Milliseconds between attempts to hire a thread that could not be had.

@@ -68,7 +68,6 @@ impl FunctionCounts {
         self.late += other.late;
         self.abandoned += other.abandoned;
         self.rescues += other.rescues;
-        self.dormant |= other.dormant;
     }
 }
 

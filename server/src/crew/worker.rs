@@ -12,7 +12,7 @@ use super::inbound::{Job, Taken};
 use super::post::Post;
 use super::seat::Tenure;
 use super::{Completion, Workplace};
-use crate::envelope::Fault;
+use crate::fault::Fault;
 
 /// Short calls made while a loop is owed a wake.
 const OWED_CALLS_MAX: u32 = 64;

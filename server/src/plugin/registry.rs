@@ -7,7 +7,7 @@ use std::sync::Arc;
 use fezz_abi::host::{Function, Handshake};
 
 use super::version::{Selector, Version};
-use crate::config::FunctionOptions;
+use crate::config::{Fallback, FunctionOptions};
 
 /// The number of a loaded function; valid for the registry that gave it out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,6 +26,18 @@ pub struct Entry {
     pub function: Arc<Function>,
     /// What it settled when it began.
     pub handshake: Handshake,
+}
+
+impl Entry {
+    /// Whether the version before it answers when it fails: the operator's word counts, else its
+    /// own.
+    #[must_use]
+    pub fn falls_back_to_previous(&self) -> bool {
+        match &self.options.fallback {
+            Some(fallback) => *fallback == Fallback::Previous,
+            None => self.handshake.fallback.as_deref() == Some("previous"),
+        }
+    }
 }
 
 impl fmt::Debug for Entry {
@@ -92,6 +104,19 @@ impl Registry {
         newest(selector, known).map(Self::id)
     }
 
+    /// The newest version of the same function that is older.
+    #[must_use]
+    pub fn previous(&self, id: FunctionId) -> Option<FunctionId> {
+        let entry = self.get(id)?;
+        self.before(&entry.name, entry.version.as_ref())
+    }
+
+    /// The newest version of the function `name` that is older than `version`.
+    #[must_use]
+    pub fn before(&self, name: &str, version: Option<&Version>) -> Option<FunctionId> {
+        newest_before(&self.entries, name, version).map(Self::id)
+    }
+
     /// All functions with their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (FunctionId, &Entry)> {
         self.entries.iter().enumerate().map(|(index, entry)| (Self::id(index), entry))
@@ -113,6 +138,15 @@ impl Registry {
     fn id(index: usize) -> FunctionId {
         FunctionId(u32::try_from(index).unwrap_or(u32::MAX))
     }
+}
+
+/// The place of the newest version of the function `name` that is older than `version`.
+#[must_use]
+pub fn newest_before(entries: &[Entry], name: &str, version: Option<&Version>) -> Option<usize> {
+    let older = entries.iter().enumerate().filter(|(_, other)| {
+        other.name == name && other.version.is_some() && other.version.as_ref() < version
+    });
+    older.max_by_key(|(_, other)| &other.version).map(|(place, _)| place)
 }
 
 /// The place of the newest version that a selector names.
