@@ -29,7 +29,7 @@ pub mod units;
 mod watch;
 
 pub use counters::{Counters, Snapshot};
-pub use crew::{FunctionCounts, WorkerCounts};
+pub use crew::{FunctionCounts, ImageCounts, WorkerCounts};
 pub use listen::AcceptFault;
 pub use observe::Observer;
 pub use server::{EVENT_LOOPS_MAX, Handle, Server};

@@ -1,5 +1,7 @@
 //! What can be served at one time: routes, and who answers on them, on the operator's terms.
 
+mod present;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,25 +14,77 @@ use crate::crew::{Accord, Callee, Fallback, Placement, Served, StaticReply, Term
 use crate::envelope;
 use crate::plugin::Router;
 use crate::plugin::registry::Entry;
+use crate::report::PublishReport;
+
+pub(crate) use present::Present;
 
 /// Routes, and the functions that they name by number.
 pub(crate) struct Site {
+    /// Counts the sites of a server; given by [`Present`].
+    number: u64,
     pub(crate) router: Router,
     /// By `FunctionId`.
     pub(crate) served: Vec<Served>,
+    /// What `served` was made of.
+    entries: Vec<Entry>,
+}
+
+/// What stands between one site and the next.
+pub(crate) struct Change {
+    /// Those to whom no route leads any more.
+    pub(crate) leaving: Vec<&'static Callee>,
+    pub(crate) report: PublishReport,
 }
 
 impl Site {
     /// Lets the workers know the functions of `entries`, in the order of their numbers.
-    pub(crate) fn of(router: Router, entries: &[Entry], place: &Workplace) -> Self {
+    pub(crate) fn of(router: Router, entries: Vec<Entry>, place: &Workplace) -> Self {
         let callees: Vec<&'static Callee> =
             entries.iter().map(|entry| place.enlist(terms(entry, place.clock.now()))).collect();
-        let served = entries
-            .iter()
-            .zip(&callees)
-            .map(|(entry, callee)| Served { callee, previous: previous(entry, entries, &callees) })
-            .collect();
-        Self { router, served }
+        Self::new(router, entries, &callees)
+    }
+
+    /// The site after this one. Who is in both goes on as before: with its pace, its count of
+    /// failures, its quarantine.
+    pub(crate) fn followed_by(
+        &self,
+        router: Router,
+        entries: Vec<Entry>,
+        place: &Workplace,
+    ) -> (Self, Change) {
+        let mut report = PublishReport::default();
+        let mut callees: Vec<&'static Callee> = Vec::new();
+        for entry in &entries {
+            let known = self.callee_of(entry);
+            let names = if known.is_some() { &mut report.kept } else { &mut report.added };
+            names.push(entry.to_string());
+            callees.push(known.unwrap_or_else(|| place.enlist(terms(entry, place.clock.now()))));
+        }
+        let before = self.served.iter().map(|served| served.callee);
+        let leaving: Vec<&'static Callee> =
+            before.filter(|old| !callees.iter().any(|new| std::ptr::eq(*old, *new))).collect();
+        report.retired = leaving.iter().map(|callee| callee.name.clone()).collect();
+        (Self::new(router, entries, &callees), Change { leaving, report })
+    }
+
+    fn new(router: Router, entries: Vec<Entry>, callees: &[&'static Callee]) -> Self {
+        let serve = |(entry, callee): (&Entry, &&'static Callee)| Served {
+            callee,
+            previous: previous(entry, &entries, callees),
+        };
+        let served = entries.iter().zip(callees).map(serve).collect();
+        Self { number: 0, router, served, entries }
+    }
+
+    /// Who answers for the same image under the same name on the same terms.
+    fn callee_of(&self, entry: &Entry) -> Option<&'static Callee> {
+        let mut known = self.entries.iter().zip(&self.served);
+        let same = |(known, _): &(&Entry, &Served)| {
+            Arc::ptr_eq(&known.function, &entry.function)
+                && known.options == entry.options
+                && known.to_string() == entry.to_string()
+        };
+        known.find(same).map(|(_, served)| served.callee)
     }
 }
 

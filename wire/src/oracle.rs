@@ -12,6 +12,10 @@ use minicbor::data::Type;
 
 use crate::{RequestView, ResponseView, Str, WireError, WireLimits, joined};
 
+mod handshake;
+
+pub use handshake::check_handshake;
+
 /// Names and values.
 type HeaderList = Vec<(Vec<u8>, Vec<u8>)>;
 

@@ -12,8 +12,8 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use fezz_wire::{
-    BodySlot, Meta, RequestHead, RequestView, ResponseView, WireLimits, close_body,
-    encode_response, joined, set_call, set_deadline, write_request,
+    Answer, BodySlot, Meta, Offer, RequestHead, RequestView, ResponseView, SelfCheckVerdict,
+    WireLimits, close_body, encode_response, joined, set_call, set_deadline, write_request,
 };
 
 type Headers<'a> = &'a [(&'a [u8], &'a [u8])];
@@ -259,4 +259,23 @@ fn request_lenient() {
     assert_eq!(view.meta().get("tls"), Some(&b"\xa1\x64\x61\x6c\x70\x6e\xf6"[..]));
     assert_eq!(view.meta().get("absent"), None);
     assert_eq!(view.body(), b"xyz");
+}
+
+/// What is told before the first request.
+#[test]
+fn offer_answer_and_verdict() {
+    let offer = Offer {
+        capabilities: vec!["log".to_owned()],
+        limits: vec![("response_bytes".to_owned(), 17_825_792)],
+        ..Offer::new("fezz 0.1.0")
+    };
+    assert_eq!(offer.encode(), golden("offer"));
+    assert_eq!(Offer::decode(&golden("offer")).unwrap(), offer);
+    let answer =
+        Answer { fallback: Some("previous".to_owned()), ttl_ms: Some(30_000), ..Answer::default() };
+    assert_eq!(answer.encode(), golden("answer"));
+    assert_eq!(Answer::decode(&golden("answer")).unwrap(), answer);
+    let verdict = SelfCheckVerdict { checks: Some(3), failures: vec!["no disk".to_owned()] };
+    assert_eq!(verdict.encode(), golden("verdict"));
+    assert_eq!(SelfCheckVerdict::decode(&golden("verdict")).unwrap(), verdict);
 }

@@ -16,6 +16,7 @@ mod inspect;
 mod invoke;
 mod json;
 mod message;
+mod reload;
 mod serve;
 
 use crate::error::{EXIT_OK, EXIT_USAGE};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use fezz_abi::CancelReason;
 use fezz_proto::roster::Renewal;
 
-use super::post::millis;
+use super::post::given_up_at;
 use super::{Callee, STACK_BYTES, Workplace};
 use crate::{desk, log, sys};
 
@@ -128,7 +128,7 @@ fn attend(place: &Arc<Workplace>) {
         };
         let deadline = place.clock.now().plus_millis(ms_max);
         let left = place.strays.add(callee, deadline, sys::thread::current(), true);
-        place.alarm.expect(millis(deadline) + 1);
+        place.alarm.expect(given_up_at(deadline) + 1);
         desk::under_name(&callee.name, || run(errand, place));
         if !left.ends_in_time() {
             place.stray_returned(callee, place.clock.now());

@@ -6,6 +6,10 @@ use fezz_proto::Instant;
 
 use super::seat::{Abandoned, Seat, Tenure};
 
+/// Milliseconds after its deadline in which a call may still come back before its thread is given
+/// up: a function that hears of its cancellation needs a moment, and a thread costs more than that.
+const GRACE_MS: u64 = 20;
+
 /// One worker's post.
 #[derive(Debug)]
 pub(crate) struct Post {
@@ -15,14 +19,15 @@ pub(crate) struct Post {
 }
 
 impl Post {
-    pub(crate) fn new(number: usize) -> (Self, Tenure) {
-        let (seat, tenure) = Seat::new();
-        (Self { number, seat, thread: AtomicI32::new(0) }, tenure)
+    pub(crate) fn new(number: usize) -> Self {
+        Self { number, seat: Seat::vacant(), thread: AtomicI32::new(0) }
     }
 
-    /// The calling thread takes the post over.
-    pub(crate) fn man(&self) {
+    /// The calling thread takes the post over, unless somebody has it.
+    pub(crate) fn man(&self) -> Option<Tenure> {
+        let tenure = self.seat.hire()?;
         self.thread.store(crate::sys::thread::current(), Ordering::Relaxed);
+        Some(tenure)
     }
 
     /// The thread that sits there, as the operating system numbers it.
@@ -32,7 +37,7 @@ impl Post {
 
     /// A call begins.
     pub(crate) fn begin(&self, tenure: &Tenure, deadline: Instant) {
-        self.seat.begin(tenure, millis(deadline));
+        self.seat.begin(tenure, given_up_at(deadline));
     }
 
     /// The call is over; see [`Seat::end`].
@@ -40,7 +45,7 @@ impl Post {
         self.seat.end(tenure)
     }
 
-    /// When the present call has to be over, in milliseconds of the server's clock.
+    /// When the present call is given up, in milliseconds of the server's clock.
     pub(crate) fn deadline_ms(&self) -> Option<u64> {
         self.seat.deadline_ms()
     }
@@ -49,11 +54,11 @@ impl Post {
     pub(crate) fn vacate(&self, now: Instant) -> bool {
         self.seat.vacate(millis(now))
     }
+}
 
-    /// The right of the next thread, after the post was vacated.
-    pub(crate) fn hire(&self) -> Option<Tenure> {
-        self.seat.hire()
-    }
+/// When a call that had to be over by `deadline` is given up, in milliseconds of the server's clock.
+pub(crate) const fn given_up_at(deadline: Instant) -> u64 {
+    millis(deadline) + GRACE_MS
 }
 
 /// Milliseconds of the server's clock, as seats count them.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fezz_proto::Instant;
 
-use super::post::millis;
+use super::post::{given_up_at, millis};
 use super::seat::{Seat, Tenure};
 use super::sweep::told_off;
 use super::{Callee, Workplace};
@@ -47,7 +47,7 @@ impl Strays {
         thread: i32,
         attends: bool,
     ) -> Left {
-        let (seat, tenure) = Seat::running(millis(deadline));
+        let (seat, tenure) = Seat::running(given_up_at(deadline));
         let seat = Arc::new(seat);
         self.lock().push(Stray { seat: Arc::clone(&seat), callee, thread, attends });
         Left { seat, tenure }

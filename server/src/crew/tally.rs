@@ -29,6 +29,17 @@ pub struct FunctionCounts {
     pub abandoned: u64,
     /// Loops that were taken from a thread inside this function.
     pub rescues: u64,
+    /// Whether it was brought to an end because nobody used it.
+    pub dormant: bool,
+}
+
+/// Images of functions, at one moment. Code that was loaded stays loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImageCounts {
+    /// Those that a route leads to.
+    pub serving: u64,
+    /// Those that answer what was promised before another site was published, and nothing else.
+    pub retired: u64,
 }
 
 /// The workers, at one moment.
@@ -42,6 +53,23 @@ pub struct WorkerCounts {
     pub abandoned: u64,
     /// Jobs that wait for a worker.
     pub queue: u64,
+}
+
+impl FunctionCounts {
+    /// Two images of one function and version are one in metrics, which never go backwards.
+    pub(crate) fn add(&mut self, other: Self) {
+        for (sums, counts) in
+            [(&mut self.errors, other.errors), (&mut self.fallbacks, other.fallbacks)]
+        {
+            for (key, count) in counts {
+                *sums.entry(key).or_default() += count;
+            }
+        }
+        self.late += other.late;
+        self.abandoned += other.abandoned;
+        self.rescues += other.rescues;
+        self.dormant |= other.dormant;
+    }
 }
 
 impl Tally {
@@ -84,6 +112,7 @@ impl Tally {
             late: get(&self.late),
             abandoned: get(&self.abandoned),
             rescues: get(&self.rescues),
+            dormant: false,
         }
     }
 }

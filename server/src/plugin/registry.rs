@@ -1,5 +1,5 @@
-//! Which functions are loaded, under which names and versions. Loading happens before serving;
-//! a function that was loaded is never unloaded.
+//! Which functions are loaded, under which names and versions. It does not change while it serves:
+//! another one takes its place. A function that was loaded is never unloaded.
 
 use std::fmt;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ impl fmt::Display for Entry {
 }
 
 /// All loaded functions.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Registry {
     entries: Vec<Entry>,
 }
@@ -57,9 +57,8 @@ impl Registry {
     /// # Errors
     /// [`Taken`] by the function which has that name and version already.
     pub fn add(&mut self, entry: Entry) -> Result<FunctionId, Taken> {
-        let same = |known: &Entry| known.name == entry.name && known.version == entry.version;
-        if let Some(index) = self.entries.iter().position(same) {
-            return Err(Taken(Self::id(index)));
+        if let Some(known) = self.find(&entry.name, entry.version.as_ref()) {
+            return Err(Taken(known));
         }
         self.entries.push(entry);
         Ok(Self::id(self.entries.len() - 1))
@@ -69,6 +68,20 @@ impl Registry {
     #[must_use]
     pub fn get(&self, id: FunctionId) -> Option<&Entry> {
         self.entries.get(usize::try_from(id.0).ok()?)
+    }
+
+    /// The function with exactly that name and version.
+    #[must_use]
+    pub fn find(&self, name: &str, version: Option<&Version>) -> Option<FunctionId> {
+        let mut entries = self.entries.iter();
+        let same = |known: &Entry| known.name == name && known.version.as_ref() == version;
+        entries.position(same).map(Self::id)
+    }
+
+    /// Whether it holds this image of a function.
+    #[must_use]
+    pub fn holds(&self, function: &Arc<Function>) -> bool {
+        self.entries.iter().any(|entry| Arc::ptr_eq(&entry.function, function))
     }
 
     /// The newest function a selector names. Without a version that is the newest release, else

@@ -59,9 +59,11 @@ fn all_workers_stuck_for_ever_are_replaced_at_the_deadline() {
         assert_eq!(statuses(&text), [503], "in quarantine: {text}");
         let wait: u64 = field(&text, "retry-after").expect("when").parse().expect("seconds");
         assert!((1..=10).contains(&wait), "{wait}");
+        server.wait("the refusal is counted", |counted| {
+            counted.refused.get("quarantined") == Some(&1)
+        });
         let counted = server.handle.counted();
         assert_eq!(counted.workers.posts, 4, "the capacity is what it was");
-        assert_eq!(counted.refused.get("quarantined"), Some(&1), "{counted:?}");
         let sick = &counted.functions["main"];
         assert_eq!(sick.errors.get("timeout"), Some(&4), "{sick:?}");
         assert_eq!(sick.errors.get("limit"), Some(&1), "{sick:?}");
