@@ -1,12 +1,15 @@
 //! `fezz check`: would this function harm the server, or be harmed by it? Its file is examined
 //! here; its code runs in child processes only, one for each thing that is tried.
 
+use std::io;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use fezz_abi::artifact;
+use fezz_abi::artifact::{self, Inspection};
+use fezz_abi::{Abi, LoadOptions};
 
 use super::{fail, print};
+use crate::config::parse_digest;
 use crate::error::{EXIT_CONFIG, EXIT_OK, EXIT_SYSTEM, EXIT_USAGE};
 
 mod answer;
@@ -71,6 +74,12 @@ enum Format {
 pub(super) struct ProbeFlags {
     #[command(flatten)]
     terms: Terms,
+    /// What was examined must be what is loaded
+    #[arg(long, value_parser = digest)]
+    sha256: [u8; 32],
+    /// The artifact has the earlier boundary
+    #[arg(long)]
+    legacy: bool,
     probe: Probe,
     artifact: PathBuf,
 }
@@ -81,25 +90,19 @@ pub(super) fn check(flags: &CheckFlags) -> u8 {
         let why = "configuration files cannot be checked yet; name the artifact of a function";
         return fail(EXIT_USAGE, format_args!("{path}: {why}, such as ./libhello.so"));
     }
-    let (mut records, name) = match artifact::inspect_either(&flags.artifact) {
-        Ok(inspection) => (vec![preflight::passed(&inspection)], inspection.name().to_owned()),
-        Err(error) => (vec![preflight::refused(&error)], String::new()),
+    let (records, name) = match artifact::inspect_either(&flags.artifact) {
+        Err(error) => {
+            let skip = |probe: Probe| Record::skipped(probe.name(), "not tried: see preflight");
+            let refused = std::iter::once(preflight::refused(&error));
+            (refused.chain(Probe::ALL.map(skip)).collect(), String::new())
+        }
+        Ok(inspection) => match try_all(flags, &inspection) {
+            Ok(records) => (records, inspection.name().to_owned()),
+            Err(error) => {
+                return fail(EXIT_SYSTEM, format_args!("cannot make a probe: {error}"));
+            }
+        },
     };
-    for probe in Probe::ALL {
-        let record = match unmet(probe, &records) {
-            Some(why) => Record::skipped(probe.name(), why),
-            None => match child::run(probe, &flags.artifact, &flags.terms) {
-                Ok(record) => record,
-                Err(error) => {
-                    let name = probe.name();
-                    let what = format_args!("cannot start a process for '{name}': {error}");
-                    return fail(EXIT_SYSTEM, what);
-                }
-            },
-        };
-        let known = records.iter().any(|it| it.findings.iter().any(|it| it.reason == BAD_END));
-        records.push(if known { record.without(BAD_END) } else { record });
-    }
     let shown = match flags.format {
         Format::Text => report::text(&records),
         Format::Json => report::json(&path.to_string(), &name, &records),
@@ -112,15 +115,31 @@ pub(super) fn check(flags: &CheckFlags) -> u8 {
     if worst.is_some_and(|worst| worst >= bound) { EXIT_CONFIG } else { EXIT_OK }
 }
 
+/// Every probe, each in its own process.
+fn try_all(flags: &CheckFlags, inspection: &Inspection) -> io::Result<Vec<Record>> {
+    let mut records = vec![preflight::passed(inspection)];
+    let how = LoadOptions { sha256: Some(inspection.sha256), abi: inspection.abi };
+    for probe in Probe::ALL {
+        let record = match unmet(probe, &records) {
+            Some(why) => Record::skipped(probe.name(), why),
+            None => child::run(probe, &flags.artifact, &how, &flags.terms)?,
+        };
+        let known = records.iter().any(|it| it.findings.iter().any(|it| it.reason == BAD_END));
+        records.push(if known { record.without(BAD_END) } else { record });
+    }
+    Ok(records)
+}
+
+fn digest(text: &str) -> Result<[u8; 32], String> {
+    parse_digest(text).map_err(|why| why.to_string())
+}
+
 /// Why a probe would only say again what is known: what it builds upon has failed.
 fn unmet(probe: Probe, records: &[Record]) -> Option<&'static str> {
     let failed = |name: &str| {
         let mut named = records.iter().filter(|record| record.probe == name);
         named.any(|record| record.failed_beyond(BAD_END))
     };
-    if failed(preflight::NAME) {
-        return Some("not tried: the file cannot be loaded");
-    }
     if probe != Probe::Load && failed(Probe::Load.name()) {
         return Some("not tried: loading failed");
     }
@@ -132,7 +151,9 @@ fn unmet(probe: Probe, records: &[Record]) -> Option<&'static str> {
 
 /// The child's side: one probe, in this process.
 pub(super) fn probe(flags: &ProbeFlags) -> u8 {
-    match inside::run(flags.probe, &flags.artifact, &flags.terms) {
+    let abi = if flags.legacy { Abi::V1 } else { Abi::V2 };
+    let how = LoadOptions { sha256: Some(flags.sha256), abi };
+    match inside::run(flags.probe, &flags.artifact, &how, &flags.terms) {
         Ok(()) => EXIT_OK,
         Err(error) => fail(EXIT_SYSTEM, format_args!("the probe cannot be made: {error}")),
     }

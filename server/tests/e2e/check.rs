@@ -533,6 +533,20 @@ fn a_file_that_cannot_be_loaded_is_not_tried() {
 }
 
 #[test]
+fn a_file_that_changed_after_it_was_examined_is_not_loaded() {
+    let constructor = "__attribute__((constructor)) static void begin(void) { abort(); }";
+    let artifact = handling("changed", constructor, "return answer();");
+    let output = Command::new(env!("CARGO_BIN_EXE_fezz"))
+        .args(["check-probe", "load", "--sha256", &"ab".repeat(32)])
+        .arg(artifact)
+        .output()
+        .expect("the binary starts");
+    let said = String::from_utf8(output.stdout).expect("text");
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("found\tfail\t") && said.ends_with("done\n"), "{said}");
+}
+
+#[test]
 fn usage_is_2_and_text_is_for_people() {
     let fezz = |words: &[&str]| {
         Command::new(env!("CARGO_BIN_EXE_fezz")).args(words).output().expect("the binary starts")

@@ -9,6 +9,9 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use fezz_abi::digest::Hex;
+use fezz_abi::{Abi, LoadOptions};
+
 use super::ending::Ending;
 use super::finding::{Finding, Outcome, Record};
 use super::probe::Probe;
@@ -33,11 +36,18 @@ const PIPES_TIME_MAX: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// What the system said about the new process.
-pub(super) fn run(probe: Probe, artifact: &Path, terms: &Terms) -> io::Result<Record> {
+pub(super) fn run(
+    probe: Probe,
+    artifact: &Path,
+    how: &LoadOptions,
+    terms: &Terms,
+) -> io::Result<Record> {
     let clock = Clock::start();
     let mut child = Command::new(std::env::current_exe()?)
         .arg("check-probe")
         .args(terms.to_words())
+        .args(how.sha256.map(|digest| format!("--sha256={}", Hex(&digest))))
+        .args((how.abi == Abi::V1).then_some("--legacy"))
         .arg("--")
         .arg(probe.name())
         .arg(artifact)

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use fezz_abi::host::{Function, Handshake, SelfCheck, StepError, StepFault};
 use fezz_abi::services::CAPABILITIES;
-use fezz_abi::{CallError, LoadOptions, artifact};
+use fezz_abi::{CallError, LoadOptions};
 use fezz_wire::{Offer, SelfCheckSpec, encode_settings};
 
 use super::answer::{Fault, Shape, examine};
@@ -35,7 +35,12 @@ const PROCESSOR_FACTOR: u64 = 8;
 ///
 /// # Errors
 /// What the system said before the function was touched.
-pub(super) fn run(probe: Probe, artifact: &Path, terms: &Terms) -> io::Result<()> {
+pub(super) fn run(
+    probe: Probe,
+    artifact: &Path,
+    how: &LoadOptions,
+    terms: &Terms,
+) -> io::Result<()> {
     let report = Report { out: ManuallyDrop::new(Mutex::new(take_standard_output()?)) };
     confine(Confinement {
         data_bytes: DATA_BYTES,
@@ -43,12 +48,7 @@ pub(super) fn run(probe: Probe, artifact: &Path, terms: &Terms) -> io::Result<()
     })?;
     let clock = Clock::start();
     report.doing("loading it");
-    let loaded = artifact::inspect_either(artifact).and_then(|inspection| {
-        Function::load_with(
-            artifact,
-            &LoadOptions { abi: inspection.abi, ..LoadOptions::default() },
-        )
-    });
+    let loaded = Function::load_with(artifact, how);
     let function = match loaded {
         Ok(function) => function,
         Err(error) => {
