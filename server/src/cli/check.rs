@@ -30,6 +30,7 @@ use ending::BAD_END;
 use finding::{Outcome, Record};
 use probe::Probe;
 use terms::Terms;
+pub(super) use terms::setting;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -33,7 +33,7 @@ impl Terms {
     }
 }
 
-fn setting(text: &str) -> Result<(String, String), &'static str> {
+pub(crate) fn setting(text: &str) -> Result<(String, String), &'static str> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("write a setting as K=V"),
