@@ -128,6 +128,12 @@ impl Function {
         self
     }
 
+    /// The limit on the length of an answer, in octets.
+    #[must_use]
+    pub const fn response_bytes_max(&self) -> usize {
+        self.response_bytes_max
+    }
+
     /// The name in its identity, else the file's name without `lib` and extension.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -12,7 +12,8 @@ use fezz_abi::services::CAPABILITIES;
 use fezz_wire::{Offer, SelfCheckSpec};
 
 use crate::desk::{DESK, under_name};
-use crate::envelope::Fault;
+use crate::fault::Fault;
+use crate::log;
 
 /// How long a function may take to begin before it serves.
 const BEGIN_MAX: Duration = Duration::from_secs(10);
@@ -87,6 +88,25 @@ pub(crate) fn begin(
         Err(RecvTimeoutError::Disconnected) => {
             Err(Fault::new(Stage::Load, "the thread it began on ended: a bug of ours"))
         }
+    }
+}
+
+/// Brings a function to an end that has begun and will never serve. On a thread of its own, and
+/// nobody waits for it.
+pub(crate) fn discard(name: &str, function: &Arc<Function>) {
+    let exports = function.exports();
+    if !exports.drain && !exports.fini {
+        return;
+    }
+    let (owner, ending) = (name.to_owned(), Arc::clone(function));
+    let end = move || {
+        under_name(&owner, || {
+            ending.drain(u64::try_from(BEGIN_MAX.as_nanos()).unwrap_or(u64::MAX));
+            ending.fini();
+        });
+    };
+    if let Err(error) = thread::Builder::new().name("fezz-discard".to_owned()).spawn(end) {
+        log::line("fezz::workers", format_args!("function={name} was not ended: {error}"));
     }
 }
 

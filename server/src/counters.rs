@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use fezz_proto::{HandshakeFault, Instant, Notice, Phase};
 
-use crate::crew::{FunctionCounts, WorkerCounts};
+use crate::crew::{FunctionCounts, ImageCounts, WorkerCounts};
 use crate::listen::AcceptFault;
 use crate::observe::Observer;
 use crate::tls::GateCounts;
@@ -100,6 +100,8 @@ pub struct Snapshot {
     pub functions: BTreeMap<String, FunctionCounts>,
     /// The workers.
     pub workers: WorkerCounts,
+    /// Loaded images of functions.
+    pub images: ImageCounts,
 }
 
 impl Snapshot {
@@ -157,6 +159,10 @@ impl Snapshot {
         let states = [("all", posts), ("busy", busy), ("abandoned", abandoned)];
         for (state, value) in states {
             let _infallible = writeln!(page, "fezz_workers{{state=\"{state}\"}} {value}");
+        }
+        let ImageCounts { serving, retired } = self.images;
+        for (state, value) in [("serving", serving), ("retired", retired)] {
+            let _infallible = writeln!(page, "fezz_functions{{state=\"{state}\"}} {value}");
         }
         let _infallible = writeln!(page, "fezz_queue_length {queue}");
         for (name, counts) in &self.functions {

@@ -16,14 +16,17 @@ use crate::crew::{
     refusal, waited_too_long,
 };
 use crate::desk::DESK;
-use crate::envelope::{self, Fault};
+use crate::envelope;
+use crate::fault::Fault;
 use crate::link::{Facts, Judge, Way};
 use crate::plugin::Verdict;
-use crate::site::Site;
+use crate::site::{Present, Site};
 
 /// The judge of one loop.
 pub(crate) struct Dispatcher {
     home: u16,
+    present: Arc<Present>,
+    /// The site that was present at the last request.
     site: Arc<Site>,
     place: Arc<Workplace>,
     /// Jobs of this turn for the workers, submitted at its end.
@@ -53,10 +56,11 @@ enum Decision {
 }
 
 impl Dispatcher {
-    pub(crate) const fn new(home: u16, site: Arc<Site>, place: Arc<Workplace>) -> Self {
+    pub(crate) fn new(home: u16, present: Arc<Present>, place: Arc<Workplace>) -> Self {
         Self {
             home,
-            site,
+            site: present.site(),
+            present,
             place,
             batch: Vec::new(),
             inline: VecDeque::new(),
@@ -262,6 +266,7 @@ impl Dispatcher {
 
 impl Judge for Dispatcher {
     fn route(&mut self, hub: &mut Hub, id: ConnId, facts: &mut Facts, now: Instant) {
+        self.present.refresh(&mut self.site);
         let mut buffer = hub.buffer();
         match self.decide(hub, id, facts, &mut buffer) {
             Some(Decision::Admit { body_bytes_max, handle_ms_max, late }) => {

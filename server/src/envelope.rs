@@ -6,8 +6,10 @@ use fezz_abi::host::CallError;
 use fezz_parser::{
     Head, Octets, ReplyBody, status_has_content, write_field, write_framing, write_status_line,
 };
-use fezz_proto::{Refusal, Reply};
+use fezz_proto::Reply;
 use fezz_wire::{BodySlot, Layout, Meta, RequestHead, ResponseView, WireLimits};
+
+use crate::fault::Fault;
 
 /// The only place where the parser's writer meets the server's buffers.
 struct Text<'a>(&'a mut Vec<u8>);
@@ -49,31 +51,6 @@ pub(crate) fn request(
 pub(crate) struct Judged {
     pub(crate) head_bytes: u32,
     pub(crate) status: u16,
-}
-
-/// Why a dispatch failed: the stage it failed at, and what exactly was wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
-    pub(crate) stage: Stage,
-    /// For the log; never for the peer.
-    pub(crate) why: String,
-}
-
-impl Fault {
-    #[cold]
-    pub(crate) fn new(stage: Stage, why: impl ToString) -> Self {
-        Self { stage, why: why.to_string() }
-    }
-
-    /// What the peer is told, unless the operator has something better.
-    pub(crate) const fn refusal(&self) -> Refusal {
-        match self.stage {
-            Stage::Panic => Refusal::HandlerFailed,
-            Stage::Timeout => Refusal::Late,
-            Stage::Limit => Refusal::Busy,
-            _ => Refusal::BadHandler,
-        }
-    }
 }
 
 /// Judges a function's answer and writes the reply into `into`, which is empty. The answer's

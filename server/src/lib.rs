@@ -12,6 +12,7 @@ mod desk;
 mod dispatch;
 mod envelope;
 pub mod error;
+mod fault;
 mod link;
 mod listen;
 mod log;
@@ -31,7 +32,7 @@ pub mod units;
 mod watch;
 
 pub use counters::{Counters, Snapshot};
-pub use crew::{FunctionCounts, WorkerCounts};
+pub use crew::{FunctionCounts, ImageCounts, WorkerCounts};
 pub use listen::AcceptFault;
 pub use observe::Observer;
 pub use server::{EVENT_LOOPS_MAX, Handle, Server};

@@ -10,18 +10,19 @@ use fezz_proto::Hub;
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Waker};
 
+use crate::assemble::Functions;
 use crate::clock::Clock;
 use crate::control::Control;
 use crate::counters::{Counters, Counting, Snapshot};
-use crate::crew::{self, Outbound, Tenure, Workplace};
+use crate::crew::{self, Outbound, Workplace};
 use crate::dispatch::Dispatcher;
 use crate::error::{StartError, Task};
 use crate::listen::{self, Door, Listener};
 use crate::observe::Observer;
-use crate::report::DrainReport;
+use crate::report::{DrainReport, PublishReport};
 use crate::settings::{Opening, Settings};
-use crate::site::Site;
-use crate::tls::{self, Gate, TlsError};
+use crate::site::{Present, Site};
+use crate::tls::{self, Gate, TlsError, wishes};
 use crate::token::{WAKE, of_listener};
 use crate::turn::{EVENTS_PER_TURN_MAX, Lists, Loop};
 use crate::watch::{self, Yard};
@@ -38,7 +39,6 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
     doors: Vec<Door>,
     place: Arc<Workplace>,
-    tenures: Vec<Tenure>,
     handle: Handle,
 }
 
@@ -48,6 +48,7 @@ pub struct Handle {
     controls: Arc<Vec<(Arc<Control>, Arc<Outbound>)>>,
     counters: Arc<Vec<Arc<Counters>>>,
     place: Arc<Workplace>,
+    present: Arc<Present>,
     gate: Option<Arc<Gate>>,
 }
 
@@ -77,12 +78,35 @@ impl Handle {
         self.gate.as_ref().map_or(Ok(()), |gate| gate.reload())
     }
 
+    /// Serves `functions` instead of those that are served now, without dropping a request: what
+    /// was sent after this returned is answered by them, what was admitted before by those that
+    /// admitted it. Who is in both with equal options goes on as before. An image that comes back
+    /// with other options is one more function beside the old one, which is why
+    /// [`Functions::reload`] loads such an artifact anew. Images that no entry has any more are
+    /// retired, and stay mapped.
+    ///
+    /// To be called from a thread that serves nobody: it may wait for another publication.
+    pub fn publish(&self, functions: Functions) -> PublishReport {
+        let Functions { registry, router, gate: _ } = functions;
+        if let Some(gate) = &self.gate {
+            gate.wish(registry.iter().map(|(_, entry)| wishes(entry.options.tls)));
+        }
+        let entries = registry.iter().map(|(_, entry)| entry.clone()).collect();
+        let change =
+            self.present.replace(|present| present.followed_by(router, entries, &self.place));
+        for callee in change.leaving {
+            self.place.retire(callee);
+        }
+        change.report
+    }
+
     /// What was counted so far.
     #[must_use]
     pub fn counted(&self) -> Snapshot {
         Snapshot {
             functions: self.place.function_counts(),
             workers: self.place.worker_counts(),
+            images: self.place.image_counts(),
             tls: self.gate.as_ref().map(|gate| gate.counted()).unwrap_or_default(),
             ..Snapshot::of(&self.counters)
         }
@@ -109,10 +133,10 @@ impl Server {
             polls.push(poll);
         }
         let limits = settings.roster;
-        let (place, tenures) =
-            Workplace::new(clock, limits, settings.response_limits, outbound.clone());
+        let place = Workplace::new(clock, limits, settings.response_limits, outbound.clone());
         let place = Arc::new(place);
-        let site = Arc::new(Site::of(settings.router, &settings.functions, &place));
+        let site = Site::of(settings.router, settings.functions, &place);
+        let present = Arc::new(Present::new(site));
         let mut loops = Vec::new();
         for (number, (poll, outbound)) in polls.into_iter().zip(outbound).enumerate() {
             let mut listeners = Vec::new();
@@ -134,7 +158,7 @@ impl Server {
                 listeners,
                 hub,
                 handshakes_max: settings.handshakes_max,
-                dispatcher: Dispatcher::new(home, Arc::clone(&site), Arc::clone(&place)),
+                dispatcher: Dispatcher::new(home, Arc::clone(&present), Arc::clone(&place)),
                 outbound,
                 control: Arc::default(),
                 clock,
@@ -151,10 +175,11 @@ impl Server {
             controls: Arc::new(controls),
             counters: Arc::new(counters),
             place: Arc::clone(&place),
+            present,
             gate: settings.gate,
         };
         let doors = settings.listen.into_iter().map(|opening| opening.door).collect();
-        Ok(Self { loops, addresses, doors, place, tenures, handle })
+        Ok(Self { loops, addresses, doors, place, handle })
     }
 
     /// Where the server listens, with the ports that the system chose.
@@ -195,7 +220,7 @@ impl Server {
     /// The number of workers.
     #[must_use]
     pub fn workers(&self) -> usize {
-        self.tenures.len()
+        self.place.posts.len()
     }
 
     /// The remote control.
@@ -217,9 +242,9 @@ impl Server {
     ///
     /// When threads cannot be had, or a loop cannot wait for events.
     pub fn run(self) -> io::Result<DrainReport> {
-        let Self { loops, place, tenures, handle, .. } = self;
-        for (number, tenure) in tenures.into_iter().enumerate() {
-            place.hire(number, tenure)?;
+        let Self { loops, place, handle, .. } = self;
+        for number in 0..place.posts.len() {
+            place.hire(number)?;
         }
         if let Some(gate) = &handle.gate {
             tls::watch(gate)?;

@@ -15,7 +15,7 @@ use crate::listen::Door;
 use crate::plugin::Router;
 use crate::plugin::registry::Entry;
 use crate::redirect::Redirect;
-use crate::tls::Gate;
+use crate::tls::{Gate, wishes};
 
 /// An address to listen on, and who is let in there.
 #[derive(Clone, Debug)]
@@ -72,6 +72,9 @@ impl Settings {
             body_bytes_max: bytes(config.limits.response_body_bytes_max),
             ..WireLimits::default()
         };
+        if let Some(gate) = &functions.gate {
+            gate.wish(functions.registry.iter().map(|(_, entry)| wishes(entry.options.tls)));
+        }
         let functions_by_number =
             functions.registry.iter().map(|(_, entry)| entry.clone()).collect();
         Ok(Self {

@@ -1,5 +1,7 @@
 //! What can be served at one time: routes, and who answers on them, on the operator's terms.
 
+mod present;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,40 +13,81 @@ use crate::config;
 use crate::crew::{Accord, Callee, Fallback, Placement, Served, StaticReply, Terms, Workplace};
 use crate::envelope;
 use crate::plugin::Router;
-use crate::plugin::registry::Entry;
+use crate::plugin::registry::{Entry, newest_before};
+use crate::report::PublishReport;
 use crate::tls::wishes;
+
+pub(crate) use present::Present;
 
 /// Routes, and the functions that they name by number.
 pub(crate) struct Site {
+    /// Counts the sites of a server; given by [`Present`].
+    number: u64,
     pub(crate) router: Router,
     /// By `FunctionId`.
     pub(crate) served: Vec<Served>,
+    /// What `served` was made of.
+    entries: Vec<Entry>,
+}
+
+/// What stands between one site and the next.
+pub(crate) struct Change {
+    /// Those to whom no route leads any more.
+    pub(crate) leaving: Vec<&'static Callee>,
+    pub(crate) report: PublishReport,
 }
 
 impl Site {
     /// Lets the workers know the functions of `entries`, in the order of their numbers.
-    pub(crate) fn of(router: Router, entries: &[Entry], place: &Workplace) -> Self {
+    pub(crate) fn of(router: Router, entries: Vec<Entry>, place: &Workplace) -> Self {
         let callees: Vec<&'static Callee> =
             entries.iter().map(|entry| place.enlist(terms(entry, place.clock.now()))).collect();
-        let served = entries
-            .iter()
-            .zip(&callees)
-            .map(|(entry, callee)| Served { callee, previous: previous(entry, entries, &callees) })
-            .collect();
-        Self { router, served }
+        Self::new(router, entries, &callees)
     }
-}
 
-/// The newest version of the same function that is older.
-fn previous(
-    entry: &Entry,
-    entries: &[Entry],
-    callees: &[&'static Callee],
-) -> Option<&'static Callee> {
-    let older = entries.iter().zip(callees).filter(|(other, _)| {
-        other.name == entry.name && other.version.is_some() && other.version < entry.version
-    });
-    older.max_by_key(|(other, _)| &other.version).map(|(_, callee)| *callee)
+    /// The site after this one. Who is in both goes on as before: with its pace, its count of
+    /// failures, its quarantine.
+    pub(crate) fn followed_by(
+        &self,
+        router: Router,
+        entries: Vec<Entry>,
+        place: &Workplace,
+    ) -> (Self, Change) {
+        let mut report = PublishReport::default();
+        let mut callees: Vec<&'static Callee> = Vec::new();
+        for entry in &entries {
+            let known = self.callee_of(entry);
+            let names = if known.is_some() { &mut report.kept } else { &mut report.added };
+            names.push(entry.to_string());
+            callees.push(known.unwrap_or_else(|| place.enlist(terms(entry, place.clock.now()))));
+        }
+        let before = self.served.iter().map(|served| served.callee);
+        let leaving: Vec<&'static Callee> =
+            before.filter(|old| !callees.iter().any(|new| std::ptr::eq(*old, *new))).collect();
+        report.retired = leaving.iter().map(|callee| callee.name.clone()).collect();
+        (Self::new(router, entries, &callees), Change { leaving, report })
+    }
+
+    fn new(router: Router, entries: Vec<Entry>, callees: &[&'static Callee]) -> Self {
+        let serve = |(entry, callee): (&Entry, &&'static Callee)| Served {
+            callee,
+            previous: newest_before(&entries, &entry.name, entry.version.as_ref())
+                .and_then(|place| callees.get(place).copied()),
+        };
+        let served = entries.iter().zip(callees).map(serve).collect();
+        Self { number: 0, router, served, entries }
+    }
+
+    /// Who answers for the same image under the same name on the same terms.
+    fn callee_of(&self, entry: &Entry) -> Option<&'static Callee> {
+        let mut known = self.entries.iter().zip(&self.served);
+        let same = |(known, _): &(&Entry, &Served)| {
+            Arc::ptr_eq(&known.function, &entry.function)
+                && known.options == entry.options
+                && known.to_string() == entry.to_string()
+        };
+        known.find(same).map(|(_, served)| served.callee)
+    }
 }
 
 /// What the artifact says of itself, and what its operator says of it.
@@ -78,7 +121,7 @@ fn terms(entry: &Entry, now: Instant) -> Terms {
             quarantine_us: micros(options.quarantine),
         },
         tls: wishes(options.tls),
-        fallback: fallback(options.fallback.as_ref(), entry.handshake.fallback.as_deref()),
+        fallback: fallback(entry),
         accord: Accord::new(
             options.config.clone(),
             entry.function.exports().handshake,
@@ -89,13 +132,14 @@ fn terms(entry: &Entry, now: Instant) -> Terms {
     }
 }
 
-/// The operator's word counts, else the function's. It may ask for a reply of the operator's, and
-/// there may be none.
-fn fallback(wish: Option<&config::Fallback>, own: Option<&str>) -> Fallback {
-    match wish {
-        None if own == Some("previous") => Fallback::Previous,
-        None | Some(config::Fallback::FailRequest) => Fallback::FailRequest,
-        Some(config::Fallback::Previous) => Fallback::Previous,
+/// What happens when it fails. A function may ask for a reply of its operator's, and there may be
+/// none.
+fn fallback(entry: &Entry) -> Fallback {
+    match &entry.options.fallback {
+        _ if entry.falls_back_to_previous() => Fallback::Previous,
+        None | Some(config::Fallback::FailRequest | config::Fallback::Previous) => {
+            Fallback::FailRequest
+        }
         Some(config::Fallback::Static { status, content_type, body }) => {
             let fields = [("content-type", content_type.as_str())];
             let reply = envelope::constant(Vec::new(), *status, &fields, body);

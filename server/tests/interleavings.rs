@@ -1,6 +1,5 @@
 //! Every interleaving of the threads that meet at a seat, a berth and the alarm: the very files of
 //! the server, compiled with the primitives of a model checker.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "models of tests")]
 #![expect(dead_code, reason = "each model uses a part of what the server uses")]
 
 mod sync {
@@ -29,7 +28,8 @@ use seat::Seat;
 #[test]
 fn a_call_is_in_time_or_its_seat_is_taken() {
     loom::model(|| {
-        let (seat, tenure) = Seat::new();
+        let seat = Seat::vacant();
+        let tenure = seat.hire().unwrap();
         let seat = Arc::new(seat);
         seat.begin(&tenure, 10);
         let worker = thread::spawn({
@@ -53,7 +53,8 @@ fn a_call_is_in_time_or_its_seat_is_taken() {
 #[test]
 fn a_late_thread_never_ends_the_call_of_its_successor() {
     loom::model(|| {
-        let (seat, old) = Seat::new();
+        let seat = Seat::vacant();
+        let old = seat.hire().unwrap();
         let seat = Arc::new(seat);
         seat.begin(&old, 10);
         assert!(seat.vacate(11));
@@ -75,7 +76,8 @@ fn a_late_thread_never_ends_the_call_of_its_successor() {
 #[test]
 fn the_sweep_takes_nobody_who_is_in_time() {
     loom::model(|| {
-        let (seat, tenure) = Seat::new();
+        let seat = Seat::vacant();
+        let tenure = seat.hire().unwrap();
         let seat = Arc::new(seat);
         seat.begin(&tenure, 10);
         let worker = thread::spawn({
@@ -91,6 +93,26 @@ fn the_sweep_takes_nobody_who_is_in_time() {
         });
         let vacated = seat.vacate(11);
         assert_eq!(worker.join().unwrap(), !vacated);
+    });
+}
+
+/// A thread was started for a vacant seat, and another one because that took too long.
+#[test]
+fn one_of_two_threads_gets_the_seat() {
+    loom::model(|| {
+        let seat = Arc::new(Seat::vacant());
+        let other = thread::spawn({
+            let seat = Arc::clone(&seat);
+            move || seat.hire()
+        });
+        let mine = seat.hire();
+        let theirs = other.join().unwrap();
+        assert_ne!(mine.is_some(), theirs.is_some());
+        assert_eq!(seat.deadline_ms(), None);
+        if let Some(tenure) = mine.or(theirs) {
+            seat.begin(&tenure, 1);
+            assert!(seat.end(&tenure).is_ok());
+        }
     });
 }
 

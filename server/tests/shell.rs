@@ -163,7 +163,9 @@ fn the_first_signal_drains_and_others_change_nothing() {
     let mut serving = Serving::start(&["-f", artifact.to_str().unwrap()]);
     assert!(serving.get("/any").ends_with("ok"));
     serving.signal("HUP");
-    serving.line_with("fezz: SIGHUP is reserved");
+    serving.line_with("fezz reload: added=0 retired=0 kept=1 (ok)");
+    serving.signal("USR1");
+    serving.line_with("fezz: SIGUSR1 is reserved");
     assert!(serving.get("/any").ends_with("ok"));
     serving.signal("TERM");
     serving.line_with("fezz draining: SIGTERM");

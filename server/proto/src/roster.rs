@@ -104,6 +104,8 @@ pub struct Roster<J> {
     /// Of these, the jobs that may start now, were there workers for all.
     ready: u32,
     abandoned: u32,
+    /// Callees that get no new requests.
+    retired: u32,
     /// The number of the latest trial or renewal.
     serial: u32,
 }
@@ -121,6 +123,7 @@ impl<J> Roster<J> {
             waiting: 0,
             ready: 0,
             abandoned: 0,
+            retired: 0,
             serial: 0,
         }
     }
@@ -135,6 +138,16 @@ impl<J> Roster<J> {
             self.change(CalleeId(at), |_| ());
         }
         id
+    }
+
+    /// Nobody submits new jobs of `callee` any more, but for those that were promised; the others
+    /// are not to leave places free for it. Once for each callee.
+    pub fn retire(&mut self, callee: CalleeId) {
+        debug_assert!(callee.0 < self.count(), "nobody enlisted {callee:?}");
+        self.retired += 1;
+        for at in 0..self.count() {
+            self.change(CalleeId(at), |_| ());
+        }
     }
 
     /// Callees.
@@ -443,7 +456,7 @@ impl<J> Roster<J> {
     /// Changes a callee, and what follows from that.
     fn change<T>(&mut self, id: CalleeId, change: impl FnOnce(&mut Callee) -> T) -> Option<T> {
         let places_max = match self.watch.workers() {
-            workers if workers >= 2 && self.callees.len() > 1 => workers - 1,
+            workers if workers >= 2 && self.count() - self.retired > 1 => workers - 1,
             _ => u32::MAX,
         };
         let callee = self.callees.get_mut(id.place());

@@ -42,7 +42,9 @@ An option:   NAME[@VERSION].KEY=VALUE or *.KEY=VALUE; the narrower one holds. Th
   config.K=V                      what it is given when it begins
 A duration names its unit (ms, s, m, h), a size too (B, KiB, MiB, GiB).
 
-Signals: SIGTERM or SIGINT drains, a second one ends at once.
+Signals: SIGTERM or SIGINT drains, a second one ends at once. SIGHUP reads again what --function and
+--root name: artifacts that are new or changed are loaded beside, the others go on as before, and
+those that are gone finish what they have. When anything is wrong, nothing changes.
 Exit codes: 0 drained, 1 configuration, 2 usage, 71 operating system.";
 
 /// What `serve` can be told. Values are text here: they are read together, so that everything

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use fezz_abi::artifact::{self, Inspection};
 use fezz_abi::digest::Hex;
 
+use super::json::{list as array, quoted};
 use super::{fail, print};
 use crate::error::{EXIT_CONFIG, EXIT_OK, EXIT_SYSTEM};
 
@@ -115,28 +116,12 @@ fn json(facts: &[(&str, Value)]) -> String {
         let value = match value {
             Value::Text(text) => quoted(text),
             Value::Number(number) => number.to_string(),
-            Value::List(items) => {
-                format!("[{}]", items.iter().map(|item| quoted(item)).collect::<Vec<_>>().join(","))
-            }
+            Value::List(items) => array(items.iter().map(String::as_str)),
             Value::Nothing => "null".to_owned(),
         };
         format!("\"{key}\":{value}")
     });
     format!("{{{}}}\n", members.collect::<Vec<_>>().join(","))
-}
-
-/// RFC 8259 §7.
-fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for it in text.chars() {
-        match it {
-            '"' | '\\' => out.extend(['\\', it]),
-            '\0'..='\x1f' | '\x7f' => out += &format!("\\u{:04x}", u32::from(it)),
-            _ => out.push(it),
-        }
-    }
-    out.push('"');
-    out
 }
 
 #[cfg(test)]

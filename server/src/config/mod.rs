@@ -15,6 +15,7 @@ use std::time::Duration;
 pub use error::{ConfigError, ListenFault, TlsFlagFault};
 pub use grammar::{FunctionFault, FunctionFlag, RouteFlag, parse_listen};
 pub(crate) use nearest::nearest;
+pub(crate) use option_flag::parse_digest;
 pub use option_flag::{OPTION_KEYS, OptionFault, OptionFlag, resolve};
 pub use options::{
     Abi, Change, FUNCTION_ABANDON_MAX, Fallback, FunctionOptions, Placement, QUARANTINE, TlsWish,

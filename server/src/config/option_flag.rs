@@ -225,7 +225,7 @@ fn change(key: &str, value: &str) -> Result<Change, OptionFault> {
         "fallback" => Change::Fallback(fallback(value)?),
         "tls" => Change::Tls(word(value, TLS_WISHES)?),
         "abi" => Change::Abi(word(value, ABIS)?),
-        "sha256" => Change::Sha256(digest(value)?),
+        "sha256" => Change::Sha256(parse_digest(value)?),
         "timeout" => Change::Timeout(time(value)?),
         "ttl" => Change::Ttl(off(value, time)?),
         _ => return Err(OptionFault::UnknownKey { nearest: None }),
@@ -290,7 +290,11 @@ fn fallback(text: &str) -> Result<Fallback, OptionFault> {
     Ok(Fallback::Static { status, content_type, body })
 }
 
-fn digest(text: &str) -> Result<[u8; 32], OptionFault> {
+/// Reads a SHA-256.
+///
+/// # Errors
+/// [`OptionFault::Digest`].
+pub(crate) fn parse_digest(text: &str) -> Result<[u8; 32], OptionFault> {
     let wrong = OptionFault::Digest { digits: text.chars().count() };
     if text.len() != 64 || !text.bytes().all(|it| it.is_ascii_hexdigit()) {
         return Err(wrong);

@@ -100,8 +100,14 @@ impl Accord {
     }
 
     /// No route leads to it any more.
-    pub(crate) fn retire(&self) {
+    pub(crate) fn retire(&self, now: Instant) {
+        self.used_us.store(now.as_micros(), Ordering::Relaxed);
         self.idle_us_max.store(RETIRED_IDLE_US, Ordering::Relaxed);
+    }
+
+    /// Somebody else decides when it comes to an end.
+    pub(crate) fn leave(&self) {
+        self.idle_us_max.store(NEVER, Ordering::Relaxed);
     }
 
     /// When it will have been idle too long, as things are; nothing when it never is, or was

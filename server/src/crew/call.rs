@@ -11,7 +11,8 @@ use super::fallback::{Outcome, fall_back};
 use super::inbound::Job;
 use crate::accord::settle;
 use crate::desk::{Begin, DESK, Line};
-use crate::envelope::{self, Fault};
+use crate::envelope;
+use crate::fault::Fault;
 
 /// Octets of buffer that a caller keeps between calls.
 const SPARE_BYTES_MAX: usize = 64 * 1024;

@@ -2,7 +2,7 @@
 //! when it fails.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use fezz_abi::host::Function;
 use fezz_proto::Instant;
@@ -12,7 +12,7 @@ use super::accord::Accord;
 use super::fallback::Fallback;
 use super::pace::{Pace, Placement};
 use super::tally::Tally;
-use crate::envelope::Fault;
+use crate::fault::Fault;
 use crate::log;
 use crate::tls::Wishes;
 
@@ -34,6 +34,8 @@ pub(crate) struct Callee {
     /// Microseconds of the server's clock before which its requests are refused; the roster's word
     /// counts, this spares receiving content for nothing.
     quarantined_until_us: AtomicU64,
+    /// Whether no route leads to it any more.
+    retired: AtomicBool,
 }
 
 /// Who answers on a route.
@@ -69,6 +71,7 @@ impl Callee {
             fallback: terms.fallback,
             tls: terms.tls,
             quarantined_until_us: AtomicU64::new(0),
+            retired: AtomicBool::new(false),
         }
     }
 
@@ -87,6 +90,16 @@ impl Callee {
     /// Its requests are taken again.
     pub(crate) fn release(&self) {
         self.quarantined_until_us.store(0, Ordering::Relaxed);
+    }
+
+    /// No route leads to it any more; what it was promised, it still answers. True the first time.
+    pub(super) fn retire(&self) -> bool {
+        !self.retired.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether no route leads to it any more.
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Relaxed)
     }
 
     /// A dispatch failed: one count and one line for it.

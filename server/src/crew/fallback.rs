@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fezz_proto::{Instant, Refusal, Reply};
 
 use super::inbound::{Job, redirected};
-use crate::envelope::Fault;
+use crate::fault::Fault;
 
 /// The operator's remedy for a function.
 #[derive(Clone, Debug, Default)]

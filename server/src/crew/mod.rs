@@ -37,11 +37,11 @@ use fezz_proto::{Instant, Refusal, Ticket};
 use fezz_abi::Stage;
 
 use crate::clock::Clock;
-use crate::envelope::Fault;
+use crate::fault::Fault;
 
 pub(crate) use accord::Accord;
 pub(crate) use alarm::Alarm;
-pub(crate) use berth::{Berth, Rescued, Voyage};
+pub(crate) use berth::{Berth, Rescued};
 pub(crate) use call::{Caller, conclude};
 pub(crate) use callee::{Callee, Served, Terms};
 pub(crate) use errands::{Errand, Errands};
@@ -50,10 +50,9 @@ pub(crate) use inbound::{Inbound, Job, Load};
 pub(crate) use outbound::{Completion, Outbound};
 pub(crate) use pace::{Pace, Placement};
 pub(crate) use post::{Post, given_up_at, millis};
-pub(crate) use seat::Tenure;
 pub(crate) use strays::{Left, Strays};
 pub(crate) use sweep::Sweep;
-pub use tally::{FunctionCounts, WorkerCounts};
+pub use tally::{FunctionCounts, ImageCounts, WorkerCounts};
 pub(crate) use worker::{AbortOnPanic, waited_too_long};
 
 /// Octets of stack of every thread that calls functions: what function authors may count on.
@@ -99,19 +98,18 @@ pub(crate) struct Workplace {
 }
 
 impl Workplace {
-    /// A workplace without anybody, and the rights to its posts.
+    /// A workplace without anybody.
     pub(crate) fn new(
         clock: Clock,
         limits: RosterLimits,
         response_limits: fezz_wire::WireLimits,
         outbound: Vec<Arc<Outbound>>,
-    ) -> (Self, Vec<Tenure>) {
-        let (posts, tenures) = (0..limits.workers as usize).map(Post::new).unzip();
-        let place = Self {
+    ) -> Self {
+        Self {
             clock,
             inbound: Inbound::new(limits),
             outbound,
-            posts,
+            posts: (0..limits.workers as usize).map(Post::new).collect(),
             alarm: Alarm::new(),
             strays: Strays::default(),
             errands: Errands::default(),
@@ -121,8 +119,7 @@ impl Workplace {
             response_limits,
             queue_us_max: limits.queue_us_max,
             callees: RwLock::default(),
-        };
-        (place, tenures)
+        }
     }
 
     /// Takes a function in. Artifacts are never unloaded, so that whatever points to one lives as
@@ -163,8 +160,10 @@ impl Workplace {
                 self.expect_idle(callee);
                 continue;
             }
+            // A call that a loop made itself is not the roster's to know of.
+            let inside = self.strays.are_in(callee);
             let renewal = self.inbound.with(|roster| {
-                let idle = roster.in_flight(callee.id) == 0;
+                let idle = roster.in_flight(callee.id) == 0 && !inside;
                 idle.then(|| roster.begin_renewal(callee.id)).flatten()
             });
             match renewal {
@@ -191,6 +190,24 @@ impl Workplace {
         self.errands.finish(patience);
     }
 
+    /// No route leads to `callee` any more: it answers what was admitted, and comes to an end when
+    /// it has been idle for a while. A loop that is about to admit a request may be late by one.
+    pub(crate) fn retire(&self, callee: &'static Callee) {
+        if !callee.retire() {
+            return;
+        }
+        self.inbound.with(|roster| roster.retire(callee.id));
+        let callees = self.callees.read().unwrap_or_else(PoisonError::into_inner);
+        let same = |other: &Callee| Arc::ptr_eq(&other.function, &callee.function);
+        if callees.iter().any(|other| !other.is_retired() && same(other)) {
+            // The image goes on on other terms: those decide when it comes to an end.
+            return callee.accord.leave();
+        }
+        drop(callees);
+        callee.accord.retire(self.clock.now());
+        self.expect_idle(callee);
+    }
+
     /// The function with that number.
     pub(crate) fn callee(&self, id: CalleeId) -> Option<&'static Callee> {
         let callees = self.callees.read().unwrap_or_else(PoisonError::into_inner);
@@ -200,11 +217,25 @@ impl Workplace {
     /// What was counted for each function.
     pub(crate) fn function_counts(&self) -> BTreeMap<String, FunctionCounts> {
         let callees = self.callees.read().unwrap_or_else(PoisonError::into_inner);
-        let counts = |callee: &&Callee| FunctionCounts {
-            dormant: callee.accord.is_dormant(),
-            ..callee.tally.counts()
-        };
-        callees.iter().map(|callee| (callee.name.clone(), counts(callee))).collect()
+        let mut counts: BTreeMap<String, FunctionCounts> = BTreeMap::new();
+        for callee in callees.iter() {
+            let sum = counts.entry(callee.name.clone()).or_default();
+            sum.add(callee.tally.counts());
+            sum.dormant |= callee.accord.is_dormant() && !callee.is_retired();
+        }
+        counts
+    }
+
+    /// How many images are served, and how many were.
+    pub(crate) fn image_counts(&self) -> ImageCounts {
+        let callees = self.callees.read().unwrap_or_else(PoisonError::into_inner);
+        let mut serving: BTreeMap<_, bool> = BTreeMap::new();
+        for callee in callees.iter() {
+            *serving.entry(Arc::as_ptr(&callee.function)).or_default() |= !callee.is_retired();
+        }
+        let all = serving.len() as u64;
+        let serving = serving.into_values().filter(|serves| *serves).count() as u64;
+        ImageCounts { serving, retired: all - serving }
     }
 
     /// What the workers do now.
@@ -278,12 +309,12 @@ impl Workplace {
     /// # Errors
     ///
     /// The operating system's reason why a thread cannot be had.
-    pub(crate) fn hire(self: &Arc<Self>, number: usize, tenure: Tenure) -> io::Result<()> {
+    pub(crate) fn hire(self: &Arc<Self>, number: usize) -> io::Result<()> {
         let place = Arc::clone(self);
         thread::Builder::new()
             .name(format!("fezz-worker-{number}"))
             .stack_size(STACK_BYTES)
-            .spawn(move || worker::work(&place, number, tenure))
+            .spawn(move || worker::work(&place, number))
             .map(drop)
     }
 }

@@ -19,14 +19,15 @@ pub(crate) struct Post {
 }
 
 impl Post {
-    pub(crate) fn new(number: usize) -> (Self, Tenure) {
-        let (seat, tenure) = Seat::new();
-        (Self { number, seat, thread: AtomicI32::new(0) }, tenure)
+    pub(crate) fn new(number: usize) -> Self {
+        Self { number, seat: Seat::vacant(), thread: AtomicI32::new(0) }
     }
 
-    /// The calling thread takes the post over.
-    pub(crate) fn man(&self) {
+    /// The calling thread takes the post over, unless somebody has it.
+    pub(crate) fn man(&self) -> Option<Tenure> {
+        let tenure = self.seat.hire()?;
         self.thread.store(crate::sys::thread::current(), Ordering::Relaxed);
+        Some(tenure)
     }
 
     /// The thread that sits there, as the operating system numbers it.
@@ -53,14 +54,10 @@ impl Post {
     pub(crate) fn vacate(&self, now: Instant) -> bool {
         self.seat.vacate(millis(now))
     }
-
-    /// The right of the next thread, after the post was vacated.
-    pub(crate) fn hire(&self) -> Option<Tenure> {
-        self.seat.hire()
-    }
 }
 
-/// When a call that had to be over by `deadline` is given up, in milliseconds of the server's clock.
+/// When a call that had to be over by `deadline` is given up, in milliseconds of the server's
+/// clock.
 pub(crate) const fn given_up_at(deadline: Instant) -> u64 {
     millis(deadline) + GRACE_MS
 }

@@ -40,9 +40,9 @@ pub(crate) struct Tenure {
 pub(crate) struct Abandoned;
 
 impl Seat {
-    /// A seat and the right of its first thread.
-    pub(crate) fn new() -> (Self, Tenure) {
-        (Self(AtomicU64::new(IDLE)), Tenure { epoch: 0 })
+    /// A seat for whoever is hired first.
+    pub(crate) fn vacant() -> Self {
+        Self(AtomicU64::new(VACATED))
     }
 
     /// A seat in the middle of a call that ends by `deadline_ms`.
@@ -86,7 +86,7 @@ impl Seat {
             && self.0.compare_exchange(word, vacated, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
-    /// Seats another thread; `None` unless the seat is vacated.
+    /// Seats the calling thread; `None` unless the seat is vacant.
     pub(crate) fn hire(&self) -> Option<Tenure> {
         let word = self.0.load(Ordering::Acquire);
         if word & STATE_MASK != VACATED {

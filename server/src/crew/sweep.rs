@@ -9,7 +9,7 @@ use fezz_proto::{Instant, Refusal};
 
 use super::post::millis;
 use super::{Callee, Workplace};
-use crate::envelope::Fault;
+use crate::fault::Fault;
 use crate::{log, sys};
 
 /// Milliseconds between attempts to hire a thread that could not be had.
@@ -39,9 +39,9 @@ impl Sweep {
             }
         }
         self.hire(place);
-        let next = place.posts.iter().filter_map(|post| post.deadline_ms()).min();
         // Who is overdue and cannot be given up waits for somebody to come back.
-        if let Some(next_ms) = next.filter(|next_ms| *next_ms >= millis(now)) {
+        let deadlines = place.posts.iter().filter_map(|post| post.deadline_ms());
+        if let Some(next_ms) = deadlines.filter(|next_ms| *next_ms >= millis(now)).min() {
             place.alarm.expect(next_ms + 1);
         }
         if !self.vacant.is_empty() {
@@ -50,19 +50,11 @@ impl Sweep {
     }
 
     fn hire(&mut self, place: &Arc<Workplace>) {
-        self.vacant.retain(|&number| {
-            let Some(tenure) = place.posts.get(number).and_then(|post| post.hire()) else {
-                return false;
-            };
-            match place.hire(number, tenure) {
-                Ok(()) => false,
-                Err(error) => {
-                    log::line(
-                        "fezz::workers",
-                        format_args!("worker={number} cannot hire: {error}"),
-                    );
-                    true
-                }
+        self.vacant.retain(|&number| match place.hire(number) {
+            Ok(()) => false,
+            Err(error) => {
+                log::line("fezz::workers", format_args!("worker={number} cannot hire: {error}"));
+                true
             }
         });
     }

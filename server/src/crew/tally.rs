@@ -33,6 +33,15 @@ pub struct FunctionCounts {
     pub dormant: bool,
 }
 
+/// Images of functions, at one moment. Code that was loaded stays loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImageCounts {
+    /// Those that a route leads to.
+    pub serving: u64,
+    /// Those that answer what was promised before another site was published, and nothing else.
+    pub retired: u64,
+}
+
 /// The workers, at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WorkerCounts {
@@ -44,6 +53,22 @@ pub struct WorkerCounts {
     pub abandoned: u64,
     /// Jobs that wait for a worker.
     pub queue: u64,
+}
+
+impl FunctionCounts {
+    /// Two images of one function and version are one in metrics, which never go backwards.
+    pub(crate) fn add(&mut self, other: Self) {
+        for (sums, counts) in
+            [(&mut self.errors, other.errors), (&mut self.fallbacks, other.fallbacks)]
+        {
+            for (key, count) in counts {
+                *sums.entry(key).or_default() += count;
+            }
+        }
+        self.late += other.late;
+        self.abandoned += other.abandoned;
+        self.rescues += other.rescues;
+    }
 }
 
 impl Tally {

@@ -12,7 +12,7 @@ use super::inbound::{Job, Taken};
 use super::post::Post;
 use super::seat::Tenure;
 use super::{Completion, Workplace};
-use crate::envelope::Fault;
+use crate::fault::Fault;
 
 /// Short calls made while a loop is owed a wake.
 const OWED_CALLS_MAX: u32 = 64;
@@ -21,12 +21,13 @@ const OWED_US_MAX: u64 = 200;
 
 /// Works at post `number` until the queue is closed, or until a call took so long that the post was
 /// given to somebody else.
-pub(super) fn work(place: &Arc<Workplace>, number: usize, tenure: Tenure) {
+pub(super) fn work(place: &Arc<Workplace>, number: usize) {
     // A panic here is a bug of ours in code that holds other people's requests. Going on with a
     // worker less would be silent; the supervisor's restart is not.
     let bug = AbortOnPanic;
-    if let Some(post) = place.posts.get(number) {
-        post.man();
+    if let Some(post) = place.posts.get(number)
+        && let Some(tenure) = post.man()
+    {
         let caller = Caller::new(place);
         let now = place.clock.now();
         let debts = Debts::default();

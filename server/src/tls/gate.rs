@@ -4,52 +4,19 @@
 //! writing only when certificates are exchanged: connections that are here keep what they have.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::server::ServerConfig;
 
-use super::acquire::{Sources, Stamp};
+use super::acquire::Stamp;
 use super::error::TlsError;
 use super::hello::Hello;
 use super::identity::Identity;
 use super::offer::{Offer, provider, ticketer};
+use super::terms::{GateTerms, Wishes};
 use crate::clock::Clock;
-use crate::config::TlsWish;
-
-/// What is said about all identities together.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct GateTerms {
-    /// Where identities come from.
-    pub(crate) sources: Sources,
-    /// Whether a client that asks for a name nobody here has gets the default certificate.
-    pub(crate) serves_unknown: bool,
-    /// Whether TLS 1.2 is refused.
-    pub(crate) tls13_only: bool,
-    /// What functions want to know of handshakes.
-    pub(crate) wishes: Wishes,
-}
-
-/// What is kept of a handshake for functions: what nobody asks for is not kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Wishes {
-    /// Nothing.
-    #[default]
-    Nothing,
-    /// What was settled, and how the client said hello.
-    Facts,
-    /// The octets of the hello, too.
-    Hello,
-}
-
-/// What an operator's word for it means.
-pub(crate) const fn wishes(wish: TlsWish) -> Wishes {
-    match wish {
-        TlsWish::Off => Wishes::Nothing,
-        TlsWish::Facts => Wishes::Facts,
-        TlsWish::Hello => Wishes::Hello,
-    }
-}
+use crate::config::Tls;
 
 /// What a client gets that is let in.
 #[derive(Clone, Debug)]
@@ -97,17 +64,23 @@ pub(crate) struct Gate {
     terms: GateTerms,
     made: Option<Arc<Identity>>,
     present: RwLock<Arc<Present>>,
+    /// The most that a function wants to know of handshakes.
+    wishes: AtomicU8,
     reloads: AtomicU64,
     reloads_failed: AtomicU64,
 }
 
 impl Gate {
-    /// Reads everything.
+    /// Reads everything that a configuration names, if TLS is spoken.
     ///
     /// # Errors
     ///
     /// Everything that is wrong with the files.
-    pub(crate) fn open(terms: GateTerms) -> Result<Self, Vec<TlsError>> {
+    pub(crate) fn of(tls: &Tls) -> Result<Option<Self>, Vec<TlsError>> {
+        GateTerms::of(tls).map(Self::open).transpose()
+    }
+
+    fn open(terms: GateTerms) -> Result<Self, Vec<TlsError>> {
         let one = |error| vec![error];
         let made = match terms.sources.self_signed {
             true => Some(Arc::new(Identity::self_signed(&provider(), now_s()).map_err(one)?)),
@@ -118,6 +91,7 @@ impl Gate {
             terms,
             made,
             present: RwLock::new(Arc::new(present)),
+            wishes: AtomicU8::new(0),
             reloads: AtomicU64::new(0),
             reloads_failed: AtomicU64::new(0),
         })
@@ -148,8 +122,18 @@ impl Gate {
     }
 
     /// What functions want to know of handshakes.
-    pub(crate) const fn wishes(&self) -> Wishes {
-        self.terms.wishes
+    pub(crate) fn wishes(&self) -> Wishes {
+        match self.wishes.load(Ordering::Relaxed) {
+            0 => Wishes::Nothing,
+            1 => Wishes::Facts,
+            _ => Wishes::Hello,
+        }
+    }
+
+    /// Connections that come from now on know what these functions want to.
+    pub(crate) fn wish(&self, wishes: impl Iterator<Item = Wishes>) {
+        let most = wishes.max().unwrap_or_default();
+        self.wishes.store(most as u8, Ordering::Relaxed);
     }
 
     /// Whether a certificate here speaks for `host`, or any would be served.

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::gate::{Admitted, Wishes};
+use super::gate::Admitted;
 use super::identity::Identity;
 use super::meta::{self, Settled};
 use super::names::authority_host;
+use super::terms::Wishes;
 
 /// The facts of one secured connection that outlive its handshake.
 #[derive(Debug)]

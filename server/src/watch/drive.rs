@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::thread;
 
-use super::yard::{Call, Yard};
+use super::yard::{Call, LoopBerth, Yard};
 use crate::crew::{AbortOnPanic, Caller, Job, Outcome, conclude, millis};
 use crate::sys;
 use crate::turn::Loop;
@@ -29,7 +29,9 @@ pub(super) fn stand_by(yard: &Arc<Yard>, mut announced: bool) {
     let mut driver =
         Driver { yard, caller: Caller::new(&yard.place), thread: sys::thread::current() };
     while let Some(held) = yard.spares.wait(std::mem::take(&mut announced), yard.loops()) {
-        driver.drive(held);
+        if driver.drive(held) == Drove::GivenUp {
+            return;
+        }
     }
 }
 
@@ -39,6 +41,8 @@ enum Drove {
     Ended,
     /// Somebody else drives it.
     Taken,
+    /// Somebody else drives it, and this thread was given up: what was done to it cannot be undone.
+    GivenUp,
 }
 
 struct Driver<'y> {
@@ -49,6 +53,11 @@ struct Driver<'y> {
 
 impl Driver<'_> {
     fn drive(&mut self, mut held: Box<Loop>) -> Drove {
+        let Some(berth) = self.yard.berth(held.home()) else {
+            let error = io::Error::other("a loop without a berth: a bug of ours");
+            drop(self.yard.ended.send(Err(error)));
+            return Drove::Ended;
+        };
         loop {
             if held.is_over() {
                 // Fails when nobody waits for the end any more.
@@ -59,55 +68,61 @@ impl Driver<'_> {
                 drop(self.yard.ended.send(Err(error)));
                 return Drove::Ended;
             }
-            held = match self.make_calls(held) {
-                Some(held) => held,
-                None => return Drove::Taken,
+            held = match self.make_calls(held, berth) {
+                Ok(held) => held,
+                Err(drove) => return drove,
             };
             held.end_turn();
         }
     }
 
-    /// Makes the calls of this turn; `None` when the loop was taken meanwhile.
-    fn make_calls(&mut self, mut held: Box<Loop>) -> Option<Box<Loop>> {
+    /// Makes the calls of this turn, unless the loop is taken meanwhile.
+    fn make_calls(&mut self, mut held: Box<Loop>, berth: &LoopBerth) -> Result<Box<Loop>, Drove> {
         for _ in 0..ROUNDS_PER_TURN_MAX {
             let Some(first) = held.next_call() else { break };
             let mut next = Some(first);
             while let Some(job) = next {
-                held = self.call(held, job)?;
+                held = self.call(held, job, berth)?;
                 next = held.next_call();
             }
             held.go_on();
         }
-        Some(held)
+        Ok(held)
     }
 
     /// Makes one call with the loop given away.
-    fn call(&mut self, held: Box<Loop>, mut job: Job) -> Option<Box<Loop>> {
+    fn call(
+        &mut self,
+        held: Box<Loop>,
+        mut job: Job,
+        berth: &LoopBerth,
+    ) -> Result<Box<Loop>, Drove> {
         // A panic in here is a bug of ours, in code that other people's requests depend on.
         let bug = AbortOnPanic;
         let (home, ticket, started) = (job.home, job.ticket, held.now());
         let callee = job.job.callee;
         let facts = Call { callee, ticket, deadline: job.deadline, thread: self.thread };
-        let voyage = self.yard.park(held, facts, started)?;
+        let voyage = berth.park(held, facts, started.as_micros());
+        let place = &self.yard.place;
+        // After the berth: the watch sees the call, or is woken.
+        place.alarm.stir();
         let (reply, ended) = self.caller.call(&mut job, started);
-        let taken = self.yard.take_back(home, &voyage);
-        let back = match taken {
+        let back = match berth.take_back(&voyage) {
             Ok(mut held) => {
                 match conclude(job, reply, ended) {
                     Outcome::Answer(outcome) => held.handle_call(ticket, outcome, ended),
                     Outcome::Instead(job) => held.handle_redirected(*job, ended),
                 }
-                Some(held)
+                Ok(held)
             }
-            Err(left) => {
-                if left.is_some_and(|left| left.ends_in_time()) {
-                    let outcome = conclude(job, reply, ended);
-                    self.yard.place.bring_home(home, ticket, outcome);
-                    self.yard.place.alarm.expect(millis(ended));
-                } else {
-                    self.yard.place.stray_returned(callee, ended);
-                }
-                None
+            Err(Some(left)) if left.ends_in_time() => {
+                place.bring_home(home, ticket, conclude(job, reply, ended));
+                place.alarm.expect(millis(ended));
+                Err(Drove::Taken)
+            }
+            Err(_) => {
+                place.stray_returned(callee, ended);
+                Err(Drove::GivenUp)
             }
         };
         std::mem::forget(bug);

@@ -10,9 +10,7 @@ use fezz_proto::{Instant, Ticket};
 
 use super::drive::stand_by;
 use super::spares::Spares;
-use crate::crew::{
-    Berth, Callee, Left, Rescued, STACK_BYTES, Voyage, Workplace, given_up_at, millis,
-};
+use crate::crew::{Berth, Callee, Left, Rescued, STACK_BYTES, Workplace, given_up_at, millis};
 use crate::log;
 use crate::turn::{Ended, Loop};
 
@@ -24,11 +22,14 @@ const HIRE_AGAIN_MS: u64 = 1_000;
 /// What the threads that drive loops share with the watch.
 pub(crate) struct Yard {
     pub(crate) place: Arc<Workplace>,
-    berths: Vec<Berth<Box<Loop>, Call, Left>>,
+    berths: Vec<LoopBerth>,
     pub(super) spares: Spares,
     /// How loops ended.
     pub(super) ended: Sender<io::Result<Ended>>,
 }
+
+/// Where one loop lies during calls.
+pub(super) type LoopBerth = Berth<Box<Loop>, Call, Left>;
 
 /// A call that the thread of a loop makes itself.
 #[derive(Clone, Copy)]
@@ -58,20 +59,9 @@ impl Yard {
         self.berths.len()
     }
 
-    /// Gives a loop away for a call that begins at `now`.
-    pub(super) fn park(&self, held: Box<Loop>, call: Call, now: Instant) -> Option<Voyage> {
-        let berth = self.berths.get(usize::from(held.home()))?;
-        let voyage = berth.park(held, call, now.as_micros());
-        self.place.alarm.stir();
-        Some(voyage)
-    }
-
-    /// Takes a loop back.
-    pub(super) fn take_back(&self, home: u16, voyage: &Voyage) -> Result<Box<Loop>, Option<Left>> {
-        match self.berths.get(usize::from(home)) {
-            Some(berth) => berth.take_back(voyage),
-            None => Err(None),
-        }
+    /// Where that loop lies during calls.
+    pub(super) fn berth(&self, home: u16) -> Option<&LoopBerth> {
+        self.berths.get(usize::from(home))
     }
 
     /// Takes loops from threads that are kept; true when anything happened in the yard since the

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fezz_server::assemble::Functions;
 use fezz_server::config::{Config, Fallback};
 use fezz_server::plugin::version::Version;
 
@@ -80,6 +81,31 @@ fn the_operator_has_an_answer_of_its_own() {
     assert_eq!(sick.fallbacks.get("static"), Some(&5), "{sick:?}");
     let all = [("plugin_call", 1), ("limit", 2), ("timeout", 2)];
     assert_eq!(sick.errors, all.into_iter().collect(), "{sick:?}");
+}
+
+/// A version that does not begin is held back: the one before serves on its routes.
+#[test]
+fn a_version_that_does_not_begin_is_held_back() {
+    let refusing = c_function(
+        "refusing",
+        "int32_t fezz_init_v1(const FezzHostV1 *h, FezzSlice s) { (void)h; (void)s; return 9; }\n\
+         FezzOwned fezz_handle_v2(FezzSlice r) { (void)r; return (FezzOwned){ NULL, 0 }; }\n\
+         void fezz_free_v2(FezzOwned o) { (void)o; }\n",
+    );
+    let mut config = serving(refusing);
+    config.functions[0].name = Some("same".to_owned());
+    config.functions[0].version = Version::parse("2.0").ok();
+    assert!(Functions::load(&config).is_err(), "there is nobody to stand in");
+    let mut older = config.functions[0].clone();
+    older.version = Version::parse("1.0").ok();
+    older.artifact = function("held_back", 201);
+    config.functions.push(older);
+    config.functions[0].options.fallback = Some(Fallback::FailRequest);
+    let complaints = Functions::load(&config).expect_err("nobody wants the older one");
+    assert!(complaints[0].to_string().contains("stage=load"), "{}", complaints[0]);
+    config.functions[0].options.fallback = Some(Fallback::Previous);
+    let server = Running::start(&config);
+    assert_eq!(statuses(&server.talk(&get("/"))), [201]);
 }
 
 #[test]

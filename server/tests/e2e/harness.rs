@@ -96,7 +96,11 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(config: &Config) -> Self {
-        let functions = Functions::load(config).expect("the artifacts load");
+        Self::with(config, Functions::load(config).expect("the artifacts load"))
+    }
+
+    /// A server of functions that are loaded already.
+    pub(crate) fn with(config: &Config, functions: Functions) -> Self {
         let settings = Settings::of(config, functions, 4_096).expect("the limits agree");
         let server = Server::bind(settings).expect("the sockets open");
         let (address, handle) = (server.addresses()[0], server.handle());

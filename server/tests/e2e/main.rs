@@ -4,6 +4,7 @@
 
 mod bad_functions;
 mod binary;
+mod check;
 mod clients;
 mod connections;
 mod examples;
@@ -11,5 +12,8 @@ mod fallback;
 mod harness;
 mod loading;
 mod overload;
+mod reload;
 mod settle;
 mod strays;
+mod supervisor;
+mod versions;

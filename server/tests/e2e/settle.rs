@@ -214,3 +214,22 @@ fn functions_hear_of_the_end_of_the_server() {
     let report = server.join();
     assert_eq!((report.cut, report.abandoned), (0, 0));
 }
+
+#[test]
+fn a_call_without_a_socket_settles_as_well() {
+    let artifact = talkative("invoked", 60_000, 2);
+    let invoke = |settings: &[&str]| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_fezz"))
+            .arg("invoke")
+            .arg(&artifact)
+            .args(["GET", "/services"])
+            .args(settings)
+            .output()
+            .expect("fezz runs")
+    };
+    assert_eq!(invoke(&["--fail"]).status.code(), Some(0));
+    let refused = invoke(&["--config", "refuse=yes"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("stage=load"), "{said}");
+}

@@ -47,6 +47,27 @@ fn callees_take_turns_and_each_keeps_its_order() {
 }
 
 #[test]
+fn a_retired_callee_keeps_no_place_from_the_others() {
+    let mut roster = roster(2, 1);
+    let [old, new] = [(); 2].map(|()| roster.enlist(CalleeLimits::default()));
+    let long = |callee, job| Entry { short: false, ..entry(callee, job, 0) };
+    assert!(roster.submit(long(old, 0), us(0)).is_ok());
+    for job in 1..4 {
+        assert!(roster.submit(long(new, job), us(0)).is_ok());
+    }
+    assert_eq!(jobs(&mut roster), [0, 1], "a place each");
+    roster.wakes();
+    roster.done(Call::plain(old, true), Ended::InTime);
+    assert_eq!(jobs(&mut roster), [], "one place is left free for the other");
+    roster.retire(old);
+    assert_eq!(roster.wakes(), 0, "nobody sleeps");
+    assert_eq!(jobs(&mut roster)[..1], [2], "nobody needs that place any more");
+    // What was promised before is kept.
+    assert!(roster.submit(long(old, 4), us(0)).is_ok());
+    assert!(jobs(&mut roster).contains(&4));
+}
+
+#[test]
 fn a_refusal_says_who_is_to_blame() {
     let mut roster = roster(2, 1);
     let crowded = roster.enlist(CalleeLimits { in_flight_max: 1, ..CalleeLimits::default() });
