@@ -83,7 +83,14 @@ impl<S: ?Sized> Copy for Meta<'_, S> {}
 
 impl<S: ?Sized> Default for Meta<'_, S> {
     fn default() -> Self {
-        Self { trace_id: None, deadline_ms: None, client_ip: None, version: None, call: None, tls: None }
+        Self {
+            trace_id: None,
+            deadline_ms: None,
+            client_ip: None,
+            version: None,
+            call: None,
+            tls: None,
+        }
     }
 }
 

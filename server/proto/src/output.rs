@@ -113,8 +113,8 @@ impl Outbox {
         u64::from(self.head_bytes) + u64::from(self.tail.filled) + u64::from(self.content_bytes)
     }
 
-    /// A reply becomes the outbox; its tail is frozen here, `secured_fields` at its begin. `with_content` is false for HEAD
-    /// (RFC 9110 §9.3.2).
+    /// A reply becomes the outbox; its tail is frozen here, `secured_fields` at its begin.
+    /// `with_content` is false for HEAD (RFC 9110 §9.3.2).
     pub(crate) fn stage(
         &mut self,
         source: Source,

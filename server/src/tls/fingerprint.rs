@@ -59,8 +59,7 @@ fn ja3_text(hello: &Hello<'_>) -> String {
 fn ja4(hello: &Hello<'_>) -> String {
     let known = |number: &u16| !is_grease(*number);
     let mut ciphers: Vec<u16> = hello.ciphers().filter(known).collect();
-    let mut extensions: Vec<u16> =
-        hello.extensions().map(|(kind, _)| kind).filter(known).collect();
+    let mut extensions: Vec<u16> = hello.extensions().map(|(kind, _)| kind).filter(known).collect();
     let version = hello.versions().filter(known).max().unwrap_or(hello.legacy_version);
     let version = match version {
         0x0304 => "13",
@@ -125,4 +124,42 @@ pub(crate) fn hex(octets: &[u8]) -> String {
         let _infallible = write!(text, "{octet:02x}");
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(digits: &str) -> Fingerprints {
+        let digits: Vec<u8> = digits.bytes().filter(u8::is_ascii_hexdigit).collect();
+        let octet =
+            |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+        let message: Vec<u8> = digits.as_chunks::<2>().0.iter().map(octet).collect();
+        Fingerprints::of(&Hello::read(&message).unwrap())
+    }
+
+    /// Hellos as three stacks of TLS sent them (OpenSSL 3.0, BoringSSL, NSS), and what others have
+    /// published of these clients.
+    #[test]
+    fn clients_are_recognised_as_elsewhere() {
+        let chrome = of(include_str!("hellos/chrome99.hex"));
+        assert_eq!(chrome.ja3, "cd08e31494f9531f560d64c695473da9");
+        assert_eq!(chrome.ja4, "t13d1516h2_8daaf6152771_e5627efa2ab1");
+        let newer = of(include_str!("hellos/chrome131.hex"));
+        assert_eq!(newer.ja4, "t13d1516h2_8daaf6152771_02713d6af862");
+        let firefox = of(include_str!("hellos/firefox135.hex"));
+        assert_eq!(firefox.ja4, "t13d1717h2_5b57614c22b0_3cbfd9057e0d");
+        let curl = of(include_str!("hellos/curl-ip.hex"));
+        assert_eq!(curl.ja4, "t13i3111h2_e8f1e7e78f70_b26ce05bbdd6");
+        let named = of(include_str!("hellos/curl-sni.hex"));
+        assert_eq!(named.ja4, "t13d3112h2_e8f1e7e78f70_b26ce05bbdd6");
+    }
+
+    #[test]
+    fn a_protocol_has_two_characters() {
+        assert_eq!(first_and_last(None), "00");
+        assert_eq!(first_and_last(Some(b"")), "00");
+        assert_eq!(first_and_last(Some(b"http/1.1")), "h1");
+        assert_eq!(first_and_last(Some(b"\xab\xcd")), "ad");
+    }
 }

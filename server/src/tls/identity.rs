@@ -52,8 +52,7 @@ impl Identity {
     /// Makes one for development: for this machine alone, trusted by nobody.
     pub(crate) fn self_signed(provider: &CryptoProvider, now_s: i64) -> Result<Self, TlsError> {
         let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
-        let mut params =
-            rcgen::CertificateParams::new(names).map_err(|_| TlsError::SelfSigned)?;
+        let mut params = rcgen::CertificateParams::new(names).map_err(|_| TlsError::SelfSigned)?;
         params.distinguished_name.push(rcgen::DnType::CommonName, "fezz, self-signed");
         let key = rcgen::KeyPair::generate().map_err(|_| TlsError::SelfSigned)?;
         let made = params.self_signed(&key).map_err(|_| TlsError::SelfSigned)?;
@@ -75,13 +74,14 @@ impl Identity {
         let Some(facts) = chain.first().and_then(|first| x509::Facts::read(first)) else {
             return Err(TlsError::BadCertificate { path: path() });
         };
-        let key = CertifiedKey::from_der(chain, private, provider).map_err(|error| match error {
-            rustls::Error::InconsistentKeys(_) => {
-                TlsError::Mismatch { certificate: path(), key: key.into() }
-            }
-            rustls::Error::InvalidCertificate(_) => TlsError::BadCertificate { path: path() },
-            _ => TlsError::BadKey { path: key.into() },
-        })?;
+        let key =
+            CertifiedKey::from_der(chain, private, provider).map_err(|error| match error {
+                rustls::Error::InconsistentKeys(_) => {
+                    TlsError::Mismatch { certificate: path(), key: key.into() }
+                }
+                rustls::Error::InvalidCertificate(_) => TlsError::BadCertificate { path: path() },
+                _ => TlsError::BadKey { path: key.into() },
+            })?;
         if now_s > facts.not_after_s {
             let seconds = now_s.abs_diff(facts.not_after_s);
             return Err(TlsError::Expired { path: path(), seconds });

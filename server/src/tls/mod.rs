@@ -18,8 +18,8 @@ mod watch;
 mod x509;
 
 pub use error::TlsError;
-pub use gate::{CertificateCount, GateCounts};
 pub(crate) use gate::{Admitted, Gate};
+pub use gate::{CertificateCount, GateCounts};
 pub(crate) use hello::{Hello, Look, look};
 pub(crate) use meta::Settled;
 pub(crate) use names::authority_host;

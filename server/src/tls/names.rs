@@ -61,9 +61,15 @@ mod tests {
         for host in ["EXAMPLE.org", "example.org.", "a.example.net", "127.0.0.1", "[::1]", "::1"] {
             assert!(names.cover(host), "{host}");
         }
-        for host in
-            ["example.net", "a.b.example.net", ".example.net", "other.org", "127.0.0.2", "[::2]", ""]
-        {
+        for host in [
+            "example.net",
+            "a.b.example.net",
+            ".example.net",
+            "other.org",
+            "127.0.0.2",
+            "[::2]",
+            "",
+        ] {
             assert!(!names.cover(host), "{host}");
         }
     }

@@ -5,9 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
-use rustls::server::{
-    NoServerSessionStorage, ProducesTickets, ServerConfig, WebPkiClientVerifier,
-};
+use rustls::server::{NoServerSessionStorage, ProducesTickets, ServerConfig, WebPkiClientVerifier};
 use rustls::sign::SingleCertAndKey;
 use rustls::{RootCertStore, SupportedProtocolVersion};
 
@@ -73,7 +71,8 @@ impl Offer {
         &self,
         identities: &[Arc<Identity>],
     ) -> Result<Vec<Arc<ServerConfig>>, TlsError> {
-        let both: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
+        let both: &[&SupportedProtocolVersion] =
+            &[&rustls::version::TLS13, &rustls::version::TLS12];
         let versions = if self.tls13_only { &both[..1] } else { both };
         let verifier = match &self.authorities {
             None => WebPkiClientVerifier::no_client_auth(),
@@ -109,8 +108,7 @@ impl Offer {
         }
         let provider = Arc::clone(&self.provider);
         let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-        let builder =
-            if authorities.required { builder } else { builder.allow_unauthenticated() };
+        let builder = if authorities.required { builder } else { builder.allow_unauthenticated() };
         builder.build().map_err(|_| bad())
     }
 }

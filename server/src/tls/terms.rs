@@ -19,13 +19,15 @@ pub(crate) struct GateTerms {
 impl GateTerms {
     /// The terms of a configuration; `None` when TLS is not spoken, or not without a certificate.
     pub(crate) fn of(tls: &Tls) -> Option<Self> {
-        let authorities = |one: &ClientCa| ClientAuthorities {
-            path: one.file.clone(),
-            required: one.required,
-        };
+        let authorities =
+            |one: &ClientCa| ClientAuthorities { path: one.file.clone(), required: one.required };
         let terms = Self {
             sources: Sources {
-                pairs: tls.certificates.iter().map(|it| (it.chain.clone(), it.key.clone())).collect(),
+                pairs: tls
+                    .certificates
+                    .iter()
+                    .map(|it| (it.chain.clone(), it.key.clone()))
+                    .collect(),
                 self_signed: tls.self_signed,
                 authorities: tls.client_ca.as_ref().map(authorities),
             },

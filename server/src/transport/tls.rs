@@ -6,17 +6,21 @@
 //! way it has no buffer at all. Nothing is read while there is no room for plaintext, so that back
 //! pressure reaches the peer.
 
+mod handshake;
+mod octets;
+
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use fezz_proto::HandshakeFault;
+use rustls::Error;
 use rustls::server::UnbufferedServerConnection;
-use rustls::unbuffered::{ConnectionState, EncodeError, UnbufferedStatus};
-use rustls::{Error, HandshakeKind};
+use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
 
-use super::{Moved, SHORT_MEANS_BLOCKED, Shaken, Stream, plain};
-use crate::tls::{self, Admitted, Gate, Look, Secured, Settled, Wishes};
+pub(crate) use self::octets::Scratch;
+use self::octets::{Held, deliver, offer, record_of, say};
+use super::{Moved, SHORT_MEANS_BLOCKED, Stream, plain};
+use crate::tls::{Admitted, Gate, Secured, Wishes};
 
 /// Octets of plaintext in a full record (RFC 8446 §5.1).
 const RECORD_BYTES_MAX: usize = 16 * 1024;
@@ -33,78 +37,6 @@ const OUTPUT_BYTES: usize =
     RECORDS_PER_WRITE_MAX * (RECORD_BYTES_MAX + RECORD_OVERHEAD_BYTES_MAX) + 4 * 1024;
 /// Reads in a row that may bring no plaintext: honest peers need one or two.
 const BARREN_READS_MAX: usize = 8;
-
-/// RFC 8446 §6: a fatal alert in a record of its own, before there are keys.
-const fn alert(description: u8) -> [u8; 7] {
-    [21, 3, 3, 0, 2, 2, description]
-}
-/// RFC 6066 §3.
-const UNRECOGNIZED_NAME: [u8; 7] = alert(112);
-/// RFC 8446 §6.2: the hello is out of all bounds.
-const DECODE_ERROR: [u8; 7] = alert(50);
-
-/// What somebody reads who forgot the "s" of "https".
-const SPEAK_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\n\
-    content-length: 47\r\nconnection: close\r\n\r\n\
-    this port speaks TLS: use https instead of http";
-
-/// Memory that the connections of one loop use in turn, and what a turn may still pay for.
-#[derive(Default)]
-pub(crate) struct Scratch {
-    input: Vec<u8>,
-    output: Vec<u8>,
-    gather: Vec<u8>,
-    /// Handshakes that may still be begun in this turn.
-    pub(crate) handshakes_left: u32,
-}
-
-impl Scratch {
-    /// Memory is taken only when there is something to encrypt.
-    fn warm_up(&mut self) {
-        if self.input.is_empty() {
-            self.input.resize(HANDSHAKE_BYTES_MAX + INPUT_BYTES, 0);
-            self.output.resize(OUTPUT_BYTES, 0);
-            self.gather.reserve(RECORD_BYTES_MAX);
-        }
-    }
-}
-
-/// Octets with a cursor; the memory goes when the last one is taken.
-#[derive(Default)]
-struct Held {
-    octets: Vec<u8>,
-    gone: usize,
-}
-
-impl Held {
-    fn left(&self) -> &[u8] {
-        self.octets.get(self.gone..).unwrap_or_default()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.gone >= self.octets.len()
-    }
-
-    fn push(&mut self, octets: &[u8]) {
-        self.octets.extend_from_slice(octets);
-    }
-
-    fn take(&mut self, bytes: usize) {
-        self.gone += bytes;
-        if self.is_empty() {
-            *self = Self::default();
-        }
-    }
-
-    fn take_into(&mut self, into: &mut [u8]) -> usize {
-        let bytes = self.left().len().min(into.len());
-        if let (Some(room), Some(from)) = (into.get_mut(..bytes), self.left().get(..bytes)) {
-            room.copy_from_slice(from);
-        }
-        self.take(bytes);
-        bytes
-    }
-}
 
 /// How far a connection is.
 enum Stage {
@@ -210,167 +142,6 @@ impl Session {
         self.secured.take()
     }
 
-    // ---- the handshake ----
-
-    /// Goes on with the handshake as far as the stream allows. A short read does not end it where
-    /// the peer's end is announced behind.
-    pub(crate) fn shake(
-        &mut self,
-        stream: &mut impl Stream,
-        readable: &mut bool,
-        end_announced: bool,
-        scratch: &mut Scratch,
-    ) -> Shaken {
-        scratch.warm_up();
-        loop {
-            if let Some(shaken) = self.go_on(scratch) {
-                return shaken;
-            }
-            if !self.is_handshaking() {
-                // What is left to say, tickets, leaves with the first reply or when there is none.
-                return Shaken::Secured;
-            }
-            match self.flush(stream) {
-                Moved::Bytes(_) => {}
-                Moved::Blocked => return Shaken::Stuffed,
-                Moved::Eof | Moved::Gone => return Shaken::Gone,
-            }
-            if !*readable {
-                return Shaken::Starved;
-            }
-            let space = scratch.input.get_mut(..INPUT_BYTES).unwrap_or_default();
-            match plain::receive(stream, space) {
-                Moved::Bytes(bytes) => {
-                    self.drained = bytes < INPUT_BYTES && SHORT_MEANS_BLOCKED;
-                    *readable = !self.drained || end_announced;
-                    self.input.extend_from_slice(scratch.input.get(..bytes).unwrap_or_default());
-                }
-                Moved::Blocked => *readable = false,
-                Moved::Eof => return Shaken::Eof,
-                Moved::Gone => return Shaken::Gone,
-            }
-            if self.input.len() > HANDSHAKE_BYTES_MAX {
-                return self.fail(HandshakeFault::Malformed, &DECODE_ERROR);
-            }
-        }
-    }
-
-    /// Deals with what arrived; a verdict when there is one.
-    fn go_on(&mut self, scratch: &mut Scratch) -> Option<Shaken> {
-        if let Stage::Hello(gate) = &self.stage {
-            let gate = Arc::clone(gate);
-            if let Some(shaken) = self.greet(&gate, scratch) {
-                return Some(shaken);
-            }
-        }
-        if !matches!(self.stage, Stage::Handshake { .. }) {
-            return None;
-        }
-        let mut input = std::mem::take(&mut self.input);
-        let (taken, step) = self.step(&mut input, &mut [].as_mut_slice());
-        input.drain(..taken);
-        self.input = input;
-        match step {
-            Step::Starved | Step::Full => {}
-            Step::Closed => self.peer_closed = true,
-            Step::Failed(error) => return Some(Shaken::Failed(self.blame(&error))),
-        }
-        match &self.rustls {
-            Some(rustls) if !rustls.is_handshaking() => self.settle(),
-            _ if self.peer_closed => return Some(Shaken::Eof),
-            _ => {}
-        }
-        None
-    }
-
-    /// Looks at the hello, and lets the handshake begin when it is whole.
-    fn greet(&mut self, gate: &Gate, scratch: &mut Scratch) -> Option<Shaken> {
-        if self.input.is_empty() {
-            return None;
-        }
-        let hello = match tls::look(&self.input) {
-            Look::Incomplete => return None,
-            Look::TooLarge => {
-                return Some(self.fail(HandshakeFault::HelloTooLarge, &DECODE_ERROR));
-            }
-            Look::Foreign if speaks_http(&self.input) => {
-                return Some(self.fail(HandshakeFault::PlainHttp, SPEAK_TLS));
-            }
-            // rustls has the right alert for each.
-            Look::Foreign => None,
-            Look::Whole(hello) => Some(hello),
-        };
-        if scratch.handshakes_left == 0 {
-            return Some(Shaken::Waiting);
-        }
-        scratch.handshakes_left -= 1;
-        let hello = hello.as_deref().unwrap_or_default();
-        let said = tls::Hello::read(hello);
-        let Some(admitted) = gate.admit(said.as_ref()) else {
-            return Some(self.fail(HandshakeFault::UnknownName, &UNRECOGNIZED_NAME));
-        };
-        let Ok(rustls) = UnbufferedServerConnection::new(Arc::clone(&admitted.config)) else {
-            return Some(self.fail(HandshakeFault::Ours, &[]));
-        };
-        self.rustls = Some(Box::new(rustls));
-        let wishes = gate.wishes();
-        let hello = if wishes == Wishes::Nothing { Box::default() } else { hello.into() };
-        self.stage = Stage::Handshake { admitted: Box::new(admitted), hello, wishes };
-        None
-    }
-
-    /// The handshake is done: what it came to is kept for the driver.
-    fn settle(&mut self) {
-        let Stage::Handshake { admitted, hello, wishes } =
-            std::mem::replace(&mut self.stage, Stage::Open)
-        else {
-            return;
-        };
-        let Some(rustls) = &self.rustls else { return };
-        let settled = Settled {
-            version: rustls.protocol_version(),
-            cipher: rustls.negotiated_cipher_suite().map(|suite| suite.suite()),
-            protocol: rustls.alpn_protocol(),
-            resumed: rustls.handshake_kind() == Some(HandshakeKind::Resumed),
-            client: rustls.peer_certificates().and_then(|chain| chain.first()).map(|one| &**one),
-        };
-        let hello = Some(&*hello).filter(|hello| !hello.is_empty());
-        self.secured = Some(Box::new(Secured::of(*admitted, &settled, hello, wishes)));
-    }
-
-    /// Gives up with the last words `said`.
-    fn fail(&mut self, why: HandshakeFault, said: &[u8]) -> Shaken {
-        self.output.push(said);
-        self.close_down();
-        Shaken::Failed(why)
-    }
-
-    /// Nothing that arrives is understood any more.
-    fn close_down(&mut self) {
-        self.stage = Stage::Failed;
-        self.rustls = None;
-        self.input = Vec::new();
-        self.plain = Held::default();
-    }
-
-    /// Whose fault it is; the alert is in the output already.
-    fn blame(&mut self, error: &Error) -> HandshakeFault {
-        self.close_down();
-        match error {
-            Error::PeerIncompatible(_) | Error::NoApplicationProtocol => {
-                HandshakeFault::Incompatible
-            }
-            Error::InvalidCertificate(_) | Error::NoCertificatesPresented => {
-                HandshakeFault::ClientCertificate
-            }
-            Error::AlertReceived(_) => HandshakeFault::PeerAlert,
-            Error::FailedToGetRandomBytes | Error::FailedToGetCurrentTime | Error::EncryptError => {
-                HandshakeFault::Ours
-            }
-            _ => HandshakeFault::Malformed,
-        }
-    }
-
     // ---- octets in ----
 
     /// Receives plaintext.
@@ -390,9 +161,8 @@ impl Session {
         }
         scratch.warm_up();
         let taken = self.plain.take_into(into);
-        let mut left = into.get_mut(taken..).unwrap_or_default();
-        let room = left.len();
-        if room == 0 {
+        if taken > 0 {
+            // Records that wait behind it have their turn with the next call.
             return Moved::Bytes(taken);
         }
         // What is held is worked on where the next octets land behind it.
@@ -401,50 +171,59 @@ impl Session {
         if let Some(front) = input.get_mut(..held) {
             front.copy_from_slice(&self.input);
         }
-        let moved = 'received: {
-            for reads in 0..=BARREN_READS_MAX {
-                if held > 0 {
-                    let (gone, step) =
-                        self.step(input.get_mut(..held).unwrap_or_default(), &mut left);
-                    input.copy_within(gone..held, 0);
-                    held -= gone;
-                    match step {
-                        Step::Starved | Step::Full => {}
-                        Step::Closed => self.peer_closed = true,
-                        Step::Failed(_) => {
-                            self.close_down();
-                            return Moved::Gone;
-                        }
-                    }
-                }
-                let filled = taken + (room - left.len());
-                if filled > 0 {
-                    break 'received Moved::Bytes(filled);
-                }
-                if self.peer_closed {
-                    break 'received Moved::Eof;
-                }
-                if reads == BARREN_READS_MAX {
-                    break;
-                }
-                let space = input.get_mut(held..held + INPUT_BYTES).unwrap_or_default();
-                match plain::receive(stream, space) {
-                    Moved::Bytes(bytes) => {
-                        self.drained = bytes < INPUT_BYTES && SHORT_MEANS_BLOCKED;
-                        held += bytes;
-                    }
-                    other => {
-                        self.drained = true;
-                        break 'received other;
-                    }
-                }
-            }
-            // A peer that fills the line with nothing wants our time, not our answer.
-            self.close_down();
-            return Moved::Gone;
-        };
+        let mut left = into;
+        let moved = self.fill(stream, input, &mut held, &mut left);
         self.hold(input.get(..held).unwrap_or_default());
         moved
+    }
+
+    /// Opens what is held at the front of `input`, and reads more until something can be said.
+    fn fill(
+        &mut self,
+        stream: &mut impl Stream,
+        input: &mut [u8],
+        held: &mut usize,
+        left: &mut &mut [u8],
+    ) -> Moved {
+        let room = left.len();
+        for _ in 0..BARREN_READS_MAX {
+            if *held > 0 {
+                let (gone, step) = self.step(input.get_mut(..*held).unwrap_or_default(), left);
+                input.copy_within(gone..*held, 0);
+                *held -= gone;
+                match step {
+                    Step::Starved | Step::Full => {}
+                    Step::Closed => self.peer_closed = true,
+                    Step::Failed(_) => return self.give_up(held),
+                }
+            }
+            if left.len() < room {
+                return Moved::Bytes(room - left.len());
+            }
+            if self.peer_closed {
+                return Moved::Eof;
+            }
+            let space = input.get_mut(*held..*held + INPUT_BYTES).unwrap_or_default();
+            match plain::receive(stream, space) {
+                Moved::Bytes(bytes) => {
+                    self.drained = bytes < INPUT_BYTES && SHORT_MEANS_BLOCKED;
+                    *held += bytes;
+                }
+                other => {
+                    self.drained = true;
+                    return other;
+                }
+            }
+        }
+        // A peer that fills the line with nothing wants our time, not our answer.
+        self.give_up(held)
+    }
+
+    /// The connection cannot go on.
+    fn give_up(&mut self, held: &mut usize) -> Moved {
+        *held = 0;
+        self.close_down();
+        Moved::Gone
     }
 
     /// Keeps the begin of a record until its end is here.
@@ -656,66 +435,3 @@ impl Session {
 }
 
 type Traffic<'c> = rustls::unbuffered::WriteTraffic<'c, rustls::server::ServerConnectionData>;
-
-/// Encodes what rustls has to say behind what is due.
-fn say(mut encode: impl FnMut(&mut [u8]) -> Result<usize, EncodeError>, output: &mut Held) {
-    if let Err(EncodeError::InsufficientSize(wanted)) = encode(&mut []) {
-        let at = output.octets.len();
-        output.octets.resize(at + wanted.required_size, 0);
-        let said = encode(output.octets.get_mut(at..).unwrap_or_default());
-        debug_assert!(said.is_ok_and(|bytes| bytes == wanted.required_size));
-    }
-}
-
-/// Writes as much as the stream takes now; what it did not take, or nothing when it is broken.
-fn offer<'a>(stream: &mut impl Stream, mut octets: &'a [u8]) -> Option<&'a [u8]> {
-    while !octets.is_empty() {
-        match plain::send(stream, [octets, &[], &[], &[]]) {
-            Moved::Bytes(bytes) => {
-                octets = octets.get(bytes..).unwrap_or_default();
-                if SHORT_MEANS_BLOCKED {
-                    break;
-                }
-            }
-            Moved::Blocked => break,
-            Moved::Eof | Moved::Gone => return None,
-        }
-    }
-    Some(octets)
-}
-
-/// Plaintext goes where there is room for it, and waits where there is none.
-fn deliver(payload: &[u8], left: &mut &mut [u8], plain: &mut Held) {
-    let fits = payload.len().min(left.len());
-    let (now, later) = payload.split_at(fits);
-    let (room, rest) = std::mem::take(left).split_at_mut(fits);
-    room.copy_from_slice(now);
-    *left = rest;
-    plain.push(later);
-}
-
-/// The octets of the next record, taken from the front of `from`: a full one as long as there are
-/// enough. They are copied only where they come from several slices.
-fn record_of<'r, 'a: 'r>(from: &mut [&'a [u8]; 4], gather: &'r mut Vec<u8>) -> &'r [u8] {
-    let mut others = from.iter().skip_while(|slice| slice.is_empty()).skip(1);
-    let alone = others.all(|slice| slice.is_empty());
-    if let Some(first) = from.iter_mut().find(|slice| !slice.is_empty())
-        && (alone || first.len() >= RECORD_BYTES_MAX)
-    {
-        let (taken, rest) = first.split_at(first.len().min(RECORD_BYTES_MAX));
-        *first = rest;
-        return taken;
-    }
-    gather.clear();
-    for slice in from.iter_mut() {
-        let room = RECORD_BYTES_MAX - gather.len();
-        let (taken, rest) = slice.split_at(slice.len().min(room));
-        *slice = rest;
-        gather.extend_from_slice(taken);
-    }
-    gather
-}
-
-fn speaks_http(input: &[u8]) -> bool {
-    input.len() >= 3 && input.iter().take(3).all(u8::is_ascii_uppercase)
-}
