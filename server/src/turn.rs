@@ -157,6 +157,7 @@ impl Loop {
     /// 11. hand the notices to the observers.
     pub(crate) fn end_turn(&mut self) {
         let now = self.dispatcher.now();
+        self.count_handshakes();
         self.release();
         self.report(now);
     }
@@ -256,31 +257,25 @@ impl Loop {
             return;
         }
         link.listed = false;
-        let shaking = link.transport.handshaking().is_some();
         let scratch = &mut self.lists.scratch;
-        let pumped = pump(link, &mut self.hub, &mut self.dispatcher, scratch, now);
-        let closed = matches!(pumped, Pumped::Closed { .. });
-        if shaking && (closed || link.transport.handshaking().is_none()) {
-            self.shaken();
-        }
-        match pumped {
+        match pump(link, &mut self.hub, &mut self.dispatcher, scratch, now) {
             Pumped::Settled => {}
             Pumped::Unfinished => {
-                if let Some(link) = self.link(id) {
-                    link.listed = true;
-                }
+                link.listed = true;
                 self.lists.unfinished.push(id);
             }
             Pumped::Closed { reset } => self.lists.closed.push((id, reset)),
         }
     }
 
-    /// A handshake is over, one way or the other.
-    #[cold]
-    fn shaken(&mut self) {
-        let shaking = &mut self.lists.handshaking;
-        let was_full = *shaking >= self.handshakes_max;
-        *shaking = shaking.saturating_sub(1);
+    /// Handshakes are over, one way or the other.
+    fn count_handshakes(&mut self) {
+        let ended = std::mem::take(&mut self.lists.scratch.handshakes_ended);
+        if ended == 0 {
+            return;
+        }
+        let was_full = self.lists.handshaking >= self.handshakes_max;
+        self.lists.handshaking = self.lists.handshaking.saturating_sub(ended);
         if was_full {
             self.listeners.iter_mut().for_each(Listener::resume);
         }

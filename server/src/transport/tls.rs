@@ -367,6 +367,7 @@ impl Session {
             let UnbufferedStatus { discard, state } = rustls.process_tls_records(input);
             match state.ok()? {
                 ConnectionState::WriteTraffic(mut traffic) => {
+                    input.drain(..discard);
                     return Some(work(&mut traffic, output.left()));
                 }
                 ConnectionState::ReadTraffic(mut traffic) => {

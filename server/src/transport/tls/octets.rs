@@ -13,6 +13,8 @@ pub(crate) struct Scratch {
     pub(super) gather: Vec<u8>,
     /// Handshakes that may still be begun in this turn.
     pub(crate) handshakes_left: u32,
+    /// Handshakes that ended, one way or the other, since the driver last asked.
+    pub(crate) handshakes_ended: u32,
 }
 
 impl Scratch {
