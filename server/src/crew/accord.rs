@@ -95,8 +95,13 @@ impl Accord {
         self.version.store(handshake.version, Ordering::Relaxed);
         self.used_us.store(now.as_micros(), Ordering::Relaxed);
         self.begun.store(true, Ordering::Release);
-        self.told.store(false, Ordering::Release);
         self.expires_us.store(expires_us, Ordering::Release);
+    }
+
+    /// The roster takes its jobs again, and may be told again. Not before: what it is told while
+    /// somebody renews is not heard, and would never be said again.
+    pub(crate) fn may_be_told(&self) {
+        self.told.store(false, Ordering::Release);
     }
 
     /// No route leads to it any more.
@@ -138,4 +143,27 @@ impl Accord {
 
 fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(NEVER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A handshake that holds for so short a time that it has expired before its renewal is over.
+    #[test]
+    fn what_expires_while_it_is_renewed_is_told_afterwards() {
+        let now = Instant::from_micros(5);
+        let handshake = Handshake {
+            version: 2,
+            capabilities: Vec::new(),
+            fallback: None,
+            ttl: Some(Duration::ZERO),
+        };
+        let accord = Accord::new(Vec::new(), true, None, &handshake, now);
+        assert!(!accord.is_current(now) && accord.has_to_be_told());
+        accord.settled(&handshake, now);
+        assert!(!accord.is_current(now) && !accord.has_to_be_told(), "nobody would hear it");
+        accord.may_be_told();
+        assert!(accord.has_to_be_told());
+    }
 }

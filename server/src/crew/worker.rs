@@ -80,6 +80,7 @@ impl Worker<'_> {
                 Err(_) => roster.break_off(renewal),
             });
             renewed?;
+            job.job.callee.accord.may_be_told();
         }
         let (reply, ended) = self.caller.call(job, self.now);
         self.now = ended;
