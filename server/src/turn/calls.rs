@@ -8,7 +8,17 @@ use crate::crew::{Completion, Job};
 use crate::dispatch::Unserved;
 
 impl Loop {
-    /// The next call that this thread makes itself, if there is one.
+    /// Whether there are calls that this thread makes itself. What the loop did up to now took its
+    /// own time, and must not be held against the first of them.
+    pub(crate) fn begin_calls(&mut self) -> bool {
+        let begins = self.dispatcher.has_calls();
+        if begins {
+            self.dispatcher.set_now(self.clock.now());
+        }
+        begins
+    }
+
+    /// The next of them.
     pub(crate) fn next_call(&mut self) -> Option<Job> {
         loop {
             match self.dispatcher.next_call()? {

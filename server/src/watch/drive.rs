@@ -79,11 +79,11 @@ impl Driver<'_> {
     /// Makes the calls of this turn, unless the loop is taken meanwhile.
     fn make_calls(&mut self, mut held: Box<Loop>, berth: &LoopBerth) -> Result<Box<Loop>, Drove> {
         for _ in 0..ROUNDS_PER_TURN_MAX {
-            let Some(first) = held.next_call() else { break };
-            let mut next = Some(first);
-            while let Some(job) = next {
+            if !held.begin_calls() {
+                break;
+            }
+            while let Some(job) = held.next_call() {
                 held = self.call(held, job, berth)?;
-                next = held.next_call();
             }
             held.go_on();
         }
