@@ -88,7 +88,7 @@ impl Yard {
     fn take_over(self: &Arc<Self>, home: usize, rescued: Rescued<Box<Loop>, Call>, now: Instant) {
         let Rescued { mut held, call } = rescued;
         // From here on this function is the workers'; who hangs must not keep the next one.
-        let seconds = call.callee.pace.rescued(now);
+        let demoted = call.callee.pace.rescued(now);
         call.callee.tally.rescue();
         held.handle_rescued(call.ticket);
         self.spares.give(held);
@@ -96,13 +96,15 @@ impl Yard {
         // The sweep looks after the call.
         self.place.alarm.expect(given_up_at(call.deadline) + 1);
         let name = &call.callee.name;
-        log::line(
-            "fezz::workers",
-            format_args!(
-                "function={name} kept the thread of loop {home} for more than {RESCUE_US} us: \
-                 another thread goes on, and workers make its calls for {seconds} s"
-            ),
-        );
+        if let Some(seconds) = demoted {
+            log::line(
+                "fezz::workers",
+                format_args!(
+                    "function={name} kept the thread of loop {home} for more than {RESCUE_US} us: \
+                     another thread goes on, and workers make its calls for {seconds} s"
+                ),
+            );
+        }
     }
 
     /// Sees to it that somebody stands ready, and says so to the loops.
