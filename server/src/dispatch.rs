@@ -150,7 +150,6 @@ impl Dispatcher {
     fn refuse_unfit(&mut self, job: Job, why: Unfit, unserved: &mut Vec<Unserved>) {
         let mut reply = None;
         if let Unfit::Quarantined { until } = why {
-            job.job.callee.quarantine(until);
             reply = Some(envelope::come_back(until.micros_since(self.now)));
         }
         let fault = Fault::new(Stage::Limit, why.name());

@@ -265,9 +265,10 @@ impl Workplace {
     /// A call that was given up came back at `now`: its answer is freed and dropped.
     pub(crate) fn stray_returned(&self, callee: &Callee, now: Instant) {
         callee.tally.late_answer();
-        if self.inbound.with(|roster| roster.stray_returned(callee.id)) {
-            callee.release();
-        }
+        self.inbound.with(|roster| {
+            roster.stray_returned(callee.id);
+            callee.heed(roster.circuit(callee.id));
+        });
         // There may be room again for what could not be given up before.
         self.alarm.expect(millis(now));
     }

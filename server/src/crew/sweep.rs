@@ -73,9 +73,12 @@ pub(super) fn told_off(place: &Workplace, callee: &Callee, abandoned: Abandoned,
         ),
     );
     if let Some(until) = abandoned.quarantined {
-        callee.quarantine(until);
         let mut waiting = Vec::new();
-        place.inbound.with(|roster| roster.expel(callee.id, &mut waiting));
+        place.inbound.with(|roster| {
+            // It may have come back meanwhile, and be well again.
+            callee.heed(roster.circuit(callee.id));
+            roster.expel(callee.id, &mut waiting);
+        });
         for job in waiting {
             place.turn_away(job, &Fault::new(Stage::Limit, "quarantined"), Refusal::Quarantined);
         }
