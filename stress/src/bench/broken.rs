@@ -12,9 +12,10 @@ use super::client::{Client, load, words};
 use super::contender::Contender;
 use super::error::BenchError;
 use super::native::SPIN;
-use super::results::{Results, Sample};
-use super::rounds::{Turn, leave_out};
+use super::results::Results;
+use super::rounds::{FOREIGN_MAX, Turn, leave_out};
 use super::server::{Bench, RESCUED, Server};
+use super::stats::Spread;
 use super::workload::{Broken, Workload};
 use crate::clock::Clock;
 use crate::load::Report;
@@ -56,6 +57,8 @@ struct Round {
     figure: f64,
     /// The measurements behind it.
     shown: String,
+    /// Share of the machine that others used before anything was broken.
+    foreign: f64,
 }
 
 /// Measures `broken` for all that can take part in it.
@@ -81,11 +84,20 @@ pub(super) fn measure(
                 let remark = shown.join(", ");
                 let figures = rounds.iter().map(|round| round.figure).collect();
                 results.add(workload.name, &contender.name, figures, &remark);
+                warn_of_disturbance(workload, &rounds, results);
             }
             Err(error) => leave_out(contender, workload, &error, results),
         }
     }
     Ok(())
+}
+
+fn warn_of_disturbance(workload: &Workload, rounds: &[Round], results: &mut Results) {
+    let foreign: Vec<f64> = rounds.iter().map(|round| round.foreign).collect();
+    if let Some(foreign) = Spread::of(&foreign).filter(|share| share.median > FOREIGN_MAX) {
+        let (name, percent) = (workload.name, foreign.median * 100.0);
+        results.warn(format!("{name}: disturbed: others used {percent:.0} % of the machine"));
+    }
 }
 
 /// `Ok(None)`: it cannot take part.
@@ -120,7 +132,7 @@ impl Peace<'_> {
     /// The slowest answer while a call keeps the loop's thread.
     fn rescue(&self) -> Result<Round, BenchError> {
         let seconds = self.bench.args.turn().as_secs_f64() + RESCUE_AFTER.as_secs_f64();
-        let quiet = right(load(self.bench, self.server, &self.paced(seconds))?)?;
+        let (quiet, foreign) = self.turn(&self.paced(seconds))?;
         let cpus = self.bench.load_cpus();
         let client = Client::start(self.bench, self.server, &self.paced(seconds), &cpus)?;
         thread::sleep(RESCUE_AFTER);
@@ -132,13 +144,13 @@ impl Peace<'_> {
         }
         let milliseconds = |report: &Report| report.latency_us.max / 1e3;
         let (before, figure) = (milliseconds(&quiet), milliseconds(&beside));
-        Ok(Round { figure, shown: format!("{before:.2} → {figure:.2} ms") })
+        Ok(Round { figure, shown: format!("{before:.2} → {figure:.2} ms"), foreign })
     }
 
     /// 99th percentile while many call what never answers, to that before.
     fn endless(&self) -> Result<Round, BenchError> {
         let seconds = self.bench.args.turn().as_secs_f64() + ENDLESS_MARGIN_SECONDS;
-        let quiet = right(load(self.bench, self.server, &self.paced(seconds))?)?;
+        let (quiet, foreign) = self.turn(&self.paced(seconds))?;
         let cpus = self.bench.load_cpus();
         let client = Client::start(self.bench, self.server, &self.paced(seconds), &cpus)?;
         let crowd = Crowd::gather(self.server.address, ENDLESS_PATH, ENDLESS_CLIENTS, cpus)?;
@@ -150,21 +162,23 @@ impl Peace<'_> {
             return Err(BenchError::Rescues { expected: 1, found });
         }
         let (before, after) = (quiet.latency_us.p99, beside.latency_us.p99);
-        Ok(Round { figure: after / before, shown: format!("{before:.0} → {after:.0} µs") })
+        let shown = format!("{before:.0} → {after:.0} µs");
+        Ok(Round { figure: after / before, shown, foreign })
     }
 
     /// Requests per second after every worker was lost in a call of `path`, to before.
     fn stuck(&self, path: &str) -> Result<Round, BenchError> {
         let short = words(&format!("--path {SHORT_PATH} --connections 1 --requests {SHORT_CALLS}"));
         right(load(self.bench, self.server, &short)?)?;
-        let before = self.turn()?.per_second;
+        let (before, foreign) = self.turn(&self.busy())?;
         let calls: Result<Vec<Call>, _> =
             (0..WORKERS).map(|_| Call::begin(self.server.address, path)).collect();
         self.wait_until_given_up()?;
-        let after = self.turn()?.per_second;
+        let (after, _) = self.turn(&self.busy())?;
         drop(calls?);
+        let (before, after) = (before.per_second, after.per_second);
         let shown = format!("{before:.0} → {after:.0} requests/s");
-        Ok(Round { figure: after / before, shown })
+        Ok(Round { figure: after / before, shown, foreign })
     }
 
     fn wait_until_given_up(&self) -> Result<(), BenchError> {
@@ -181,16 +195,24 @@ impl Peace<'_> {
         }
     }
 
+    /// One load, and the share of the machine that others used meanwhile.
+    fn turn(&self, arguments: &[String]) -> Result<(Report, f64), BenchError> {
+        let cpus = self.bench.load_cpus();
+        let mut turn = Turn::run(self.bench, self.server, arguments, &cpus)?;
+        let foreign = turn.sample().foreign;
+        let none = || BenchError::Load { said: "no report".to_owned() };
+        Ok((right(turn.reports.pop().ok_or_else(none)?)?, foreign))
+    }
+
     /// As many requests as are answered.
-    fn turn(&self) -> Result<Sample, BenchError> {
+    fn busy(&self) -> Vec<String> {
         let seconds = self.bench.args.turn().as_secs_f64();
         let mut arguments = words(&format!(
             "--connections {CONNECTIONS} --seconds {seconds} --warmup {}",
             seconds * WARMUP_SHARE
         ));
         arguments.extend(self.contender.load_arguments(self.broken.role()));
-        let turn = Turn::run(self.bench, self.server, &arguments, &self.bench.load_cpus())?;
-        Ok(turn.sample())
+        arguments
     }
 
     /// A fixed number of requests per second.

@@ -244,3 +244,29 @@ fn warn_of_disturbance(workload: &Workload, results: &mut Results) {
         results.warn(format!("{}: disturbed: {}", workload.name, signs.join("; ")));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::args::Args;
+    use super::super::workload::{Kind, WORKLOADS};
+    use super::*;
+
+    #[test]
+    fn the_load_is_told_what_the_workload_says() {
+        let args = Args::try_parse_from(["stress/bench", "--seconds", "2"]).unwrap();
+        let bench = Bench::new(&args).unwrap();
+        let all = Contender::all(&[]);
+        let inline = all.iter().find(|one| one.is_inline()).unwrap();
+        let told = |name: &str| {
+            let workload = WORKLOADS.iter().find(|workload| workload.name == name).unwrap();
+            let Kind::Timed(timed) = &workload.kind else { panic!("{name} is no load") };
+            arguments(&bench, timed, inline).join(" ")
+        };
+        let common = "--connections 64 --seconds 2 --warmup 0.4";
+        assert_eq!(told("hop"), format!("--template get {common} --rate 20000 --depth 1"));
+        let post = format!("--template post {common} --depth 1 --path /echo --expect-echo");
+        assert_eq!(told("post"), post);
+    }
+}

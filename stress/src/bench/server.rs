@@ -255,6 +255,19 @@ mod tests {
     }
 
     #[test]
+    fn what_a_server_said_is_counted_by_lines_and_it_can_be_killed() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        fs::write(&log, b"a\nfunction=x kept the thread of loop 0 kept\n\xff kept\n").unwrap();
+        let child = Command::new("sleep").arg("600").spawn().unwrap();
+        let address = free_address().unwrap();
+        let mut server = Server { child, address, command: "sleep 600".to_owned(), log };
+        assert_eq!((server.said(RESCUED).unwrap(), server.said("kept").unwrap()), (1, 2));
+        server.kill().unwrap();
+        assert!(server.child.try_wait().unwrap().is_some());
+    }
+
+    #[test]
     fn a_child_runs_where_it_is_put() {
         let output = Command::new("true").spawn().and_then(|mut child| child.wait()).unwrap();
         assert!(output.success());
