@@ -102,8 +102,12 @@ impl Dispatcher {
     /// worker's.
     pub(crate) fn next_call(&mut self) -> Option<Result<Job, Ticket>> {
         let job = self.inline.pop_front()?;
-        if self.goes_inline(&job.job.callee.pace) {
-            return Some(Ok(job));
+        let callee = job.job.callee;
+        if self.goes_inline(&callee.pace) {
+            if callee.accord.enter(self.now) {
+                return Some(Ok(job));
+            }
+            self.place.expire(callee);
         }
         let ticket = job.ticket;
         self.batch.push(job);

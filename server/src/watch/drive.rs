@@ -107,6 +107,7 @@ impl Driver<'_> {
         // After the berth: the watch sees the call, or is woken.
         place.alarm.stir();
         let (reply, ended) = self.caller.call(&mut job, started);
+        callee.accord.leave();
         let back = match berth.take_back(&voyage) {
             Ok(mut held) => {
                 match conclude(job, reply, ended) {
