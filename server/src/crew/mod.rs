@@ -31,21 +31,18 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
 use std::time::Duration;
 
-use fezz_proto::roster::{CalleeId, Renewal, Roster, RosterLimits, Unfit};
-use fezz_proto::{Instant, Refusal, Ticket};
-
-use fezz_abi::Stage;
+use fezz_proto::Instant;
+use fezz_proto::roster::{CalleeId, Renewal, Roster, RosterLimits};
 
 use crate::clock::Clock;
-use crate::fault::Fault;
 
 pub(crate) use accord::Accord;
 pub(crate) use alarm::Alarm;
 pub(crate) use berth::{Berth, Rescued};
-pub(crate) use call::{Caller, conclude};
+pub(crate) use call::Caller;
 pub(crate) use callee::{Callee, Served, Terms};
 pub(crate) use errands::{Errand, Errands};
-pub(crate) use fallback::{Fallback, Outcome, StaticReply, fall_back};
+pub(crate) use fallback::{Failed, Fallback, Outcome, StaticReply};
 pub(crate) use inbound::{Inbound, Job, Load};
 pub(crate) use outbound::{Completion, Outbound};
 pub(crate) use pace::{Pace, Placement};
@@ -57,15 +54,6 @@ pub(crate) use worker::{AbortOnPanic, waited_too_long};
 
 /// Octets of stack of every thread that calls functions: what function authors may count on.
 pub(crate) const STACK_BYTES: usize = 4 * 1024 * 1024;
-
-/// What the peer is told when no worker takes its request.
-pub(crate) const fn refusal(why: Unfit) -> Refusal {
-    match why {
-        Unfit::QueueFull => Refusal::Busy,
-        Unfit::Crowded => Refusal::Crowded,
-        Unfit::Quarantined { .. } => Refusal::Quarantined,
-    }
-}
 
 /// Milliseconds after which a function that was busy is looked at again, if it was idle too long.
 const IDLE_AGAIN_MS: u64 = 100;
@@ -295,34 +283,12 @@ impl Workplace {
         self.alarm.expect(millis(now));
     }
 
-    /// Submits a job that takes the place of one whose call failed; whoever refuses it answers.
-    pub(crate) fn submit_instead(&self, job: Job) {
-        let mut unfit = Vec::new();
-        self.inbound.submit(&mut vec![job], self.clock.now(), &mut unfit);
-        for (job, why) in unfit {
-            self.turn_away(job, &Fault::new(Stage::Limit, why.name()), refusal(why));
-        }
-    }
-
-    /// Brings home that no function was called: the operator's remedy, or `refusal`.
-    #[cold]
-    pub(crate) fn turn_away(&self, job: Job, fault: &Fault, refusal: Refusal) {
-        let (home, ticket) = (job.home, job.ticket);
-        let outcome = fall_back(job, fault, refusal, self.clock.now());
-        self.bring_home(home, ticket, outcome);
-    }
-
     /// Brings home what became of a job, at once.
-    pub(crate) fn bring_home(&self, home: u16, ticket: Ticket, outcome: Outcome) {
-        match outcome {
-            Outcome::Answer(outcome) => {
-                if let Some(outbound) = self.home(home)
-                    && outbound.push(Completion { ticket, outcome })
-                {
-                    outbound.wake();
-                }
-            }
-            Outcome::Instead(job) => self.submit_instead(*job),
+    pub(crate) fn bring_home(&self, home: u16, completion: Completion) {
+        if let Some(outbound) = self.home(home)
+            && outbound.push(completion)
+        {
+            outbound.wake();
         }
     }
 
