@@ -1,5 +1,5 @@
-//! One call of a function: tell it its time, judge its answer, and find another ending when it
-//! fails. The same for workers and for the threads that drive loops.
+//! One call of a function: tell it its time, and judge its answer. The same for workers and for the
+//! threads that drive loops.
 
 use std::sync::Arc;
 
@@ -7,7 +7,6 @@ use fezz_proto::{Instant, Reply};
 
 use super::Workplace;
 use super::callee::Callee;
-use super::fallback::{Outcome, fall_back};
 use super::inbound::Job;
 use crate::accord::settle;
 use crate::desk::{Begin, DESK, Line};
@@ -88,13 +87,5 @@ impl Caller {
         // It may be idle from now on.
         self.place.expect_idle(callee);
         Ok(())
-    }
-}
-
-/// What is brought home for a call that ended with `reply`.
-pub(crate) fn conclude(job: Job, reply: Result<Reply, Fault>, now: Instant) -> Outcome {
-    match reply {
-        Ok(reply) => Outcome::Answer(Ok(reply)),
-        Err(fault) => fall_back(job, &fault, fault.refusal(), now),
     }
 }

@@ -58,11 +58,6 @@ impl Strays {
         self.lock().len()
     }
 
-    /// Whether one of them is inside `callee`.
-    pub(crate) fn are_in(&self, callee: &Callee) -> bool {
-        self.lock().iter().any(|stray| stray.callee.id == callee.id)
-    }
-
     /// Gives up those that are overdue; says when to look again.
     pub(crate) fn sweep(&self, place: &Arc<Workplace>, now: Instant) {
         let mut next_ms = None;

@@ -7,6 +7,7 @@ mod binary;
 mod check;
 mod clients;
 mod connections;
+mod endings;
 mod examples;
 mod fallback;
 mod harness;
