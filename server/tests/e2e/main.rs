@@ -15,4 +15,5 @@ mod overload;
 mod reload;
 mod settle;
 mod strays;
+mod supervisor;
 mod versions;
