@@ -10,6 +10,7 @@ mod connections;
 mod examples;
 mod fallback;
 mod harness;
+mod hostile;
 mod loading;
 mod overload;
 mod reload;
