@@ -79,8 +79,8 @@ fn a_lock_that_is_held_for_ever_is_its_own() {
     assert_eq!((ledger["outstanding"], ledger["strange"]), (0, 0), "{ledger:?}");
 }
 
-/// Many calls, all too late: each client gets its 504, each answer is freed once, by the thread that
-/// made it, and nobody gets somebody else's.
+/// Many calls, all too late: each client gets its 504, each answer is freed once, by the thread
+/// that made it, and nobody gets somebody else's.
 #[test]
 fn late_answers_are_freed_once() {
     let ward = Ward::of(artifact("sleep"), |config| {
