@@ -179,8 +179,9 @@ pub(super) fn measure(
     Ok(())
 }
 
-/// One turn. After a rescue workers make the calls of a function for ten seconds and more, so a turn
-/// of [`Contender::is_inline`] with a rescue is said to be void, and repeated with a fresh server.
+/// One turn. After a rescue workers make the calls of a function for ten seconds and more, so a
+/// turn of [`Contender::is_inline`] with a rescue is said to be void, and repeated with a fresh
+/// server.
 fn turn_of(
     bench: &Bench,
     workload: &Workload,
