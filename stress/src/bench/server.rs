@@ -102,7 +102,8 @@ impl Bench {
             fs::write(&file, text).map_err(|error| BenchError::file(&file, error))?;
         }
         let words = [tool, &command].concat();
-        let log = self.places.scratch.join(format!("{}.log", contender.name));
+        // Each its own: two servers of one contender may run at the same time.
+        let log = self.places.scratch.join(format!("{}-{}.log", contender.name, address.port()));
         let output = fs::File::create(&log).map_err(|error| BenchError::file(&log, error))?;
         let mut process = Command::new(&words[0]);
         process.args(&words[1..]).stdin(Stdio::null());
@@ -169,6 +170,12 @@ impl Server {
     pub(super) fn said(&self, words: &str) -> Result<usize, BenchError> {
         let text = fs::read(&self.log).map_err(|error| BenchError::file(&self.log, error))?;
         Ok(String::from_utf8_lossy(&text).lines().filter(|line| line.contains(words)).count())
+    }
+
+    /// Sends it a signal.
+    pub(super) fn signal(&self, signal: Signal) -> io::Result<()> {
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
+        Ok(pid.map_or(Ok(()), |pid| kill_process(pid, signal))?)
     }
 
     /// Ends the server by force: it has calls that do not come back.

@@ -218,13 +218,13 @@ pub const WORKLOADS: &[Workload] = &[
     },
     Workload {
         name: "stuck",
-        title: "requests/s of a function after 4 of 4 workers were lost in sleep, to before",
+        title: "requests/s of a function with 4 of 4 workers lost in sleep, to a server without",
         unit: "x",
         kind: Kind::Broken(Broken::Stuck),
     },
     Workload {
         name: "spinning",
-        title: "requests/s of a function after 4 of 4 workers were lost in a busy loop, to before",
+        title: "requests/s of a function with 4 of 4 workers in a busy loop, to a server without",
         unit: "x",
         kind: Kind::Broken(Broken::Spinning),
     },
