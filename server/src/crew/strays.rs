@@ -53,9 +53,11 @@ impl Strays {
         Left { seat, tenure }
     }
 
-    /// Calls that were not over at the last sweep, or have begun since.
-    pub(crate) fn len(&self) -> usize {
-        self.lock().len()
+    /// Threads that lost their loops and have not come back. Errands do not count: they hold nobody
+    /// up, and most of them are over before the next sweep.
+    pub(crate) fn kept(&self) -> usize {
+        let is_kept = |stray: &&Stray| !stray.attends && stray.seat.deadline_ms().is_some();
+        self.lock().iter().filter(is_kept).count()
     }
 
     /// Gives up those that are overdue; says when to look again.

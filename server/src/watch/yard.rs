@@ -113,7 +113,7 @@ impl Yard {
         if !place.has_inline.load(Ordering::Relaxed) {
             return;
         }
-        let kept = place.strays.len();
+        let kept = place.strays.kept();
         let room = place.inbound.with(|roster| roster.abandon_room());
         if self.spares.ready() == 0
             && let Err(error) = self.hire()
