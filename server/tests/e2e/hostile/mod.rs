@@ -5,6 +5,7 @@ mod answers;
 mod begin;
 mod crash;
 mod late;
+mod log;
 mod panics;
 mod process;
 
