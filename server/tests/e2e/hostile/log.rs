@@ -19,8 +19,8 @@ const ROWS: [&str; 14] = [
     "no_envelope/list 502 response_envelope envelope at octet 0 is an array, not a map",
     "no_envelope/tail 502 response_decode 1 octets follow the envelope that ends at 10",
     "bad_status/1000 502 response_decode status 1000 is not in 200..=599",
-    "splits_response/value-crlf 502 response_decode header value at octet 33 holds the control octet \
-     0x0d",
+    "splits_response/value-crlf 502 response_decode header value at octet 33 holds the control \
+     octet 0x0d",
     "deep_nesting/100 502 response_decode at octet 13 items are nested deeper than 8 levels",
     "endless_sleep/ 504 timeout no answer by the deadline",
     "endless_sleep/ 503 limit quarantined",

@@ -185,6 +185,26 @@ fn a_closed_poll_ends_the_server() {
     assert!(!status.success() && !said.contains("drained"), "{said}");
 }
 
+/// The next connection gets the number of what wakes the loop: what is meant to wake it is sent to
+/// that client, between its replies.
+#[test]
+fn a_closed_waker_writes_to_a_client() {
+    let server = serving(&artifact("closes_descriptors"), &[]);
+    assert_eq!(ask(&server, "/sick/wake"), [200]);
+    let mut client = Client::to(server.address);
+    let mut got = Vec::new();
+    for _ in 0..100 {
+        client.send(&get("/hello"));
+        let mut some = [0; 4096];
+        let count = std::io::Read::read(&mut client.0, &mut some).expect("the server writes");
+        got.extend_from_slice(&some[..count]);
+        if got.windows(8).any(|octets| octets == 1_u64.to_ne_bytes()) {
+            return;
+        }
+    }
+    panic!("only replies: {}", String::from_utf8_lossy(&got));
+}
+
 /// The numbers are given to the next connections, and then the server's lines go to a client.
 #[test]
 fn closed_standard_descriptors_send_lines_to_a_client() {
