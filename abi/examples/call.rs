@@ -54,7 +54,7 @@ fn envelope() -> Vec<u8> {
         authority: Some("localhost:8080"),
         path: "/",
         query: None,
-        meta: Meta { trace_id: None, deadline_ms: Some(30_000), client_ip: Some("127.0.0.1") },
+        meta: Meta { deadline_ms: Some(30_000), client_ip: Some("127.0.0.1"), ..Meta::default() },
         header_count: fields.len(),
     };
     let mut buf = Vec::new();

@@ -8,10 +8,12 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
+use crate::digest::sha256;
 use crate::load_error::{Foreign, LoadError, LoadFault};
+use crate::load_options::Abi;
 use crate::version::FezzIdentityV1;
 
-mod elf;
+pub(crate) mod elf;
 
 /// Largest artifact that is read, in octets: the file is held in memory while it is examined.
 pub const ARTIFACT_BYTES_MAX: u64 = 512 * 1024 * 1024;
@@ -21,6 +23,10 @@ pub const ARTIFACT_BYTES_MAX: u64 = 512 * 1024 * 1024;
 pub struct Inspection {
     /// Size of the file, in octets.
     pub bytes: u64,
+    /// SHA-256 of its octets.
+    pub sha256: [u8; 32],
+    /// The boundary it was examined for.
+    pub abi: Abi,
     /// The file's name without `lib` and extension.
     pub stem: String,
     /// Its `fezz_identity_v1`, if it exports one.
@@ -44,11 +50,13 @@ pub struct Inspection {
 }
 
 impl Inspection {
-    fn new(path: &Path, bytes: u64) -> Self {
+    fn new(path: &Path, octets: &[u8], abi: Abi) -> Self {
         let stem = path.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
         let stem = stem.strip_prefix("lib").filter(|rest| !rest.is_empty()).unwrap_or(&stem);
         Self {
-            bytes,
+            bytes: octets.len() as u64,
+            sha256: sha256(octets),
+            abi,
             stem: stem.to_owned(),
             identity: None,
             optional_symbols: Vec::new(),
@@ -76,6 +84,7 @@ impl Inspection {
             self.text_relocations,
             self.executable_stack,
             self.origin_run_path,
+            self.abi == Abi::V1,
         ];
         Caution::ALL
             .into_iter()
@@ -97,16 +106,19 @@ pub enum Caution {
     ExecutableStack,
     /// See [`Inspection::origin_run_path`].
     OriginRunPath,
+    /// See [`Inspection::abi`].
+    EarlierBoundary,
 }
 
 impl Caution {
     /// Every caution.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::StaticTls,
         Self::GoRuntime,
         Self::TextRelocations,
         Self::ExecutableStack,
         Self::OriginRunPath,
+        Self::EarlierBoundary,
     ];
 
     /// The stable name.
@@ -118,6 +130,7 @@ impl Caution {
             Self::TextRelocations => "text_relocations",
             Self::ExecutableStack => "executable_stack",
             Self::OriginRunPath => "origin_run_path",
+            Self::EarlierBoundary => "earlier_boundary",
         }
     }
 }
@@ -139,8 +152,12 @@ impl fmt::Display for Caution {
                  -z noexecstack"
             }
             Self::OriginRunPath => {
-                "finds libraries relative to its file, so the file itself is mapped: replace it by \
-                 renaming, never by writing into it"
+                "finds libraries relative to its file, so it is loaded from a private copy of it \
+                 and of them: what it opens later by itself is not found beside it"
+            }
+            Self::EarlierBoundary => {
+                "speaks the deprecated JSON boundary and is loaded with --set NAME.abi=v1 only: \
+                 rebuild it against the current SDK"
             }
         })
     }
@@ -151,19 +168,42 @@ impl fmt::Display for Caution {
 /// # Errors
 /// Whatever would keep [`crate::host::Function::load`] from loading it, as far as a file can tell.
 pub fn inspect(path: &Path) -> Result<Inspection, LoadError> {
-    read(path).map(|(_, inspection)| inspection)
+    inspect_as(path, Abi::V2)
+}
+
+/// Like [`inspect`], for the boundary the artifact is to be loaded with.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn inspect_as(path: &Path, abi: Abi) -> Result<Inspection, LoadError> {
+    read(path, abi).map(|(_, inspection)| inspection)
+}
+
+/// Like [`inspect`], for the boundary the artifact speaks: the earlier one only if it cannot be the
+/// present one. That does not load it; the operator still has to say so.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn inspect_either(path: &Path) -> Result<Inspection, LoadError> {
+    match inspect(path) {
+        Err(error) if matches!(error.fault(), LoadFault::MissingSymbols { legacy: true, .. }) => {
+            inspect_as(path, Abi::V1)
+        }
+        inspected => inspected,
+    }
 }
 
 /// The octets of the file together with what they say.
-pub(crate) fn read(path: &Path) -> Result<(Vec<u8>, Inspection), LoadError> {
+pub(crate) fn read(path: &Path, abi: Abi) -> Result<(Vec<u8>, Inspection), LoadError> {
     let refuse = |fault| LoadError::new(path, fault);
     let octets = octets(path).map_err(refuse)?;
-    let mut inspection = Inspection::new(path, octets.len() as u64);
+    let mut inspection = Inspection::new(path, &octets, abi);
     examine(&octets, &mut inspection).map_err(refuse)?;
     Ok((octets, inspection))
 }
 
-fn octets(path: &Path) -> Result<Vec<u8>, LoadFault> {
+/// All octets of a regular file that is not too large.
+pub(crate) fn octets(path: &Path) -> Result<Vec<u8>, LoadFault> {
     let unreadable = |error: std::io::Error| LoadFault::Unreadable { kind: error.kind() };
     // Looked at before it is opened: opening a pipe would wait for its writer.
     let metadata = std::fs::metadata(path).map_err(unreadable)?;
@@ -232,7 +272,7 @@ mod tests {
 
     #[test]
     fn the_stem_is_the_name_of_a_file_without_identity() {
-        let name = |path: &str| Inspection::new(Path::new(path), 1).name().to_owned();
+        let name = |path: &str| Inspection::new(Path::new(path), b"x", Abi::V2).name().to_owned();
         assert_eq!(name("/srv/libhello.so"), "hello");
         assert_eq!(name("hello.so"), "hello");
         assert_eq!(name("lib.so"), "lib");
@@ -241,12 +281,13 @@ mod tests {
 
     #[test]
     fn cautions_follow_the_facts() {
-        let mut inspection = Inspection::new(Path::new("x.so"), 1);
+        let mut inspection = Inspection::new(Path::new("x.so"), b"x", Abi::V2);
         assert_eq!(inspection.cautions().count(), 0);
         inspection.go_runtime = true;
         inspection.origin_run_path = true;
+        inspection.abi = Abi::V1;
         let names: Vec<_> = inspection.cautions().map(Caution::name).collect();
-        assert_eq!(names, ["go_runtime", "origin_run_path"]);
+        assert_eq!(names, ["go_runtime", "origin_run_path", "earlier_boundary"]);
     }
 
     #[test]

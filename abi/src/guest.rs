@@ -9,6 +9,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::types::{FezzOwned, FezzSlice};
 
+pub mod hooks;
+
 /// The body of `fezz_handle_v2`: gives the request's octets to `answer` and hands its answer over.
 ///
 /// An empty answer becomes "no response". A panic becomes [`panic_envelope`].
@@ -49,23 +51,32 @@ pub unsafe fn free(buf: FezzOwned) {
 /// place they go to: a client must not learn them.
 #[inline]
 pub fn guarded(answer: impl FnOnce() -> Vec<u8>) -> Vec<u8> {
+    settle(answer).unwrap_or_else(panic_envelope)
+}
+
+/// Runs `run`; nothing if it panics.
+#[inline]
+fn settle<T>(run: impl FnOnce() -> T) -> Option<T> {
     // What the function shares between calls is behind its own locks, which are poisoned.
-    match catch_unwind(AssertUnwindSafe(answer)) {
-        Ok(answer) => answer,
-        Err(payload) => panicked(payload),
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(value) => Some(value),
+        Err(payload) => {
+            panicked(payload);
+            None
+        }
     }
 }
 
 #[cold]
-fn panicked(payload: Box<dyn Any + Send>) -> Vec<u8> {
+fn panicked(payload: Box<dyn Any + Send>) {
     // A payload may panic when it is dropped. The second payload is leaked: it could go on so.
     if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         std::mem::forget(second);
     }
-    panic_envelope()
 }
 
 /// A valid response that says: status 500, because the function panicked.
+#[cold]
 #[must_use]
 pub fn panic_envelope() -> Vec<u8> {
     let headers: [(&[u8], &[u8]); 1] = [(b"content-type", b"text/plain; charset=utf-8")];

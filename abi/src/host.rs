@@ -4,21 +4,36 @@
 //! mapped until the process ends. Also absent: judging the answer, which is `fezz-wire`'s part.
 #![expect(unsafe_code, reason = "calling foreign code is what this module is for")]
 
-use std::error::Error as _;
 use std::fmt;
 use std::io::Write as _;
 use std::mem::{forget, transmute};
 use std::path::{Path, PathBuf};
 
-use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+use libloading::os::unix::Library;
 
 use crate::artifact::{self, Inspection};
+use crate::legacy::Legacy;
 pub use crate::load_error::{Foreign, LoadError, LoadFault, Table};
+use crate::load_options::{Abi, LoadOptions};
 use crate::types::{FezzOwned, FezzSlice};
-use crate::version::{FezzIdentityV1, SYMBOL_FREE, SYMBOL_HANDLE, Stage};
+use crate::version::{FezzIdentityV1, SYMBOL_FREE, SYMBOL_HANDLE};
 
+mod call_error;
+mod open;
+mod optional;
 #[cfg(target_os = "linux")]
 mod sealed;
+mod step_error;
+
+pub use call_error::CallError;
+pub(crate) use open::address;
+use open::{open, open_file, verify};
+use optional::Optional;
+pub use optional::{Exports, FALLBACKS, Handshake, SelfCheck};
+pub use step_error::{
+    HandshakeError, HandshakeFault, InitError, InitFault, SelfCheckError, SelfCheckFault,
+    StepError, StepFault,
+};
 
 /// Largest answer a function may hand over unless the operator says otherwise, in octets: a body
 /// of 16 MiB, a head of 64 KiB and generous room for what an encoder adds. It bounds how much
@@ -33,27 +48,52 @@ type Free = unsafe extern "C-unwind" fn(FezzOwned);
 /// A loaded artifact. It may be called from several threads at once and is never unloaded;
 /// dropping the value ends nothing but the possibility to call it.
 pub struct Function {
-    handle: Handle,
-    free: Free,
+    entry: Entry,
+    optional: Optional,
     response_bytes_max: usize,
     path: PathBuf,
     inspection: Inspection,
+}
+
+/// How it is called.
+enum Entry {
+    V2(Pair),
+    V1(Legacy),
+}
+
+/// The two symbols of the boundary.
+#[derive(Clone, Copy)]
+struct Pair {
+    handle: Handle,
+    free: Free,
 }
 
 impl Function {
     /// Examines the file without running it, then loads it with all its symbols bound and none of
     /// them visible to other artifacts. Its constructors run on this thread.
     ///
-    /// On Linux the octets that were examined are the octets that are mapped: they are copied
+    /// The octets that were examined are the octets that are mapped. On Linux they are copied
     /// into sealed memory first, so replacing or truncating the file afterwards disturbs nobody
-    /// and loading it again gives a new instance. Where that is not possible (a run path that is
-    /// relative to the file, a system without sealed memory) the file itself is mapped.
+    /// and loading it again gives a new instance. An artifact with a run path relative to the file
+    /// is copied to a private folder instead, with the libraries which that run path leads to; the
+    /// folder is removed once they are mapped. Two artifacts that bring along the same build of a
+    /// library share one instance of it; another build under the same name is refused.
     ///
     /// # Errors
     /// What was found, what was expected and what to do about it.
     pub fn load(path: &Path) -> Result<Self, LoadError> {
-        let (octets, inspection) = artifact::read(path)?;
-        let library = open(path, &octets, &inspection)?;
+        Self::load_with(path, &LoadOptions::default())
+    }
+
+    /// Like [`load`](Self::load), with what the operator says about the artifact. Nothing of it
+    /// runs unless all of that is true.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_with(path: &Path, options: &LoadOptions) -> Result<Self, LoadError> {
+        let (octets, inspection) = artifact::read(path, options.abi)?;
+        verify(&inspection, options).map_err(|fault| LoadError::new(path, fault))?;
+        let library = open(path, &octets, &inspection, options)?;
         Self::bind(path, library, inspection)
     }
 
@@ -64,25 +104,21 @@ impl Function {
     /// # Errors
     /// As [`load`](Self::load).
     pub fn load_in_place(path: &Path) -> Result<Self, LoadError> {
-        let (_, inspection) = artifact::read(path)?;
+        let (_, inspection) = artifact::read(path, Abi::V2)?;
         let library = open_file(path)?;
         Self::bind(path, library, inspection)
     }
 
     fn bind(path: &Path, library: Library, inspection: Inspection) -> Result<Self, LoadError> {
-        // SAFETY: the examination found both symbols defined as functions in this artifact. That
-        // they have the signatures of the boundary is the promise an artifact makes by their
-        // names; no host can check it.
-        let (handle, free) = unsafe {
-            (
-                transmute::<*mut (), Handle>(address(path, &library, SYMBOL_HANDLE)?),
-                transmute::<*mut (), Free>(address(path, &library, SYMBOL_FREE)?),
-            )
+        let entry = match inspection.abi {
+            Abi::V2 => Entry::V2(Pair::bind(path, &library)?),
+            Abi::V1 => Entry::V1(Legacy::bind(path, &library)?),
         };
+        let optional = Optional::bind(path, &library, &inspection)?;
         // Never unloaded: see the module documentation.
         forget(library);
         let path = path.to_path_buf();
-        Ok(Self { handle, free, response_bytes_max: RESPONSE_BYTES_MAX, path, inspection })
+        Ok(Self { entry, optional, response_bytes_max: RESPONSE_BYTES_MAX, path, inspection })
     }
 
     /// The same function with another limit on the length of an answer, in octets.
@@ -90,6 +126,12 @@ impl Function {
     pub fn with_response_bytes_max(mut self, octets: usize) -> Self {
         self.response_bytes_max = octets;
         self
+    }
+
+    /// The limit on the length of an answer, in octets.
+    #[must_use]
+    pub const fn response_bytes_max(&self) -> usize {
+        self.response_bytes_max
     }
 
     /// The name in its identity, else the file's name without `lib` and extension.
@@ -110,6 +152,29 @@ impl Function {
         self.inspection.identity.as_ref()
     }
 
+    /// The boundary it speaks. [`Abi::V1`] is deprecated and worth a warning.
+    #[must_use]
+    pub const fn abi(&self) -> Abi {
+        self.inspection.abi
+    }
+
+    /// SHA-256 of the octets that were examined and, but for
+    /// [`load_in_place`](Self::load_in_place), mapped.
+    #[must_use]
+    pub const fn sha256(&self) -> &[u8; 32] {
+        &self.inspection.sha256
+    }
+
+    /// Answers that could not be freed so far: an artifact of the JSON boundary need not export
+    /// `fezz_free`. Always 0 for the present boundary.
+    #[must_use]
+    pub fn leaked_answers(&self) -> u64 {
+        match &self.entry {
+            Entry::V2(_) => 0,
+            Entry::V1(legacy) => legacy.leaked(),
+        }
+    }
+
     /// What was read in the file before it was loaded.
     #[must_use]
     pub fn inspection(&self) -> &Inspection {
@@ -125,15 +190,46 @@ impl Function {
     /// If an exception leaves the function, the process ends with a message that names the
     /// artifact: the state behind the boundary is unknown then, and there is no way to go on.
     pub fn call<R>(&self, request: &[u8], reply: impl FnOnce(Result<&[u8], CallError>) -> R) -> R {
-        let culprit = Culprit { path: &self.path };
+        match &self.entry {
+            Entry::V2(pair) => pair.call(&self.path, request, self.response_bytes_max, reply),
+            Entry::V1(legacy) => {
+                let answer = legacy.call(&self.path, request, self.response_bytes_max);
+                reply(answer.as_deref().map_err(|error| *error))
+            }
+        }
+    }
+}
+
+impl Pair {
+    fn bind(path: &Path, library: &Library) -> Result<Self, LoadError> {
+        // SAFETY: the examination found both symbols defined as functions in this artifact. That
+        // they have the signatures of the boundary is the promise an artifact makes by their
+        // names; no host can check it.
+        unsafe {
+            Ok(Self {
+                handle: transmute::<*mut (), Handle>(address(path, library, SYMBOL_HANDLE)?),
+                free: transmute::<*mut (), Free>(address(path, library, SYMBOL_FREE)?),
+            })
+        }
+    }
+
+    #[inline]
+    fn call<R>(
+        self,
+        path: &Path,
+        request: &[u8],
+        max: usize,
+        reply: impl FnOnce(Result<&[u8], CallError>) -> R,
+    ) -> R {
+        let culprit = Culprit { path };
         // SAFETY: `handle` is the artifact's `fezz_handle_v2`, still mapped; the slice is valid
         // for reads until the call returns and the function promises not to keep it.
         let answer = unsafe { (self.handle)(FezzSlice::lend(request)) };
         forget(culprit);
-        let error = judge(request, answer, self.response_bytes_max).err();
+        let error = judge(request, answer, max).err();
         let _debt = match error {
             Some(error) if !error.owes_free() => None,
-            _ => Some(Debt { free: self.free, answer, path: &self.path }),
+            _ => Some(Debt { free: self.free, answer, path }),
         };
         match error {
             Some(error) => reply(Err(error)),
@@ -168,8 +264,8 @@ impl Drop for Debt<'_> {
 }
 
 /// Dropped only while unwinding out of foreign code: names the artifact and ends the process.
-struct Culprit<'f> {
-    path: &'f Path,
+pub(crate) struct Culprit<'f> {
+    pub(crate) path: &'f Path,
 }
 
 impl Drop for Culprit<'_> {
@@ -214,140 +310,6 @@ fn judge(request: &[u8], answer: FezzOwned, max: usize) -> Result<(), CallError>
         return Err(CallError::RunsIntoRequest { len });
     }
     Ok(())
-}
-
-/// An answer that is not memory the host may read. The function is to blame, always.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallError {
-    /// A null pointer with length 0: the function has no response.
-    NoResponse,
-    /// A pointer with length 0: a response without an envelope. It was freed.
-    EmptyResponse,
-    /// A null pointer with a length.
-    NullWithLength {
-        /// The length, in octets.
-        len: usize,
-    },
-    /// More octets than an answer may have, or than memory can hold. It was freed, unread.
-    LengthTooLarge {
-        /// The length that was returned, in octets.
-        len: usize,
-        /// The most that is accepted, in octets.
-        max: usize,
-    },
-    /// The pointer lies inside the request, which belongs to the host. It was not freed.
-    PointsIntoRequest,
-    /// The answer would begin before the request and end inside or behind it, so its length is
-    /// wrong. It was freed, unread.
-    RunsIntoRequest {
-        /// The length that was returned, in octets.
-        len: usize,
-    },
-}
-
-impl CallError {
-    /// The stage a dispatch with this error failed at.
-    #[must_use]
-    pub const fn stage(self) -> Stage {
-        match self {
-            Self::EmptyResponse => Stage::DeserializeResponse,
-            Self::NoResponse
-            | Self::NullWithLength { .. }
-            | Self::LengthTooLarge { .. }
-            | Self::PointsIntoRequest
-            | Self::RunsIntoRequest { .. } => Stage::PluginCall,
-        }
-    }
-
-    /// The stable name of the reason.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::NoResponse => "no_response",
-            Self::EmptyResponse => "empty_response",
-            Self::NullWithLength { .. } => "null_with_length",
-            Self::LengthTooLarge { .. } => "length_too_large",
-            Self::PointsIntoRequest => "points_into_request",
-            Self::RunsIntoRequest { .. } => "runs_into_request",
-        }
-    }
-
-    /// Whether the function gets its pointer back.
-    const fn owes_free(self) -> bool {
-        match self {
-            Self::NoResponse | Self::NullWithLength { .. } | Self::PointsIntoRequest => false,
-            Self::EmptyResponse | Self::LengthTooLarge { .. } | Self::RunsIntoRequest { .. } => {
-                true
-            }
-        }
-    }
-}
-
-impl fmt::Display for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoResponse => f.write_str("the function returned no response"),
-            Self::EmptyResponse => f.write_str("the function returned a response of 0 octets"),
-            Self::NullWithLength { len } => {
-                write!(f, "the function returned a null pointer with length {len}")
-            }
-            Self::LengthTooLarge { len, max } => {
-                write!(f, "the function returned {len} octets; at most {max} are accepted")
-            }
-            Self::PointsIntoRequest => f.write_str(
-                "the function returned a pointer into the request instead of memory of its own",
-            ),
-            Self::RunsIntoRequest { len } => {
-                write!(f, "the function returned {len} octets that would overlap the request")
-            }
-        }
-    }
-}
-
-impl std::error::Error for CallError {}
-
-/// Maps the artifact: from sealed memory where that works, else from its file.
-fn open(path: &Path, octets: &[u8], inspection: &Inspection) -> Result<Library, LoadError> {
-    #[cfg(target_os = "linux")]
-    if !inspection.origin_run_path
-        && let Some(copy) = sealed::copy(inspection.name(), octets)
-        && let Ok(library) = open_path(path, &copy.path())
-    {
-        copy.keep();
-        return Ok(library);
-    }
-    // A policy may forbid running code from memory, and a library that cannot be bound runs no
-    // constructor: trying again by the file is harmless, and its message names the file.
-    #[cfg(not(target_os = "linux"))]
-    let _ = (octets, inspection);
-    open_file(path)
-}
-
-fn open_file(path: &Path) -> Result<Library, LoadError> {
-    // A name without a slash would be looked for in the system's library folders.
-    let direct = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-    open_path(path, &direct)
-}
-
-fn open_path(path: &Path, mapped: &Path) -> Result<Library, LoadError> {
-    // SAFETY: loading runs the constructors of the artifact, which the operator trusts by naming
-    // it. Every symbol is bound now, so that a missing one is an error here, not in traffic.
-    unsafe { Library::open(Some(mapped), RTLD_NOW | RTLD_LOCAL) }
-        .map_err(|error| refused(path, &error))
-}
-
-/// The address of a symbol; never null.
-fn address(path: &Path, library: &Library, symbol: &str) -> Result<*mut (), LoadError> {
-    // SAFETY: read as a plain address, which every symbol has; `get` refuses a null one.
-    unsafe { library.get::<*mut ()>(symbol) }
-        .map(|symbol| symbol.as_raw_ptr().cast())
-        .map_err(|error| refused(path, &error))
-}
-
-/// The words of the dynamic linker.
-fn refused(path: &Path, error: &libloading::Error) -> LoadError {
-    let message = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-    LoadError::new(path, LoadFault::Linker { message })
 }
 
 #[cfg(test)]

@@ -37,19 +37,49 @@
 //! - Artifacts are never unloaded: thread-local destructors make that unsafe. A replaced version
 //!   gets no new calls and stays mapped until the process ends.
 //!
+//! # The earlier boundary
+//!
+//! Artifacts that export `fezz_fetch` (JSON texts) are loaded only where the operator says so
+//! ([`SYMBOL_LEGACY_FETCH`]); they stand behind the same call and are deprecated.
+//!
+//! # Optional symbols
+//!
+//! Found by name ([`SYMBOLS_OPTIONAL`]), each with a default where it is missing:
+//!
+//! | symbol | what it is for | without it |
+//! |---|---|---|
+//! | `fezz_identity_v1` | data that says who the artifact is | named after its file |
+//! | `fezz_init_v1` | takes the host's services ([`FezzHostV1`]) and settings | not called |
+//! | `fezz_handshake_v1` | versions, capabilities, fallback, time to live | version 2, for ever |
+//! | `fezz_selfcheck_v1` | tries the function before it gets traffic | taken to be well |
+//! | `fezz_cancel_v1` | hears that nobody waits for a call any more | not called |
+//! | `fezz_drain_v1`, `fezz_fini_v1` | orderly end | not called |
+//!
+//! What they answer is judged as the answers of `fezz_handle_v2` are, and freed by the same
+//! `fezz_free_v2`. A host drives them with `host::Function`, in the order of the table; the Rust
+//! SDK exports those that the options of its attribute ask for ([`guest`]).
+//!
 //! # What is deliberately absent
 //!
-//! Host services, versions to negotiate, and pointers other than these two. Growth happens in the
-//! maps of the envelope and in optional symbols that are found by name ([`SYMBOLS_OPTIONAL`]); a
-//! missing one has a default.
+//! Pointers of the host other than its one table, and a third required symbol. Growth happens in
+//! the maps of the envelope, at the end of the table, and in symbols that are found by name.
 
 #[cfg(feature = "host")]
 pub mod artifact;
+#[cfg(feature = "host")]
+pub mod digest;
 pub mod guest;
 #[cfg(feature = "host")]
 pub mod host;
 #[cfg(feature = "host")]
+mod legacy;
+#[cfg(feature = "host")]
 mod load_error;
+#[cfg(feature = "host")]
+mod load_options;
+#[cfg(feature = "host")]
+mod private_copy;
+pub mod services;
 mod types;
 mod version;
 
@@ -57,8 +87,15 @@ mod version;
 pub use host::CallError;
 #[cfg(feature = "host")]
 pub use load_error::{Foreign, LoadError, LoadFault, Table};
+#[cfg(feature = "host")]
+pub use load_options::{Abi, LoadOptions};
+#[cfg(feature = "host")]
+pub use private_copy::{LIBRARIES_MAX, LIBRARY_BYTES_MAX, LOOKUPS_MAX, PrivateFault, Step};
+pub use services::{CancelReason, FezzHostV1, HostServices, InvokeError, LogLevel};
 pub use types::{FezzFree, FezzHandle, FezzOwned, FezzSlice};
 pub use version::{
     ABI_LEVEL, FLAG_INLINE_OK, FLAG_WANTS_RUNNER, FezzIdentityV1, IDENTITY_MAGIC, IdentityError,
-    SYMBOL_FREE, SYMBOL_HANDLE, SYMBOL_IDENTITY, SYMBOL_LEGACY_FETCH, SYMBOLS_OPTIONAL, Stage,
+    SYMBOL_CANCEL, SYMBOL_DRAIN, SYMBOL_FINI, SYMBOL_FREE, SYMBOL_HANDLE, SYMBOL_HANDSHAKE,
+    SYMBOL_IDENTITY, SYMBOL_INIT, SYMBOL_LEGACY_FETCH, SYMBOL_LEGACY_FREE, SYMBOL_SELFCHECK,
+    SYMBOLS_OPTIONAL, Stage,
 };

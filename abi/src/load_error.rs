@@ -4,7 +4,14 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::digest::Hex;
+use crate::private_copy::PrivateFault;
 use crate::version::{IdentityError, SYMBOL_FREE, SYMBOL_HANDLE, SYMBOL_LEGACY_FETCH, Stage};
+
+mod kinds;
+
+use kinds::machine;
+pub use kinds::{Foreign, Table};
 
 /// A refused artifact. The operator or the author of the file can act on every one of these.
 #[derive(Debug)]
@@ -57,32 +64,6 @@ impl fmt::Display for LoadError {
 }
 
 impl std::error::Error for LoadError {}
-
-/// What a file is when it is not an ELF file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Foreign {
-    /// Begins with `#!`.
-    Script,
-    /// A library or program for macOS.
-    MachO,
-    /// A library or program for Windows.
-    Windows,
-    /// A static library (`.a`, `.rlib`).
-    Archive,
-    /// WebAssembly.
-    Wasm,
-    /// Compiler intermediate code.
-    Bitcode,
-    /// Compressed or packed: gzip, zstd, xz, zip.
-    Packed,
-    /// Printable text: source code, a linker script, a Git LFS pointer.
-    Text,
-    /// None of these.
-    Unknown {
-        /// Its first four octets.
-        first: [u8; 4],
-    },
-}
 
 /// One reason for each way a file can be wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,6 +144,11 @@ pub enum LoadFault {
         /// Whether the entry point of the earlier JSON boundary is there.
         legacy: bool,
     },
+    /// To be loaded as an artifact of the JSON boundary, whose entry point it does not export.
+    MissingFetch {
+        /// Whether it exports both symbols of the present boundary instead.
+        current: bool,
+    },
     /// A required symbol is data.
     NotAFunction {
         /// Which.
@@ -182,41 +168,30 @@ pub enum LoadFault {
         /// Major and minor version that runs.
         running: (u32, u32),
     },
+    /// Not the octets the operator named.
+    Digest {
+        /// The SHA-256 that was demanded.
+        expected: [u8; 32],
+        /// The SHA-256 of what was read.
+        found: [u8; 32],
+    },
+    /// It could not be copied to a private folder together with the libraries beside it.
+    PrivateCopy {
+        /// In what way.
+        fault: PrivateFault,
+    },
+    /// A library it needs, directly or not, is nowhere.
+    MissingLibrary {
+        /// The name the dynamic linker looked for.
+        library: String,
+        /// Which file asks for it, where that is known.
+        needed_by: Option<PathBuf>,
+    },
     /// The dynamic linker refused it, in its own words.
     Linker {
         /// Those words.
         message: String,
     },
-}
-
-/// A table inside an ELF file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Table {
-    /// Program headers: what to map where.
-    ProgramHeaders,
-    /// The dynamic section.
-    Dynamic,
-    /// Dynamic symbols.
-    Symbols,
-    /// The hash table that counts them.
-    Hash,
-    /// Their names.
-    Strings,
-    /// Versions needed of other libraries.
-    Versions,
-}
-
-impl Table {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::ProgramHeaders => "program header table",
-            Self::Dynamic => "dynamic section",
-            Self::Symbols => "dynamic symbol table",
-            Self::Hash => "symbol hash table",
-            Self::Strings => "dynamic string table",
-            Self::Versions => "version requirements",
-        }
-    }
 }
 
 impl LoadFault {
@@ -238,9 +213,13 @@ impl LoadFault {
             Self::SegmentOutsideFile { .. } => "segment_outside_file",
             Self::Malformed { .. } => "malformed",
             Self::MissingSymbols { .. } => "missing_symbols",
+            Self::MissingFetch { .. } => "missing_fetch",
             Self::NotAFunction { .. } => "not_a_function",
             Self::Identity { .. } => "identity",
             Self::GlibcTooOld { .. } => "glibc_too_old",
+            Self::Digest { .. } => "digest",
+            Self::PrivateCopy { fault } => fault.name(),
+            Self::MissingLibrary { .. } => "missing_library",
             Self::Linker { .. } => "linker",
         }
     }
@@ -273,12 +252,24 @@ impl LoadFault {
             }
             Self::Malformed { table } => format!("an unreadable {}", table.name()),
             Self::MissingSymbols { handle, free, legacy } => missing(*handle, *free, *legacy),
+            Self::MissingFetch { current: true } => {
+                format!("no {SYMBOL_LEGACY_FETCH}, but {SYMBOL_HANDLE} and {SYMBOL_FREE}")
+            }
+            Self::MissingFetch { current: false } => format!("no {SYMBOL_LEGACY_FETCH}"),
             Self::NotAFunction { symbol, found } => {
                 format!("{symbol} as a symbol of ELF type {found}")
             }
             Self::Identity { error } => format!("a fezz_identity_v1 with {error}"),
             Self::GlibcTooOld { needed: (major, minor), .. } => {
                 format!("a library that needs glibc {major}.{minor}")
+            }
+            Self::Digest { found, .. } => format!("SHA-256 {}", Hex(found)),
+            Self::PrivateCopy { fault } => fault.found(),
+            Self::MissingLibrary { library, needed_by: None } => {
+                format!("a need for {library}, which is nowhere")
+            }
+            Self::MissingLibrary { library, needed_by: Some(file) } => {
+                format!("a need for {library} in {}, which is nowhere", file.display())
             }
             Self::Linker { message } => format!("that the dynamic linker refuses it: {message}"),
         }
@@ -303,10 +294,16 @@ impl LoadFault {
             Self::MissingSymbols { .. } => {
                 format!("both {SYMBOL_HANDLE} and {SYMBOL_FREE}, exported")
             }
+            Self::MissingFetch { .. } => format!("{SYMBOL_LEGACY_FETCH}, exported"),
             Self::NotAFunction { .. } => "a function".to_owned(),
             Self::Identity { .. } => "a FezzIdentityV1 as in fezz.h".to_owned(),
             Self::GlibcTooOld { running: (major, minor), .. } => {
                 format!("at most glibc {major}.{minor}, which runs here")
+            }
+            Self::Digest { expected, .. } => format!("SHA-256 {}", Hex(expected)),
+            Self::PrivateCopy { fault } => fault.expected(),
+            Self::MissingLibrary { .. } => {
+                "it where the run path leads or in a folder of the system".to_owned()
             }
             Self::Linker { .. } => "a library whose dependencies are all installed".to_owned(),
         }
@@ -333,15 +330,27 @@ impl LoadFault {
             Self::NotElf { .. } => "name the compiled library, such as libhello.so",
             Self::Malformed { .. } => "build the library again with an ordinary linker",
             Self::MissingSymbols { legacy: true, .. } => {
-                "rebuild it against the current SDK, or load it as abi = \"v1\""
+                "rebuild it against the current SDK, or load it as it is with --set NAME.abi=v1"
             }
             Self::MissingSymbols { .. } => {
                 "use #[fezz::function] in a cdylib, or define both functions as in fezz.h with \
                  default visibility"
             }
+            Self::MissingFetch { current: true } => "load it without abi=v1",
+            Self::MissingFetch { current: false } => {
+                "export char *fezz_fetch(const char *request_json), or rebuild it against the \
+                 current SDK"
+            }
             Self::NotAFunction { .. } => "define it as a function, as in fezz.h",
             Self::Identity { .. } => "use the initialiser in fezz.h, or do not export an identity",
             Self::GlibcTooOld { .. } => "build on a system as old as this one, or update this one",
+            Self::Digest { .. } => {
+                "install the artifact that was meant, or set sha256 to that of this one"
+            }
+            Self::PrivateCopy { fault } => fault.remedy(),
+            Self::MissingLibrary { .. } => {
+                "install it, put it where the run path leads, or link it statically"
+            }
             Self::Linker { .. } => "install what it names, or link it statically into the function",
         }
     }
@@ -352,25 +361,6 @@ const NATIVE: &str = "a Mach-O dynamic library";
 #[cfg(not(target_os = "macos"))]
 const NATIVE: &str = "an ELF shared object";
 
-impl Foreign {
-    fn describe(self) -> String {
-        let known = match self {
-            Self::Script => "a script",
-            Self::MachO => "a Mach-O file (macOS)",
-            Self::Windows => "a Windows program or library",
-            Self::Archive => "a static library",
-            Self::Wasm => "a WebAssembly module",
-            Self::Bitcode => "LLVM bitcode",
-            Self::Packed => "a compressed or packed file",
-            Self::Text => "a text file",
-            Self::Unknown { first: [a, b, c, d] } => {
-                return format!("a file that begins with {a:02x} {b:02x} {c:02x} {d:02x}");
-            }
-        };
-        known.to_owned()
-    }
-}
-
 fn missing(handle: bool, free: bool, legacy: bool) -> String {
     let which = match (handle, free) {
         (true, true) => format!("neither {SYMBOL_HANDLE} nor {SYMBOL_FREE}"),
@@ -378,22 +368,4 @@ fn missing(handle: bool, free: bool, legacy: bool) -> String {
         (false, _) => format!("no {SYMBOL_FREE}"),
     };
     if legacy { format!("{which}, but {SYMBOL_LEGACY_FETCH} of the JSON boundary") } else { which }
-}
-
-/// The everyday name of a processor, with its number if it has none here.
-fn machine(number: u16) -> String {
-    let name = match number {
-        3 => "x86 (32 bits)",
-        8 => "MIPS",
-        20 => "PowerPC",
-        21 => "PowerPC 64",
-        22 => "s390x",
-        40 => "ARM (32 bits)",
-        62 => "x86-64",
-        183 => "AArch64",
-        243 => "RISC-V",
-        258 => "LoongArch",
-        _ => return format!("processor number {number}"),
-    };
-    name.to_owned()
 }

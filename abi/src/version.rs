@@ -17,16 +17,25 @@ pub const SYMBOL_FREE: &str = "fezz_free_v2";
 pub const SYMBOL_IDENTITY: &str = "fezz_identity_v1";
 /// Entry point of the earlier JSON boundary; its presence explains a missing `fezz_handle_v2`.
 pub const SYMBOL_LEGACY_FETCH: &str = "fezz_fetch";
+/// Optional beside `fezz_fetch`: frees the text it returned.
+pub const SYMBOL_LEGACY_FREE: &str = "fezz_free";
+
+/// Optional: offer in, answer out.
+pub const SYMBOL_HANDSHAKE: &str = "fezz_handshake_v1";
+/// Optional: specification in, verdict out.
+pub const SYMBOL_SELFCHECK: &str = "fezz_selfcheck_v1";
+/// Optional: takes the host's services and the operator's settings.
+pub const SYMBOL_INIT: &str = "fezz_init_v1";
+/// Optional: hears that nobody waits for a call any more.
+pub const SYMBOL_CANCEL: &str = "fezz_cancel_v1";
+/// Optional: ends what the function does beside its calls.
+pub const SYMBOL_DRAIN: &str = "fezz_drain_v1";
+/// Optional: the end of its use.
+pub const SYMBOL_FINI: &str = "fezz_fini_v1";
 
 /// Optional entry points. The names are reserved; a host that does not know one ignores it.
-pub const SYMBOLS_OPTIONAL: [&str; 6] = [
-    "fezz_handshake_v1",
-    "fezz_selfcheck_v1",
-    "fezz_init_v1",
-    "fezz_cancel_v1",
-    "fezz_drain_v1",
-    "fezz_fini_v1",
-];
+pub const SYMBOLS_OPTIONAL: [&str; 6] =
+    [SYMBOL_HANDSHAKE, SYMBOL_SELFCHECK, SYMBOL_INIT, SYMBOL_CANCEL, SYMBOL_DRAIN, SYMBOL_FINI];
 
 /// Where a dispatch failed: one label, the same word in log line, metric and admin view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -7,9 +7,10 @@ use std::fmt::Write as _;
 use std::mem::{offset_of, size_of};
 use std::process::Command;
 
+use fezz_abi::services::{FORMAT_CBOR, FORMAT_JSON, FORMAT_MSGPACK};
 use fezz_abi::{
-    ABI_LEVEL, FLAG_INLINE_OK, FLAG_WANTS_RUNNER, FezzIdentityV1, FezzOwned, FezzSlice,
-    IDENTITY_MAGIC, SYMBOLS_OPTIONAL,
+    ABI_LEVEL, CancelReason, FLAG_INLINE_OK, FLAG_WANTS_RUNNER, FezzHostV1, FezzIdentityV1,
+    FezzOwned, FezzSlice, IDENTITY_MAGIC, InvokeError, LogLevel, SYMBOLS_OPTIONAL,
 };
 
 const INCLUDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/include");
@@ -55,6 +56,7 @@ fn assertions() -> String {
     }
     layout!(FezzSlice: ptr, len);
     layout!(FezzOwned: ptr, len);
+    layout!(FezzHostV1: struct_size, abi_level, ctx, log, cancelled, remaining_ns, invoke, release);
     layout!(FezzIdentityV1: struct_size, magic, abi_level, flags, max_concurrency, reserved, name,
         version, sdk, build_id);
     let constants = [
@@ -62,6 +64,22 @@ fn assertions() -> String {
         ("FEZZ_IDENTITY_MAGIC", IDENTITY_MAGIC),
         ("FEZZ_F_INLINE_OK", FLAG_INLINE_OK),
         ("FEZZ_F_WANTS_RUNNER", FLAG_WANTS_RUNNER),
+        ("FEZZ_LOG_ERROR", LogLevel::Error.code()),
+        ("FEZZ_LOG_WARN", LogLevel::Warn.code()),
+        ("FEZZ_LOG_INFO", LogLevel::Info.code()),
+        ("FEZZ_LOG_DEBUG", LogLevel::Debug.code()),
+        ("FEZZ_CANCEL_DEADLINE", CancelReason::Deadline.code()),
+        ("FEZZ_CANCEL_CLIENT_GONE", CancelReason::ClientGone.code()),
+        ("FEZZ_CANCEL_DRAIN", CancelReason::Drain.code()),
+        ("FEZZ_INVOKE_UNSUPPORTED", InvokeError::Unsupported.code().cast_unsigned()),
+        ("FEZZ_INVOKE_UNKNOWN_CALL", InvokeError::UnknownCall.code().cast_unsigned()),
+        ("FEZZ_INVOKE_FORMAT", InvokeError::Format.code().cast_unsigned()),
+        ("FEZZ_INVOKE_REQUEST", InvokeError::Request.code().cast_unsigned()),
+        ("FEZZ_INVOKE_CANCELLED", InvokeError::Cancelled.code().cast_unsigned()),
+        ("FEZZ_INVOKE_FAILED", InvokeError::Failed.code().cast_unsigned()),
+        ("FEZZ_FORMAT_JSON", FORMAT_JSON),
+        ("FEZZ_FORMAT_MSGPACK", FORMAT_MSGPACK),
+        ("FEZZ_FORMAT_CBOR", FORMAT_CBOR),
     ];
     for (name, value) in constants {
         check(name.to_owned(), value as usize);
@@ -107,13 +125,14 @@ fn every_function_has_its_tag_guard_owner_and_reason() {
         .match_indices("\nFEZZ_EXPORT ")
         .map(|(at, _)| HEADER[..at].rsplit("/*").next().unwrap())
         .collect();
-    assert_eq!(declarations.len(), 2);
+    assert_eq!(declarations.len(), 2 + SYMBOLS_OPTIONAL.len());
     for comment in declarations {
-        for part in ["[worker", "loaded", "own:", "why:"] {
+        assert!(comment.contains("[worker") || comment.contains("[attendant]"), "{comment}");
+        for part in ["loaded", "own:", "why:"] {
             assert!(comment.contains(part), "{part} is missing in: {comment}");
         }
     }
     for name in SYMBOLS_OPTIONAL {
-        assert!(HEADER.contains(name), "{name} is not reserved in the header");
+        assert!(HEADER.contains(&format!(" {name}(")), "{name} is not declared in the header");
     }
 }

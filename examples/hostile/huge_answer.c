@@ -1,11 +1,11 @@
-/* A body of as many MiB as the path says.
+/* A body of as many KiB as the path says.
  *
  * Must happen: up to limits.response_body it is sent whole; beyond it 502 (body_too_large or
  * length_too_large), not one octet of it leaves, and it is freed. */
 #include "hostile.h"
 
 static FezzOwned misbehave(FezzSlice request) {
-  size_t len = (size_t)path_number(request, 64) << 20;
+  size_t len = (size_t)path_number(request, 65536) << 10;
   uint8_t *body = malloc(len + 1);
   if (body == NULL) return (FezzOwned){NULL, 0};
   memset(body, 'x', len);

@@ -1,16 +1,25 @@
 //! A configuration becomes loaded functions and a router, or a list of everything that stands in
 //! the way. It is the one place where artifacts are loaded for serving.
 
+use std::path::Path;
 use std::sync::Arc;
 
+use fezz_abi::artifact::Inspection;
 use fezz_abi::host::Function;
+use fezz_abi::{LoadOptions, artifact};
 
-use crate::config::{Config, ConfigError, FunctionConfig, RouteConfig, Target};
+use crate::accord;
+use crate::config::{
+    Abi, Config, ConfigError, Fallback, FunctionConfig, FunctionOptions, OptionFlag, RouteConfig,
+    Target, nearest, resolve,
+};
+use crate::fault::Fault;
+use crate::log;
 use crate::plugin::pattern::{HostPattern, Pattern};
 use crate::plugin::registry::{Entry, FunctionId, Registry};
 use crate::plugin::root;
 use crate::plugin::router::{Route, Router};
-use crate::plugin::version::Version;
+use crate::plugin::version::{Selector, Version};
 
 /// What serves: functions, and who of them gets which request.
 #[derive(Debug)]
@@ -27,81 +36,275 @@ impl Functions {
     /// # Errors
     /// Everything that is wrong, at once: values, artifacts, routes.
     pub fn load(config: &Config) -> Result<Self, Vec<ConfigError>> {
-        let mut complaints = config.complaints();
         let mut registry = Registry::default();
-        let loaded: Vec<Option<FunctionId>> = config
-            .functions
-            .iter()
-            .map(|wanted| load(wanted, config, &mut registry, &mut complaints))
-            .collect();
-        let mut routes = Vec::new();
-        if let Some(directory) = &config.root {
-            match root::scan(directory) {
-                Err(errors) => complaints.extend(errors.into_iter().map(ConfigError::Root)),
-                Ok(all) => {
-                    for found in all {
-                        routes.extend(serve_rpc(found, config, &mut registry, &mut complaints));
-                    }
+        let router = assemble(config, &Registry::default(), &mut registry)?;
+        Ok(Self { registry, router })
+    }
+
+    /// Like [`load`](Self::load), while `present` serves: an artifact is not loaded again if the
+    /// function of its name and version was loaded from that file, with the same octets, limits and
+    /// options. Everything else is loaded beside, a file that was replaced included. Octets are
+    /// those of the artifact alone: libraries beside it do not count.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once. What was loaded up to then is brought to an end; its code
+    /// stays mapped.
+    pub fn reload(config: &Config, present: &Registry) -> Result<Self, Vec<ConfigError>> {
+        let mut registry = Registry::default();
+        let assembled = assemble(config, present, &mut registry);
+        if assembled.is_err() {
+            for (_, entry) in registry.iter().filter(|(_, it)| !present.holds(&it.function)) {
+                accord::discard(&entry.to_string(), &entry.function);
+            }
+        }
+        Ok(Self { router: assembled?, registry })
+    }
+}
+
+/// Fills `registry` with the functions of the configuration, and arranges the routes to them.
+fn assemble(
+    config: &Config,
+    present: &Registry,
+    registry: &mut Registry,
+) -> Result<Router, Vec<ConfigError>> {
+    let complaints = config.complaints();
+    let mut loader = Loader { config, present, registry, complaints, held_back: Vec::new() };
+    let mut loaded: Vec<Option<FunctionId>> = Vec::new();
+    for wanted in &config.functions {
+        loaded.push(loader.load(wanted));
+        if let Some(held) = loader.held_back.last_mut().filter(|held| held.place.is_none()) {
+            held.place = Some(loaded.len() - 1);
+        }
+    }
+    loader.stand_in(&mut loaded);
+    let mut routes = Vec::new();
+    if let Some(directory) = &config.root {
+        match root::scan(directory) {
+            Err(errors) => loader.complaints.extend(errors.into_iter().map(ConfigError::Root)),
+            Ok(all) => {
+                for found in all {
+                    routes.extend(loader.serve_rpc(found));
                 }
             }
         }
-        // After everything is loaded: a route may name a function found below the root.
-        for route in &config.routes {
-            routes.extend(connect(route, config, &loaded, &registry, &mut complaints));
+    }
+    let Loader { registry, mut complaints, .. } = loader;
+    // After everything is loaded: a route may name a function found below the root.
+    for route in &config.routes {
+        routes.extend(connect(route, config, &loaded, registry, &mut complaints));
+    }
+    // While an artifact is missing, what it would have been called is not known.
+    if loaded.iter().all(Option::is_some) {
+        complaints.extend(aimless(&config.options, registry));
+    }
+    let reached = reached(&routes, registry);
+    for (id, entry) in registry.iter() {
+        if !reached.contains(&id) {
+            complaints.push(ConfigError::Unreachable { function: entry.to_string() });
         }
-        for (id, entry) in registry.iter() {
-            if !routes.iter().any(|route| route.function == id) {
-                complaints.push(ConfigError::Unreachable { function: entry.to_string() });
-            }
-        }
-        match Router::build(routes) {
-            Ok(router) if complaints.is_empty() => Ok(Self { registry, router }),
-            Ok(_) => Err(complaints),
-            Err(errors) => {
-                complaints.extend(errors.into_iter().map(ConfigError::Conflict));
-                Err(complaints)
-            }
+    }
+    match Router::build(routes) {
+        Ok(router) if complaints.is_empty() => Ok(router),
+        Ok(_) => Err(complaints),
+        Err(errors) => {
+            complaints.extend(errors.into_iter().map(ConfigError::Conflict));
+            Err(complaints)
         }
     }
 }
 
-fn load(
-    wanted: &FunctionConfig,
-    config: &Config,
-    registry: &mut Registry,
-    complaints: &mut Vec<ConfigError>,
-) -> Option<FunctionId> {
-    let function = match Function::load(&wanted.artifact) {
-        Ok(function) => function,
-        Err(error) => {
-            complaints.push(ConfigError::Artifact(error));
-            return None;
-        }
+/// The functions that routes lead to, and those that answer when one of these fails.
+fn reached(routes: &[Route], registry: &Registry) -> Vec<FunctionId> {
+    let mut reached: Vec<FunctionId> = routes.iter().map(|route| route.function).collect();
+    let mut at = 0;
+    while let Some(&id) = reached.get(at) {
+        at += 1;
+        let falls_back = registry.get(id).is_some_and(Entry::falls_back_to_previous);
+        reached.extend(registry.previous(id).filter(|it| falls_back && !reached.contains(it)));
+    }
+    reached
+}
+
+/// Options of functions that are not there.
+fn aimless(flags: &[OptionFlag], registry: &Registry) -> Vec<ConfigError> {
+    let mut found: Vec<&Selector> = Vec::new();
+    for flag in flags {
+        let mut entries = registry.iter().map(|(_, entry)| entry);
+        let aims = entries.any(|it| flag.is_about(&it.name, it.version.as_ref()));
+        found.extend(flag.scope.as_ref().filter(|scope| !aims && !found.contains(scope)));
+    }
+    let names = || registry.iter().map(|(_, entry)| entry.name.as_str());
+    let complaint = |selector: &Selector| ConfigError::OptionTarget {
+        selector: selector.clone(),
+        // A name that is there has the wrong version.
+        nearest: nearest(&selector.name, names())
+            .filter(|name| *name != selector.name)
+            .map(str::to_owned),
+        loaded: registry.iter().map(|(_, entry)| entry.to_string()).collect(),
     };
-    let name = wanted.name.clone().unwrap_or_else(|| function.name().to_owned());
-    let own = function.identity().map_or("", |identity| identity.version());
-    let version = match (&wanted.version, own) {
-        (Some(version), _) => Some(version.clone()),
-        (None, "") => None,
-        (None, text) => match Version::parse(text) {
-            Ok(version) => Some(version),
-            Err(why) => {
-                let text = text.to_owned();
-                complaints.push(ConfigError::ArtifactVersion { name, text, why });
-                return None;
+    found.into_iter().map(complaint).collect()
+}
+
+/// From artifacts to entries of the registry.
+struct Loader<'a> {
+    config: &'a Config,
+    /// What serves already.
+    present: &'a Registry,
+    registry: &'a mut Registry,
+    complaints: Vec<ConfigError>,
+    held_back: Vec<HeldBack>,
+}
+
+/// A version that does not begin, whose operator wants the one before it to serve then.
+struct HeldBack {
+    name: String,
+    version: Option<Version>,
+    fault: Fault,
+    /// Its place among the functions of the configuration; not known at first.
+    place: Option<usize>,
+}
+
+impl Loader<'_> {
+    /// The function of an artifact, loaded now or before.
+    fn load(&mut self, wanted: &FunctionConfig) -> Option<FunctionId> {
+        // What is said about a function goes by its name and version, which its file tells.
+        let inspection = match artifact::inspect_either(&wanted.artifact) {
+            Ok(inspection) => inspection,
+            Err(error) => return self.complain(ConfigError::Artifact(error)),
+        };
+        let name = wanted.name.clone().unwrap_or_else(|| inspection.name().to_owned());
+        let own = inspection.identity.as_ref().map_or("", |identity| identity.version());
+        let version = match (&wanted.version, own) {
+            (Some(version), _) => Some(version.clone()),
+            (None, "") => None,
+            (None, text) => match Version::parse(text) {
+                Ok(version) => Some(version),
+                Err(why) => {
+                    let text = text.to_owned();
+                    return self.complain(ConfigError::ArtifactVersion { name, text, why });
+                }
+            },
+        };
+        let options = resolve(&wanted.options, &self.config.options, &name, version.as_ref());
+        // Before anything of it runs.
+        if self.registry.find(&name, version.as_ref()).is_some() {
+            let function = shown(&name, version.as_ref());
+            return self.complain(ConfigError::SameFunction { function });
+        }
+        let known = self.present.find(&name, version.as_ref());
+        let known = known.and_then(|id| self.present.get(id));
+        let entry = match known.filter(|it| self.is_same(it, wanted, &inspection, &options)) {
+            Some(entry) => Entry { version, ..entry.clone() },
+            None => self.begin(&wanted.artifact, name, version, options)?,
+        };
+        let function = entry.to_string();
+        match self.registry.add(entry) {
+            Ok(id) => Some(id),
+            Err(_) => self.complain(ConfigError::SameFunction { function }),
+        }
+    }
+
+    /// Loads an artifact and lets it begin.
+    fn begin(
+        &mut self,
+        artifact: &Path,
+        name: String,
+        version: Option<Version>,
+        options: FunctionOptions,
+    ) -> Option<Entry> {
+        let how = LoadOptions { sha256: options.sha256, abi: boundary(options.abi) };
+        let function = match Function::load_with(artifact, &how) {
+            Ok(function) => function,
+            Err(error) => return self.complain(ConfigError::Artifact(error)),
+        };
+        let function = Arc::new(function.with_response_bytes_max(self.response_bytes_max()));
+        let shown = shown(&name, version.as_ref());
+        match accord::begin(&shown, &function, &options.config) {
+            Ok(handshake) => Some(Entry { name, version, options, function, handshake }),
+            Err(fault) if options.fallback == Some(Fallback::Previous) => {
+                self.held_back.push(HeldBack { name, version, fault, place: None });
+                None
             }
-        },
-    };
-    let bytes = config.limits.response_body_bytes_max.saturating_add(RESPONSE_HEAD_BYTES_MAX);
-    let function = function.with_response_bytes_max(usize::try_from(bytes).unwrap_or(usize::MAX));
-    let entry = Entry { name, version, function: Arc::new(function) };
-    let shown = entry.to_string();
-    match registry.add(entry) {
-        Ok(id) => Some(id),
-        Err(_) => {
-            complaints.push(ConfigError::SameFunction { function: shown });
-            None
+            Err(Fault { stage, why }) => {
+                self.complain(ConfigError::Begin { function: shown, stage, why })
+            }
         }
+    }
+
+    /// Puts the version before in the place of each that was held back; where there is none, it is
+    /// a complaint after all.
+    fn stand_in(&mut self, loaded: &mut [Option<FunctionId>]) {
+        for HeldBack { name, version, fault: Fault { stage, why }, place } in
+            std::mem::take(&mut self.held_back)
+        {
+            let function = shown(&name, version.as_ref());
+            let before = self.registry.before(&name, version.as_ref());
+            match (before, place.and_then(|place| loaded.get_mut(place))) {
+                (Some(before), Some(place)) => {
+                    *place = Some(before);
+                    log::line(
+                        "fezz::dispatch",
+                        format_args!(
+                            "function={function} stage={stage} error={why}; the version before \
+                             serves in its place"
+                        ),
+                    );
+                }
+                _ => self.complaints.push(ConfigError::Begin { function, stage, why }),
+            }
+        }
+    }
+
+    /// Nothing, and why.
+    fn complain<T>(&mut self, complaint: ConfigError) -> Option<T> {
+        self.complaints.push(complaint);
+        None
+    }
+
+    /// Whether loading the artifact would give what `entry` has.
+    fn is_same(
+        &self,
+        entry: &Entry,
+        wanted: &FunctionConfig,
+        inspection: &Inspection,
+        options: &FunctionOptions,
+    ) -> bool {
+        let function = &entry.function;
+        function.path() == wanted.artifact
+            && *function.sha256() == inspection.sha256
+            && function.response_bytes_max() == self.response_bytes_max()
+            && entry.options == *options
+    }
+
+    fn response_bytes_max(&self) -> usize {
+        let body_bytes_max = self.config.limits.response_body_bytes_max;
+        usize::try_from(body_bytes_max.saturating_add(RESPONSE_HEAD_BYTES_MAX))
+            .unwrap_or(usize::MAX)
+    }
+
+    /// Loads a function found below the root and routes `/rpc/<name>/<version>/` to it.
+    fn serve_rpc(&mut self, found: root::Found) -> Option<Route> {
+        let path = format!("/rpc/{}/{}/{{*rest}}", found.name, found.version);
+        let wanted = FunctionConfig {
+            name: Some(found.name),
+            version: Some(found.version),
+            artifact: found.artifact,
+            options: FunctionOptions::default(),
+        };
+        let function = self.load(&wanted)?;
+        let pattern = Pattern { methods: Vec::new(), host: HostPattern::Any, path };
+        Some(route_to(function, pattern, self.config, self.registry))
+    }
+}
+
+fn shown(name: &str, version: Option<&Version>) -> String {
+    version.map_or_else(|| name.to_owned(), |version| format!("{name}@{version}"))
+}
+
+const fn boundary(abi: Abi) -> fezz_abi::Abi {
+    match abi {
+        Abi::V2 => fezz_abi::Abi::V2,
+        Abi::V1 => fezz_abi::Abi::V1,
     }
 }
 
@@ -131,32 +334,15 @@ fn connect(
             found
         }
     };
-    function.map(|function| route_to(function, route.pattern.clone(), config))
+    function.map(|function| route_to(function, route.pattern.clone(), config, registry))
 }
 
-/// Loads a function found below the root and routes `/rpc/<name>/<version>/` to it.
-fn serve_rpc(
-    found: root::Found,
-    config: &Config,
-    registry: &mut Registry,
-    complaints: &mut Vec<ConfigError>,
-) -> Option<Route> {
-    let path = format!("/rpc/{}/{}/{{*rest}}", found.name, found.version);
-    let wanted = FunctionConfig {
-        name: Some(found.name),
-        version: Some(found.version),
-        artifact: found.artifact,
-    };
-    let function = load(&wanted, config, registry, complaints)?;
-    let pattern = Pattern { methods: Vec::new(), host: HostPattern::Any, path };
-    Some(route_to(function, pattern, config))
-}
-
-fn route_to(function: FunctionId, pattern: Pattern, config: &Config) -> Route {
+fn route_to(function: FunctionId, pattern: Pattern, config: &Config, registry: &Registry) -> Route {
+    let own = registry.get(function).and_then(|entry| entry.options.timeout);
     Route {
         function,
         pattern,
-        handler_timeout: config.timeouts.handler,
+        handler_timeout: own.unwrap_or(config.timeouts.handler),
         body_bytes_max: config.limits.body_bytes_max,
     }
 }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use fezz_proto::{Instant, Notice, Phase};
 
+use crate::crew::{FunctionCounts, ImageCounts, WorkerCounts};
 use crate::listen::AcceptFault;
 use crate::observe::Observer;
 
@@ -89,6 +90,12 @@ pub struct Snapshot {
     pub forbidden: u64,
     /// Notices that were not counted because too much happened in one turn.
     pub dropped: u64,
+    /// What went wrong with functions, by name and version.
+    pub functions: BTreeMap<String, FunctionCounts>,
+    /// The workers.
+    pub workers: WorkerCounts,
+    /// Loaded images of functions.
+    pub images: ImageCounts,
 }
 
 impl Snapshot {
@@ -137,6 +144,41 @@ impl Snapshot {
         self.replied.iter().sum()
     }
 
+    fn render_functions(&self, page: &mut String) {
+        let WorkerCounts { posts, busy, abandoned, queue } = self.workers;
+        let states = [("all", posts), ("busy", busy), ("abandoned", abandoned)];
+        for (state, value) in states {
+            let _infallible = writeln!(page, "fezz_workers{{state=\"{state}\"}} {value}");
+        }
+        let ImageCounts { serving, retired } = self.images;
+        for (state, value) in [("serving", serving), ("retired", retired)] {
+            let _infallible = writeln!(page, "fezz_functions{{state=\"{state}\"}} {value}");
+        }
+        let _infallible = writeln!(page, "fezz_queue_length {queue}");
+        for (name, counts) in &self.functions {
+            let label = name.replace('\\', "\\\\").replace('"', "\\\"");
+            for (stage, value) in &counts.errors {
+                let _infallible = writeln!(
+                    page,
+                    "fezz_dispatch_errors_total{{faas_name=\"{label}\",stage=\"{stage}\"}} {value}"
+                );
+            }
+            for (policy, value) in &counts.fallbacks {
+                let _infallible = writeln!(
+                    page,
+                    "fezz_fallbacks_total{{faas_name=\"{label}\",policy=\"{policy}\"}} {value}"
+                );
+            }
+            for (metric, value) in [
+                ("fezz_workers_abandoned_total", counts.abandoned),
+                ("fezz_late_answers_total", counts.late),
+                ("fezz_rescues_total", counts.rescues),
+            ] {
+                let _infallible = writeln!(page, "{metric}{{faas_name=\"{label}\"}} {value}");
+            }
+        }
+    }
+
     /// The numbers as text, one per line: name, labels, value.
     #[must_use]
     pub fn render(&self) -> String {
@@ -161,6 +203,7 @@ impl Snapshot {
         for (name, value) in plain {
             let _infallible = writeln!(page, "{name} {value}");
         }
+        self.render_functions(&mut page);
         for (class, value) in self.replied.iter().enumerate().filter(|(_, value)| **value > 0) {
             let _infallible = writeln!(page, "fezz_replies_total{{class=\"{class}xx\"}} {value}");
         }

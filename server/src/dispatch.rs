@@ -1,87 +1,176 @@
 //! A head becomes a verdict, a request becomes a job: what one loop needs to know of routes,
 //! functions and workers.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use fezz_abi::{CancelReason, Stage};
 use fezz_parser::Scheme;
-use fezz_proto::{Admission, ConnId, Hub, Instant, Refusal, Ticket};
+use fezz_proto::roster::Unfit;
+use fezz_proto::{Admission, ConnId, Hub, Instant, Refusal, Reply, Ticket, Void};
+use fezz_wire::Meta;
 
-use crate::crew::{Callee, Inbound, Job};
+use crate::crew::{
+    Callee, Errand, Fallback, Job, Load, Outcome, Pace, Served, Workplace, fall_back, millis,
+    refusal, waited_too_long,
+};
+use crate::desk::DESK;
 use crate::envelope;
+use crate::fault::Fault;
 use crate::link::{Facts, Judge};
-use crate::plugin::{Router, Verdict};
-
-/// What can be served: routes, and the functions that they name by number.
-pub(crate) struct Site {
-    pub(crate) router: Router,
-    /// By `FunctionId`.
-    pub(crate) callees: Vec<&'static Callee>,
-}
+use crate::plugin::Verdict;
+use crate::site::{Present, Site};
 
 /// The judge of one loop.
 pub(crate) struct Dispatcher {
     home: u16,
+    present: Arc<Present>,
+    /// The site that was present at the last request.
     site: Arc<Site>,
-    inbound: Arc<Inbound>,
-    /// Jobs of this turn, submitted at its end.
+    place: Arc<Workplace>,
+    /// Jobs of this turn for the workers, submitted at its end.
     batch: Vec<Job>,
-    /// Jobs that the crew has and has not brought back.
+    /// Calls that this loop's thread makes itself.
+    inline: VecDeque<Job>,
+    /// Requests that somebody still waits for, whoever has them.
     in_flight: usize,
     now: Instant,
 }
 
+/// A request that nobody will call a function for, or nobody any more.
+pub(crate) struct Unserved {
+    pub(crate) ticket: Ticket,
+    pub(crate) outcome: Result<Reply, Refusal>,
+    /// Stands for the refusal's own octets where it says more.
+    pub(crate) reply: Option<Reply>,
+}
+
 enum Decision {
-    Admit { body_bytes_max: u64, handle_ms_max: u32 },
+    Admit { body_bytes_max: u64, handle_ms_max: u32, late: Option<Box<Reply>> },
     Refuse(Refusal),
+    Quarantined(Served, Instant),
     NotAllowed(String),
     Options(String),
 }
 
 impl Dispatcher {
-    pub(crate) const fn new(home: u16, site: Arc<Site>, inbound: Arc<Inbound>) -> Self {
-        Self { home, site, inbound, batch: Vec::new(), in_flight: 0, now: Instant::ZERO }
+    pub(crate) fn new(home: u16, present: Arc<Present>, place: Arc<Workplace>) -> Self {
+        Self {
+            home,
+            site: present.site(),
+            present,
+            place,
+            batch: Vec::new(),
+            inline: VecDeque::new(),
+            in_flight: 0,
+            now: Instant::ZERO,
+        }
     }
 
-    /// A turn begins.
+    /// Which loop this is.
+    pub(crate) const fn home(&self) -> u16 {
+        self.home
+    }
+
+    /// The moment that was last set.
+    pub(crate) const fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// A turn begins, or a call of it ended.
     pub(crate) const fn set_now(&mut self, now: Instant) {
         self.now = now;
     }
 
-    /// Whether the crew has jobs of this loop.
+    /// Whether somebody waits for an answer.
     pub(crate) const fn is_waiting(&self) -> bool {
         self.in_flight > 0
     }
 
-    /// Jobs of this loop that the crew has.
-    pub(crate) const fn in_flight(&self) -> usize {
-        self.in_flight
+    /// A waiting request was answered.
+    pub(crate) const fn answered(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
     }
 
-    /// So many jobs came back.
-    pub(crate) const fn came_back(&mut self, jobs: usize) {
-        self.in_flight = self.in_flight.saturating_sub(jobs);
+    /// Whether this loop's thread has calls to make.
+    pub(crate) fn has_calls(&self) -> bool {
+        !self.inline.is_empty()
     }
 
-    /// Nothing has come back for a while: whoever sleeps may have a job. `unfit` gets the tickets
-    /// of jobs that waited too long.
-    pub(crate) fn rouse(&mut self, unfit: &mut Vec<Ticket>) {
+    /// The next call that this loop's thread makes; the ticket instead when it has become a
+    /// worker's.
+    pub(crate) fn next_call(&mut self) -> Option<Result<Job, Ticket>> {
+        let job = self.inline.pop_front()?;
+        if self.goes_inline(&job.job.callee.pace) {
+            return Some(Ok(job));
+        }
+        let ticket = job.ticket;
+        self.batch.push(job);
+        Some(Err(ticket))
+    }
+
+    /// Another version answers in place of one that failed.
+    pub(crate) fn redirect(&mut self, job: Job) {
+        self.batch.push(job);
+    }
+
+    fn goes_inline(&self, pace: &Pace) -> bool {
+        pace.goes_inline() && self.place.rescuer.load(Ordering::Relaxed)
+    }
+
+    /// Nothing has come back for a while: whoever sleeps may have a job. `unserved` gets those that
+    /// waited too long.
+    pub(crate) fn rouse(&mut self, unserved: &mut Vec<Unserved>) {
         let mut overdue = Vec::new();
-        self.inbound.rouse(self.home, self.now, &mut overdue);
-        self.came_back(overdue.len());
-        unfit.extend(overdue.into_iter().map(|job| job.ticket));
+        self.place.inbound.rouse(self.home, self.now, &mut overdue);
+        for job in overdue {
+            let fault = waited_too_long(self.now.micros_since(job.queued));
+            self.turn_away(job, &fault, Refusal::Busy, None, unserved);
+        }
     }
 
-    /// Submits the turn's jobs; true when there were any. `unfit` gets the tickets of those that
-    /// the queue has no room for.
-    pub(crate) fn submit(&mut self, unfit: &mut Vec<Ticket>) -> bool {
+    /// Submits the turn's jobs; true when there were any. `unserved` gets those that nobody takes.
+    pub(crate) fn submit(&mut self, unserved: &mut Vec<Unserved>) -> bool {
         if self.batch.is_empty() {
             return false;
         }
-        self.in_flight += self.batch.len();
-        self.inbound.submit(&mut self.batch);
-        self.in_flight -= self.batch.len();
-        unfit.extend(self.batch.drain(..).map(|job| job.ticket));
+        let mut unfit = Vec::new();
+        // A job that goes to the version before it is submitted again, once.
+        while !self.batch.is_empty() {
+            self.place.inbound.submit(&mut self.batch, self.now, &mut unfit);
+            for (job, why) in unfit.drain(..) {
+                self.refuse_unfit(job, why, unserved);
+            }
+        }
         true
+    }
+
+    #[cold]
+    fn refuse_unfit(&mut self, job: Job, why: Unfit, unserved: &mut Vec<Unserved>) {
+        let mut reply = None;
+        if let Unfit::Quarantined { until } = why {
+            job.job.callee.quarantine(until);
+            reply = Some(envelope::come_back(until.micros_since(self.now)));
+        }
+        let fault = Fault::new(Stage::Limit, why.name());
+        self.turn_away(job, &fault, refusal(why), reply, unserved);
+    }
+
+    /// No function was called: the operator's remedy, or the refusal.
+    fn turn_away(
+        &mut self,
+        job: Job,
+        fault: &Fault,
+        refusal: Refusal,
+        reply: Option<Reply>,
+        unserved: &mut Vec<Unserved>,
+    ) {
+        let ticket = job.ticket;
+        match fall_back(job, fault, refusal, self.now) {
+            Outcome::Answer(outcome) => unserved.push(Unserved { ticket, outcome, reply }),
+            Outcome::Instead(job) => self.batch.push(*job),
+        }
     }
 
     /// Judges the head that waits; where it is admitted, `envelope` is written up to the content.
@@ -108,21 +197,66 @@ impl Dispatcher {
             }
             Verdict::ServerOptions { allow } => return Some(Decision::Options(allow.to_owned())),
         };
-        facts.route = route;
         let route = self.site.router.route(route)?;
+        let served = self.site.served.get(route.function.0 as usize)?;
+        facts.served = Some(*served);
+        let callee = served.callee;
+        if let Some(until) = callee.quarantined(self.now)
+            && !matches!((&callee.fallback, served.previous), (Fallback::Previous, Some(_)))
+        {
+            return Some(Decision::Quarantined(*served, until));
+        }
+        let late = match &callee.fallback {
+            Fallback::Static(reply) => Some(Box::new(reply.copy(Vec::new()))),
+            Fallback::FailRequest | Fallback::Previous => None,
+        };
         let handle_ms_max = u32::try_from(route.handler_timeout.as_millis()).unwrap_or(u32::MAX);
         let client = facts.client.as_octets();
-        facts.layout = envelope::request(envelope, &head, client, u64::from(handle_ms_max));
-        Some(Decision::Admit { body_bytes_max: route.body_bytes_max, handle_ms_max })
+        let meta = Meta {
+            trace_id: None,
+            deadline_ms: Some(u64::from(handle_ms_max)),
+            client_ip: Some(client),
+            version: callee.accord.version(),
+            call: callee.wants_call.then_some(0),
+        };
+        facts.layout = envelope::request(envelope, &head, meta);
+        Some(Decision::Admit { body_bytes_max: route.body_bytes_max, handle_ms_max, late })
+    }
+
+    /// Nobody waits for a call that may be under way: the function can ask, or is told.
+    fn cancel(&self, callee: &'static Callee, ticket: Ticket, why: Void) {
+        let call = DESK.cancel(self.place.house, self.home, ticket);
+        let reason = match why {
+            Void::Late => CancelReason::Deadline,
+            Void::PeerGone => CancelReason::ClientGone,
+            Void::Killed => CancelReason::Drain,
+        };
+        if let Some(call) = call.filter(|_| callee.function.exports().cancel) {
+            self.place.errands.send(&self.place, Errand::Cancel { callee, call, reason });
+        }
+    }
+
+    /// The answer to a request whose function is in quarantine until `until`.
+    #[cold]
+    fn quarantined(&self, hub: &mut Hub, id: ConnId, served: Served, until: Instant, now: Instant) {
+        let callee = served.callee;
+        callee.blame(&Fault::new(Stage::Limit, "quarantined"));
+        if let Fallback::Static(reply) = &callee.fallback {
+            callee.tally.static_answer();
+            return hub.handle_answered(id, reply.copy(Vec::new()), now);
+        }
+        let reply = envelope::come_back(until.micros_since(self.now));
+        hub.handle_refused(id, Refusal::Quarantined, Some(reply), now);
     }
 }
 
 impl Judge for Dispatcher {
     fn route(&mut self, hub: &mut Hub, id: ConnId, facts: &mut Facts, now: Instant) {
+        self.present.refresh(&mut self.site);
         let mut buffer = hub.buffer();
         match self.decide(hub, id, facts, &mut buffer) {
-            Some(Decision::Admit { body_bytes_max, handle_ms_max }) => {
-                let admission = Admission { envelope: buffer, body_bytes_max, handle_ms_max };
+            Some(Decision::Admit { body_bytes_max, handle_ms_max, late }) => {
+                let admission = Admission { envelope: buffer, body_bytes_max, handle_ms_max, late };
                 hub.handle_admitted(id, admission, now);
             }
             Some(Decision::NotAllowed(allow)) => {
@@ -131,6 +265,10 @@ impl Judge for Dispatcher {
             }
             Some(Decision::Options(allow)) => {
                 hub.handle_answered(id, envelope::server_options(buffer, &allow), now);
+            }
+            Some(Decision::Quarantined(served, until)) => {
+                hub.keep_buffer(buffer);
+                self.quarantined(hub, id, served, until, now);
             }
             refused => {
                 hub.keep_buffer(buffer);
@@ -143,35 +281,69 @@ impl Judge for Dispatcher {
         }
     }
 
-    fn dispatch(&mut self, facts: &Facts, ticket: Ticket, envelope: Vec<u8>, deadline: Instant) {
-        let callee = self
-            .site
-            .router
-            .route(facts.route)
-            .and_then(|route| self.site.callees.get(route.function.0 as usize));
-        debug_assert!(callee.is_some(), "a route without a function");
-        let Some(callee) = callee else { return };
+    fn dispatch(
+        &mut self,
+        facts: &Facts,
+        ticket: Ticket,
+        envelope: Vec<u8>,
+        deadline: Instant,
+    ) -> bool {
+        debug_assert!(facts.served.is_some(), "a request without a function");
+        let Some(Served { callee, previous }) = facts.served else { return false };
         let mut job = Job {
+            callee: callee.id,
             home: self.home,
             ticket,
-            callee,
-            envelope,
-            layout: facts.layout,
             queued: self.now,
             deadline,
+            short: callee.pace.is_short(),
+            job: Load { callee, previous, envelope, layout: facts.layout },
         };
-        if job.layout.is_open() {
-            fezz_wire::close_body(&mut job.envelope, &mut job.layout);
+        let Load { envelope, layout, .. } = &mut job.job;
+        if layout.is_open() {
+            fezz_wire::close_body(envelope, layout);
         }
-        self.batch.push(job);
+        self.in_flight += 1;
+        callee.accord.used(self.now);
+        let current = callee.accord.is_current(self.now);
+        if !current {
+            self.place.expire(callee);
+        }
+        let inline = current && self.goes_inline(&callee.pace);
+        if inline {
+            self.inline.push_back(job);
+        } else {
+            self.batch.push(job);
+        }
+        inline
     }
 
-    fn forget(&mut self, hub: &mut Hub, ticket: Ticket) {
-        if let Some(place) = self.batch.iter().position(|job| job.ticket == ticket) {
-            hub.keep_buffer(self.batch.swap_remove(place).envelope);
-        } else if let Some(job) = self.inbound.forget(self.home, ticket) {
-            self.in_flight = self.in_flight.saturating_sub(1);
-            hub.keep_buffer(job.envelope);
+    fn forget(&mut self, hub: &mut Hub, facts: &Facts, ticket: Ticket, why: Void) {
+        self.answered();
+        let batched = self.batch.iter().position(|job| job.ticket == ticket);
+        let inline = self.inline.iter().position(|job| job.ticket == ticket);
+        let job = match (batched, inline) {
+            (Some(place), _) => Some(self.batch.swap_remove(place)),
+            (None, Some(place)) => self.inline.remove(place),
+            (None, None) => self.place.inbound.forget(self.home, ticket),
+        };
+        match job {
+            Some(job) => hub.keep_buffer(job.job.envelope),
+            // Somebody is inside the call: from now on the sweep looks after it.
+            None => self.place.alarm.expect(millis(self.now)),
+        }
+        let Some(Served { callee, .. }) = facts.served else { return };
+        if callee.wants_call {
+            self.cancel(callee, ticket, why);
+        }
+        let fault = match why {
+            Void::Late => Fault::new(Stage::Timeout, "no answer by the deadline"),
+            Void::PeerGone => Fault::new(Stage::Cancelled, "the client left"),
+            Void::Killed => Fault::new(Stage::Cancelled, "the server ends"),
+        };
+        callee.blame(&fault);
+        if why == Void::Late && matches!(callee.fallback, Fallback::Static(_)) {
+            callee.tally.static_answer();
         }
     }
 }

@@ -6,10 +6,10 @@ use fezz_abi::host::CallError;
 use fezz_parser::{
     Head, Octets, ReplyBody, status_has_content, write_field, write_framing, write_status_line,
 };
-use fezz_proto::{Refusal, Reply};
+use fezz_proto::Reply;
 use fezz_wire::{BodySlot, Layout, Meta, RequestHead, ResponseView, WireLimits};
 
-use crate::log;
+use crate::fault::Fault;
 
 /// The only place where the parser's writer meets the server's buffers.
 struct Text<'a>(&'a mut Vec<u8>);
@@ -22,12 +22,7 @@ impl Octets for Text<'_> {
 }
 
 /// Writes the envelope of a request up to its content.
-pub(crate) fn request(
-    into: &mut Vec<u8>,
-    head: &Head<'_>,
-    client_ip: &[u8],
-    deadline_ms: u64,
-) -> Layout {
+pub(crate) fn request(into: &mut Vec<u8>, head: &Head<'_>, meta: Meta<'_, [u8]>) -> Layout {
     let slot = match head.framing() {
         fezz_parser::Framing::None => BodySlot::Known(0),
         fezz_parser::Framing::Length(length) => BodySlot::Known(length),
@@ -39,7 +34,7 @@ pub(crate) fn request(
         authority: head.authority_octets(),
         path: head.path_octets(),
         query: head.query_octets(),
-        meta: Meta { trace_id: None, deadline_ms: Some(deadline_ms), client_ip: Some(client_ip) },
+        meta,
         header_count: head.end_to_end_count(),
     };
     let headers = head.end_to_end_fields().map(|field| (field.name, field.value));
@@ -53,26 +48,27 @@ pub(crate) struct Judged {
     pub(crate) status: u16,
 }
 
-/// Judges a function's answer and writes the reply into `into`, which is empty.
+/// Judges a function's answer and writes the reply into `into`, which is empty. The answer's
+/// version, if it states one, must be the `negotiated` one.
 pub(crate) fn judge(
-    function: &str,
     answer: Result<&[u8], CallError>,
+    negotiated: Option<u64>,
     limits: &WireLimits,
     into: &mut Vec<u8>,
-) -> Result<Judged, Refusal> {
-    let answer = match answer {
-        Ok(answer) => answer,
-        Err(error) => return Err(blame(function, error.stage(), &error)),
-    };
-    let view = match ResponseView::decode(answer, limits) {
-        Ok(view) => view,
-        Err(error) => return Err(blame(function, stage_of(error.stage()), &error)),
-    };
+) -> Result<Judged, Fault> {
+    let answer = answer.map_err(|error| Fault::new(error.stage(), error))?;
+    let view = ResponseView::decode(answer, limits)
+        .map_err(|error| Fault::new(Stage::from(error.stage()), error))?;
     if view.is_panic() {
-        blame(function, Stage::Panic, &"the function panicked; its own log says why");
-        return Err(Refusal::HandlerFailed);
+        return Err(Fault::new(Stage::Panic, "the function panicked; its own log says why"));
     }
-    write(&view, into).map_err(|error| blame(function, Stage::ResponseDecode, &error))
+    if let (Some(wanted), Some(found)) = (negotiated, view.meta_version())
+        && wanted != found
+    {
+        let why = format!("the answer is of version {found}; version {wanted} was negotiated");
+        return Err(Fault::new(Stage::ResponseEnvelope, why));
+    }
+    write(&view, into).map_err(|error| Fault::new(Stage::ResponseDecode, error))
 }
 
 fn write(view: &ResponseView<'_>, into: &mut Vec<u8>) -> Result<Judged, fezz_parser::ReplyError> {
@@ -101,21 +97,6 @@ fn write(view: &ResponseView<'_>, into: &mut Vec<u8>) -> Result<Judged, fezz_par
     Ok(Judged { head_bytes, status })
 }
 
-/// One log line and one refusal for a dispatch that failed.
-#[cold]
-fn blame(function: &str, stage: Stage, why: &dyn std::fmt::Display) -> Refusal {
-    log::line("fezz::dispatch", format_args!("function={function} stage={stage} error={why}"));
-    Refusal::BadHandler
-}
-
-fn stage_of(stage: fezz_wire::Stage) -> Stage {
-    match stage {
-        fezz_wire::Stage::DeserializeResponse => Stage::DeserializeResponse,
-        fezz_wire::Stage::ResponseEnvelope => Stage::ResponseEnvelope,
-        fezz_wire::Stage::ResponseDecode => Stage::ResponseDecode,
-    }
-}
-
 /// The reply to a method that a route does not take (RFC 9110 §15.5.6).
 pub(crate) fn method_not_allowed(into: Vec<u8>, allow: &str) -> Reply {
     let content = b"method not allowed\n";
@@ -128,7 +109,21 @@ pub(crate) fn server_options(into: Vec<u8>, allow: &str) -> Reply {
     constant(into, 200, &[("allow", allow)], b"")
 }
 
-fn constant(mut into: Vec<u8>, status: u16, fields: &[(&str, &str)], content: &[u8]) -> Reply {
+/// The reply to a request whose function is not asked for `micros` microseconds
+/// (RFC 9110 §10.2.3).
+pub(crate) fn come_back(micros: u64) -> Reply {
+    let seconds = micros.div_ceil(1_000_000).max(1).to_string();
+    let fields = [("content-type", "text/plain"), ("retry-after", seconds.as_str())];
+    constant(Vec::new(), 503, &fields, b"service unavailable\n")
+}
+
+/// A reply of the server's own, or of its operator's.
+pub(crate) fn constant(
+    mut into: Vec<u8>,
+    status: u16,
+    fields: &[(&str, &str)],
+    content: &[u8],
+) -> Reply {
     into.clear();
     write_status_line(&mut Text(&mut into), status);
     for (name, value) in fields {
@@ -136,8 +131,16 @@ fn constant(mut into: Vec<u8>, status: u16, fields: &[(&str, &str)], content: &[
         let written = write_field(&mut Text(&mut into), name.as_bytes(), value.as_bytes());
         debug_assert!(written.is_ok());
     }
-    write_framing(&mut Text(&mut into), ReplyBody::Length(content.len() as u64));
+    // RFC 9110 §8.6: no length where there can be no content.
+    let has_content = status_has_content(status);
+    let framing = match has_content {
+        true => ReplyBody::Length(content.len() as u64),
+        false => ReplyBody::NoContentLength,
+    };
+    write_framing(&mut Text(&mut into), framing);
     let head_bytes = u32::try_from(into.len()).unwrap_or(u32::MAX);
-    into.extend_from_slice(content);
+    if has_content {
+        into.extend_from_slice(content);
+    }
     Reply { octets: into, head_bytes, status }
 }

@@ -1,5 +1,6 @@
 //! The server as a library: configuration and functions in, a drained server out.
 
+mod accord;
 pub mod assemble;
 pub mod cli;
 pub mod clock;
@@ -7,9 +8,11 @@ pub mod config;
 mod control;
 mod counters;
 mod crew;
+mod desk;
 mod dispatch;
 mod envelope;
 pub mod error;
+mod fault;
 mod link;
 mod listen;
 mod log;
@@ -18,13 +21,16 @@ pub mod plugin;
 pub mod report;
 mod server;
 mod settings;
+mod site;
 pub mod sys;
 mod token;
 mod transport;
 mod turn;
 pub mod units;
+mod watch;
 
 pub use counters::{Counters, Snapshot};
+pub use crew::{FunctionCounts, ImageCounts, WorkerCounts};
 pub use listen::AcceptFault;
 pub use observe::Observer;
 pub use server::{EVENT_LOOPS_MAX, Handle, Server};

@@ -1,9 +1,9 @@
 //! One stream with sticky readiness, and the only function that moves octets: [`pump`].
 
-use fezz_proto::{Action, ConnId, Hub, Instant, Ticket};
+use fezz_proto::{Action, ConnId, Hub, Instant, Ticket, Void};
 use fezz_wire::Layout;
 
-use crate::plugin::RouteId;
+use crate::crew::Served;
 use crate::transport::{Moved, Stream, Transport};
 
 /// Octets one connection may move in one turn before the others have theirs.
@@ -49,8 +49,8 @@ impl ClientIp {
 pub(crate) struct Facts {
     /// Whose request it is.
     pub(crate) client: ClientIp,
-    /// Where the present request goes.
-    pub(crate) route: RouteId,
+    /// Who answers the present request.
+    pub(crate) served: Option<Served>,
     /// How the present envelope is laid out.
     pub(crate) layout: Layout,
 }
@@ -78,10 +78,17 @@ pub(crate) struct Link<S> {
 pub(crate) trait Judge {
     /// Admits or refuses the head that waits.
     fn route(&mut self, hub: &mut Hub, id: ConnId, facts: &mut Facts, now: Instant);
-    /// Takes a request.
-    fn dispatch(&mut self, facts: &Facts, ticket: Ticket, envelope: Vec<u8>, deadline: Instant);
+    /// Takes a request. True when its answer will be here before the loop waits again: until then
+    /// what is promised is kept together with it.
+    fn dispatch(
+        &mut self,
+        facts: &Facts,
+        ticket: Ticket,
+        envelope: Vec<u8>,
+        deadline: Instant,
+    ) -> bool;
     /// Drops a request that nobody waits for any more.
-    fn forget(&mut self, hub: &mut Hub, ticket: Ticket);
+    fn forget(&mut self, hub: &mut Hub, facts: &Facts, ticket: Ticket, why: Void);
 }
 
 /// Where a pump stopped.
@@ -108,8 +115,10 @@ pub(crate) fn pump<S: Stream>(
 ) -> Pumped {
     let mut budget = PUMP_BYTES_MAX;
     loop {
-        if let Some(closed) = act(link, hub, judge, now) {
-            return closed;
+        match act(link, hub, judge, now) {
+            Acted::All => {}
+            Acted::Answering => break,
+            Acted::Closed(closed) => return closed,
         }
         if budget == 0 {
             hub.settle(link.id);
@@ -128,29 +137,42 @@ pub(crate) fn pump<S: Stream>(
     Pumped::Settled
 }
 
+/// How far the core's actions lead.
+enum Acted {
+    /// It has no more to ask.
+    All,
+    /// An answer will be here at once.
+    Answering,
+    /// The connection is over.
+    Closed(Pumped),
+}
+
 /// Obeys the core until it has no more to ask.
 fn act<S: Stream>(
     link: &mut Link<S>,
     hub: &mut Hub,
     judge: &mut impl Judge,
     now: Instant,
-) -> Option<Pumped> {
+) -> Acted {
+    let mut acted = Acted::All;
     while let Some(action) = hub.poll_action(link.id) {
         match action {
             Action::Route => judge.route(hub, link.id, &mut link.facts, now),
             Action::Dispatch { ticket, envelope, deadline } => {
-                judge.dispatch(&link.facts, ticket, envelope, deadline);
+                if judge.dispatch(&link.facts, ticket, envelope, deadline) {
+                    acted = Acted::Answering;
+                }
             }
-            Action::Forget(ticket) => judge.forget(hub, ticket),
+            Action::Forget { ticket, why } => judge.forget(hub, &link.facts, ticket, why),
             Action::Shut => {
                 if link.transport.end(&mut link.stream).is_err() {
                     hub.handle_peer_gone(link.id, now);
                 }
             }
-            Action::Close { reset } => return Some(Pumped::Closed { reset }),
+            Action::Close { reset } => return Acted::Closed(Pumped::Closed { reset }),
         }
     }
-    None
+    acted
 }
 
 /// Sends what is promised; the number of octets that left.

@@ -29,6 +29,12 @@ enum Entry {
 static QUEUE: OnceLock<SyncSender<Entry>> = OnceLock::new();
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
+/// Starts the writer, which the first line would start otherwise: while an artifact runs its
+/// constructors, threads cannot start (glibc holds the linker's lock).
+pub(crate) fn open() {
+    QUEUE.get_or_init(start);
+}
+
 /// Logs one line under `target`.
 pub(crate) fn line(target: &str, message: fmt::Arguments<'_>) {
     let lost = DROPPED.swap(0, Ordering::Relaxed);

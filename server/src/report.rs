@@ -1,4 +1,4 @@
-//! The two lines a server says of itself, for a person and for a script: ready, and drained.
+//! The lines a server says of itself, for a person and for a script: ready, reloaded, drained.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -15,6 +15,17 @@ pub struct ReadyReport {
     pub loops: usize,
     /// Threads that call functions.
     pub workers: usize,
+}
+
+/// What changed when other functions were published, by name and version.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PublishReport {
+    /// Those that had not been served before, or not this image of them.
+    pub added: Vec<String>,
+    /// Those that get no new requests any more.
+    pub retired: Vec<String>,
+    /// Those that are served as before.
+    pub kept: Vec<String>,
 }
 
 /// What a server that stopped says.
@@ -41,6 +52,20 @@ impl fmt::Display for ReadyReport {
     }
 }
 
+impl fmt::Display for PublishReport {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("fezz reload:")?;
+        let Self { added, retired, kept } = self;
+        for (what, names) in [("added", added), ("retired", retired), ("kept", kept)] {
+            write!(out, " {what}={}", names.len())?;
+            if !names.is_empty() {
+                write!(out, " ({})", names.join(" "))?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for DrainReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { served, cut, abandoned, took } = self;
@@ -54,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_lines() {
+    fn all_lines() {
         let ready = ReadyReport {
             addresses: vec!["127.0.0.1:8080".parse().unwrap(), "[::1]:80".parse().unwrap()],
             functions: 1,
@@ -64,6 +89,14 @@ mod tests {
         let line =
             "fezz ready: http://127.0.0.1:8080 http://[::1]:80 functions=1 loops=2 workers=3";
         assert_eq!(ready.to_string(), line);
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let published = PublishReport {
+            added: names(&["a@1.2", "b"]),
+            retired: names(&[]),
+            kept: names(&["c"]),
+        };
+        let line = "fezz reload: added=2 (a@1.2 b) retired=0 kept=1 (c)";
+        assert_eq!(published.to_string(), line);
         let took = Duration::from_millis(1_500);
         let drained = DrainReport { served: 9, cut: 1, abandoned: 0, took };
         assert_eq!(drained.to_string(), "fezz drained: served=9 cut=1 abandoned=0 took=1500ms");

@@ -2,36 +2,41 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Duration;
 
-use fezz_abi::host::Function;
 use fezz_proto::Hub;
 use mio::net::TcpListener;
-use mio::{Interest, Poll, Waker};
+use mio::{Events, Interest, Poll, Waker};
 
+use crate::assemble::Functions;
 use crate::clock::Clock;
 use crate::control::Control;
 use crate::counters::{Counters, Counting, Snapshot};
-use crate::crew::{self, Callee, Inbound, Outbound, Workplace};
-use crate::dispatch::{Dispatcher, Site};
+use crate::crew::{self, Outbound, Workplace};
+use crate::dispatch::Dispatcher;
 use crate::error::{StartError, Task};
 use crate::listen::{self, Listener};
 use crate::observe::Observer;
-use crate::report::DrainReport;
+use crate::report::{DrainReport, PublishReport};
 use crate::settings::Settings;
+use crate::site::{Present, Site};
 use crate::token::{WAKE, of_listener};
-use crate::turn::{Ended, Lists, Loop};
+use crate::turn::{EVENTS_PER_TURN_MAX, Lists, Loop};
+use crate::watch::{self, Yard};
 
 /// Loops that one server may have.
 pub const EVENT_LOOPS_MAX: usize = 64;
+
+/// How long functions may take to hear that the server ends.
+const END_MAX: Duration = Duration::from_secs(1);
 
 /// A server that has its sockets and threads' worth of state, and does not serve yet.
 pub struct Server {
     loops: Vec<Loop>,
     addresses: Vec<SocketAddr>,
-    workplace: Arc<Workplace>,
-    workers: usize,
+    place: Arc<Workplace>,
     handle: Handle,
 }
 
@@ -40,6 +45,8 @@ pub struct Server {
 pub struct Handle {
     controls: Arc<Vec<(Arc<Control>, Arc<Outbound>)>>,
     counters: Arc<Vec<Arc<Counters>>>,
+    place: Arc<Workplace>,
+    present: Arc<Present>,
 }
 
 impl Handle {
@@ -59,10 +66,34 @@ impl Handle {
         }
     }
 
+    /// Serves `functions` instead of those that are served now, without dropping a request: what
+    /// was sent after this returned is answered by them, what was admitted before by those that
+    /// admitted it. Who is in both with equal options goes on as before. An image that comes back
+    /// with other options is one more function beside the old one, which is why
+    /// [`Functions::reload`] loads such an artifact anew. Images that no entry has any more are
+    /// retired, and stay mapped.
+    ///
+    /// To be called from a thread that serves nobody: it may wait for another publication.
+    pub fn publish(&self, functions: Functions) -> PublishReport {
+        let Functions { registry, router } = functions;
+        let entries = registry.iter().map(|(_, entry)| entry.clone()).collect();
+        let change =
+            self.present.replace(|present| present.followed_by(router, entries, &self.place));
+        for callee in change.leaving {
+            self.place.retire(callee);
+        }
+        change.report
+    }
+
     /// What was counted so far.
     #[must_use]
     pub fn counted(&self) -> Snapshot {
-        Snapshot::of(&self.counters)
+        Snapshot {
+            functions: self.place.function_counts(),
+            workers: self.place.worker_counts(),
+            images: self.place.image_counts(),
+            ..Snapshot::of(&self.counters)
+        }
     }
 }
 
@@ -75,19 +106,23 @@ impl Server {
     pub fn bind(settings: Settings) -> Result<Self, StartError> {
         let clock = Clock::start();
         let event_loops = settings.event_loops.clamp(1, EVENT_LOOPS_MAX);
-        let workers = settings.workers.max(1);
         let (addresses, mut sockets) = open_all(&settings.listen, event_loops)?;
-        let site = Arc::new(Site {
-            router: settings.router,
-            callees: settings.functions.into_iter().map(engage).collect(),
-        });
-        let inbound =
-            Arc::new(Inbound::new(workers, settings.queue_jobs_max, settings.queue_ms_max));
         let counters: Vec<Arc<Counters>> = (0..event_loops).map(|_| Arc::default()).collect();
-        let mut loops = Vec::new();
-        for (number, counters) in counters.iter().enumerate() {
+        let mut polls = Vec::new();
+        let mut outbound = Vec::new();
+        for _ in 0..event_loops {
             let poll = Poll::new().map_err(system)?;
             let waker = Waker::new(poll.registry(), WAKE).map_err(system)?;
+            outbound.push(Arc::new(Outbound::new(waker)));
+            polls.push(poll);
+        }
+        let limits = settings.roster;
+        let place = Workplace::new(clock, limits, settings.response_limits, outbound.clone());
+        let place = Arc::new(place);
+        let site = Site::of(settings.router, settings.functions, &place);
+        let present = Arc::new(Present::new(site));
+        let mut loops = Vec::new();
+        for (number, (poll, outbound)) in polls.into_iter().zip(outbound).enumerate() {
             let mut listeners = Vec::new();
             for (place, socket) in sockets.pop().unwrap_or_default().into_iter().enumerate() {
                 let mut socket = TcpListener::from_std(socket);
@@ -101,27 +136,26 @@ impl Server {
                 poll,
                 listeners,
                 hub: Hub::new(settings.limits),
-                dispatcher: Dispatcher::new(home, Arc::clone(&site), Arc::clone(&inbound)),
-                outbound: Arc::new(Outbound::new(waker)),
+                dispatcher: Dispatcher::new(home, Arc::clone(&present), Arc::clone(&place)),
+                outbound,
                 control: Arc::default(),
                 clock,
                 drain_delay_ms: settings.drain_delay_ms,
                 drain_ms: settings.drain_ms_max,
-                observers: vec![Box::new(Counting(Arc::clone(counters)))],
+                observers: vec![Box::new(Counting(Arc::clone(&counters[number])))],
+                events: Events::with_capacity(EVENTS_PER_TURN_MAX),
                 lists: Lists::default(),
             });
         }
         let controls =
             loops.iter().map(|one| (Arc::clone(&one.control), Arc::clone(&one.outbound))).collect();
-        let workplace = Arc::new(Workplace {
-            clock,
-            inbound,
-            outbound: loops.iter().map(|one| Arc::clone(&one.outbound)).collect(),
-            response_limits: settings.response_limits,
-            queue_ms_max: settings.queue_ms_max,
-        });
-        let handle = Handle { controls: Arc::new(controls), counters: Arc::new(counters) };
-        Ok(Self { loops, addresses, workplace, workers, handle })
+        let handle = Handle {
+            controls: Arc::new(controls),
+            counters: Arc::new(counters),
+            place: Arc::clone(&place),
+            present,
+        };
+        Ok(Self { loops, addresses, place, handle })
     }
 
     /// Where the server listens, with the ports that the system chose.
@@ -138,8 +172,8 @@ impl Server {
 
     /// The number of workers.
     #[must_use]
-    pub const fn workers(&self) -> usize {
-        self.workers
+    pub fn workers(&self) -> usize {
+        self.place.posts.len()
     }
 
     /// The remote control.
@@ -161,59 +195,48 @@ impl Server {
     ///
     /// When threads cannot be had, or a loop cannot wait for events.
     pub fn run(self) -> io::Result<DrainReport> {
-        crew::hire(self.workers, &self.workplace)?;
-        let mut threads = Vec::new();
-        for (number, one) in self.loops.into_iter().enumerate() {
-            let name = format!("fezz-loop-{number}");
-            let end_all = EndAll(Some(self.handle.clone()));
-            let thread = thread::Builder::new().name(name).spawn(move || drive(one, end_all));
+        let Self { loops, place, handle, .. } = self;
+        for number in 0..place.posts.len() {
+            place.hire(number)?;
+        }
+        let (ended, endings) = mpsc::channel();
+        let yard = Arc::new(Yard::new(Arc::clone(&place), loops.len(), ended));
+        watch::start(&yard)?;
+        let mut running = 0;
+        let mut failure = None;
+        for (number, one) in loops.into_iter().enumerate() {
+            let yard = Arc::clone(&yard);
+            let thread = thread::Builder::new()
+                .name(format!("fezz-loop-{number}"))
+                .stack_size(crew::STACK_BYTES)
+                .spawn(move || watch::drive(&yard, Box::new(one)));
             match thread {
-                Ok(thread) => threads.push(thread),
-                Err(error) => {
-                    self.handle.kill();
-                    return Err(error);
-                }
+                Ok(_) => running += 1,
+                Err(error) => failure = Some(error),
             }
         }
         let mut report = DrainReport::default();
-        let mut failure = None;
-        for thread in threads {
-            match thread.join() {
+        for _ in 0..running {
+            if failure.is_some() {
+                // One loop that cannot serve ends all: half a server is worse than a restart.
+                handle.kill();
+            }
+            match endings.recv() {
                 Ok(Ok(ended)) => {
                     report.cut += ended.cut;
-                    report.abandoned += ended.abandoned;
                     report.took = report.took.max(ended.took);
                 }
                 Ok(Err(error)) => failure = Some(error),
-                Err(_) => failure = Some(io::Error::other("an event loop panicked: a bug of ours")),
+                Err(_) => failure = Some(io::Error::other("the loops are gone: a bug of ours")),
             }
         }
-        self.workplace.inbound.close();
-        report.served = self.handle.counted().served();
+        place.inbound.close();
+        place.end_all(END_MAX);
+        place.alarm.close();
+        report.served = handle.counted().served();
+        report.abandoned = place.calls_under_way();
         failure.map_or(Ok(report), Err)
     }
-}
-
-/// One loop that cannot serve ends all: half a server is worse than a restart.
-struct EndAll(Option<Handle>);
-
-impl Drop for EndAll {
-    fn drop(&mut self) {
-        if let Some(handle) = &self.0 {
-            handle.kill();
-        }
-    }
-}
-
-fn drive(mut one: Loop, mut end_all: EndAll) -> io::Result<Ended> {
-    let ended = one.run()?;
-    end_all.0 = None;
-    Ok(ended)
-}
-
-/// Artifacts are never unloaded, so that whatever points to one lives as long as the process.
-fn engage((name, function): (String, Arc<Function>)) -> &'static Callee {
-    Box::leak(Box::new(Callee::new(function, name)))
 }
 
 const fn system(error: io::Error) -> StartError {

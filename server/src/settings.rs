@@ -1,17 +1,17 @@
 //! What the operator asked for, in the units of the core: the one place where the two meet.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use fezz_abi::host::Function;
 use fezz_parser::HeadLimits;
+use fezz_proto::roster::RosterLimits;
 use fezz_proto::{Checked, Limits, LimitsError, PaceLimits};
 use fezz_wire::WireLimits;
 
 use crate::assemble::Functions;
 use crate::config::Config;
 use crate::plugin::Router;
+use crate::plugin::registry::Entry;
 
 /// What a server is made of.
 pub struct Settings {
@@ -19,12 +19,8 @@ pub struct Settings {
     pub listen: Vec<SocketAddr>,
     /// Event loops, each with its own thread.
     pub event_loops: usize,
-    /// Worker threads.
-    pub workers: usize,
-    /// Jobs that may wait for a worker.
-    pub queue_jobs_max: usize,
-    /// Milliseconds that a job may wait for a worker.
-    pub queue_ms_max: u64,
+    /// How many workers there are, and how much may wait for them.
+    pub roster: RosterLimits,
     /// Milliseconds between the order to drain and the end of accepting.
     pub drain_delay_ms: u64,
     /// Milliseconds from the end of accepting to the forced end.
@@ -35,8 +31,8 @@ pub struct Settings {
     pub response_limits: WireLimits,
     /// Routes to functions by their place in `functions`.
     pub router: Router,
-    /// Loaded functions and their names.
-    pub functions: Vec<(String, Arc<Function>)>,
+    /// Loaded functions.
+    pub functions: Vec<Entry>,
 }
 
 impl Settings {
@@ -57,17 +53,17 @@ impl Settings {
             body_bytes_max: bytes(config.limits.response_body_bytes_max),
             ..WireLimits::default()
         };
-        let functions_by_number = functions
-            .registry
-            .iter()
-            .map(|(_, entry)| (entry.to_string(), Arc::clone(&entry.function)))
-            .collect();
+        let functions_by_number =
+            functions.registry.iter().map(|(_, entry)| entry.clone()).collect();
         Ok(Self {
             listen: config.listeners.clone(),
             event_loops: event_loops as usize,
-            workers: config.workers.threads.max(1) as usize,
-            queue_jobs_max: config.workers.queue_jobs_max as usize,
-            queue_ms_max: u64::from(millis(config.timeouts.queue)),
+            roster: RosterLimits {
+                workers: config.workers.threads.max(1),
+                jobs_max: config.workers.queue_jobs_max,
+                queue_us_max: u64::from(millis(config.timeouts.queue)) * 1_000,
+                abandoned_max: config.workers.abandoned_max,
+            },
             drain_delay_ms: u64::from(millis(config.drain.delay)),
             drain_ms_max: u64::from(millis(config.drain.grace)),
             limits,

@@ -1,29 +1,28 @@
 //! One turn of the loop, in a fixed order. Events only mark; all work is done once per turn.
 
+mod accept;
+mod calls;
+
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fezz_proto::{ConnId, Hub, Instant, Refusal, Stage, Ticket};
-use fezz_wire::Layout;
+use fezz_proto::{ConnId, Hub, Instant, Stage, Ticket};
 use mio::event::Event;
 use mio::net::TcpStream;
-use mio::{Events, Interest, Poll};
+use mio::{Events, Poll};
 
 use crate::clock::Clock;
-use crate::control::{Control, Order};
+use crate::control::Control;
 use crate::crew::{Completion, Outbound};
-use crate::dispatch::Dispatcher;
-use crate::link::{ClientIp, Facts, Link, Pumped, pump};
-use crate::listen::{ACCEPTS_PER_TURN_MAX, Accepted, BACKLOG_CONNECTIONS, Listener};
+use crate::dispatch::{Dispatcher, Unserved};
+use crate::link::{Link, Pumped, pump};
+use crate::listen::Listener;
 use crate::observe::Observer;
-use crate::plugin::RouteId;
 use crate::token;
-use crate::transport::Transport;
 
 /// Events taken from the kernel in one turn.
-const EVENTS_PER_TURN_MAX: usize = 1_024;
+pub(crate) const EVENTS_PER_TURN_MAX: usize = 1_024;
 /// Milliseconds of the first wait for workers that may owe a wake; doubled while nothing comes.
 const NAP_MS_MIN: u64 = 1;
 /// Milliseconds of the longest such wait.
@@ -41,6 +40,7 @@ pub(crate) struct Loop {
     pub(crate) drain_delay_ms: u64,
     pub(crate) drain_ms: u64,
     pub(crate) observers: Vec<Box<dyn Observer>>,
+    pub(crate) events: Events,
     pub(crate) lists: Lists,
 }
 
@@ -56,7 +56,7 @@ pub(crate) struct Lists {
     /// To be released at the end of the turn.
     closed: Vec<(ConnId, bool)>,
     completions: Vec<Completion>,
-    unfit: Vec<Ticket>,
+    unserved: Vec<Unserved>,
     date_second: u64,
     nap_ms: u64,
     /// When jobs last came back, or went out while none was out: a steady stream of new ones must
@@ -75,36 +75,25 @@ pub(crate) struct Lists {
 pub(crate) struct Ended {
     /// Connections ended by force.
     pub(crate) cut: u64,
-    /// Calls that had not come back.
-    pub(crate) abandoned: u64,
     /// From the begin of the drain to its end.
     pub(crate) took: Duration,
 }
 
 impl Loop {
-    /// Turns until everything is drained or killed.
-    ///
-    /// # Errors
-    ///
-    /// What the operating system said when it could not wait for events: nothing can be served.
-    pub(crate) fn run(&mut self) -> io::Result<Ended> {
-        let mut events = Events::with_capacity(EVENTS_PER_TURN_MAX);
-        self.lists.nap_ms = NAP_MS_MIN;
-        self.tell_date(self.clock.now());
-        while self.hub.stage() == Stage::Serving || !self.hub.is_empty() {
-            self.turn(&mut events)?;
-        }
+    /// Whether everything is drained or killed.
+    pub(crate) fn is_over(&self) -> bool {
+        self.hub.stage() != Stage::Serving && self.hub.is_empty()
+    }
+
+    /// What there is to say when it is over.
+    pub(crate) fn end(&mut self) -> Ended {
         let now = self.clock.now();
         self.report(now);
         let began = self.lists.drain_began.unwrap_or(now);
-        Ok(Ended {
-            cut: self.lists.cut,
-            abandoned: self.dispatcher.in_flight() as u64,
-            took: Duration::from_micros(now.micros_since(began)),
-        })
+        Ended { cut: self.lists.cut, took: Duration::from_micros(now.micros_since(began)) }
     }
 
-    /// One turn:
+    /// One turn, up to the calls that this thread makes itself:
     ///
     /// 1. wait for events, until the next deadline, or not at all when work is left;
     /// 2. read the clock: all that follows happens at that moment;
@@ -114,12 +103,17 @@ impl Loop {
     /// 6. look at the deadlines that passed;
     /// 7. pump everybody on the ready list until blocked or over budget;
     /// 8. obey the control: a drain finds idle only who has sent nothing;
-    /// 9. submit the requests of this turn to the workers;
-    /// 10. release what is closed: places are reusable only from here on, so that no event of this
-    ///     turn meets a stranger;
-    /// 11. hand the notices to the observers.
-    fn turn(&mut self, events: &mut Events) -> io::Result<()> {
-        self.wait(events)?;
+    /// 9. submit the requests of this turn to the workers.
+    ///
+    /// Whoever drives the loop then makes the calls of [`Self::next_call`], each with the loop
+    /// given away, and finishes the turn.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system said when it could not wait for events: nothing can be served.
+    pub(crate) fn begin_turn(&mut self) -> io::Result<()> {
+        let mut events = std::mem::replace(&mut self.events, Events::with_capacity(0));
+        let waited = self.wait(&mut events);
         let now = self.clock.now();
         self.tell_date(now);
         self.dispatcher.set_now(now);
@@ -127,14 +121,35 @@ impl Loop {
         for event in events.iter() {
             self.mark(event);
         }
+        self.events = events;
+        waited?;
         self.accept(now);
         self.time_out(now);
         self.pump_ready(now);
         self.obey(now);
         self.submit(now);
+        Ok(())
+    }
+
+    /// The moment up to which everything is done.
+    pub(crate) const fn now(&self) -> Instant {
+        self.dispatcher.now()
+    }
+
+    /// Which loop this is.
+    pub(crate) const fn home(&self) -> u16 {
+        self.dispatcher.home()
+    }
+
+    /// The rest of the turn:
+    ///
+    /// 10. release what is closed: places are reusable only from here on, so that no event of this
+    ///     turn meets a stranger;
+    /// 11. hand the notices to the observers.
+    pub(crate) fn end_turn(&mut self) {
+        let now = self.dispatcher.now();
         self.release();
         self.report(now);
-        Ok(())
     }
 
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
@@ -149,7 +164,8 @@ impl Loop {
     /// Whether something can be done without waiting. Falls asleep, as far as the workers are
     /// concerned, when not.
     fn has_work(&self, now: Instant) -> bool {
-        !self.lists.unfinished.is_empty()
+        !(self.lists.unfinished.is_empty() && self.lists.ready.is_empty())
+            || self.dispatcher.has_calls()
             || self.accepts() && self.listeners.iter().any(|listener| listener.is_due(now))
             || self.dispatcher.is_waiting() && !self.outbound.fall_asleep()
     }
@@ -169,8 +185,9 @@ impl Loop {
         sooner(self.lists.drain_next);
         if self.dispatcher.is_waiting() {
             // A worker may owe us a wake while it makes short calls; one of them may turn out long.
-            sooner(Some(now.plus_millis(self.lists.nap_ms)));
-            self.lists.nap_ms = (self.lists.nap_ms * 2).min(NAP_MS_MAX);
+            let nap_ms = self.lists.nap_ms.max(NAP_MS_MIN);
+            sooner(Some(now.plus_millis(nap_ms)));
+            self.lists.nap_ms = (nap_ms * 2).min(NAP_MS_MAX);
         }
         next.map(|at| Duration::from_micros(at.micros_since(now)))
     }
@@ -181,28 +198,6 @@ impl Loop {
             self.lists.date_second = second;
             self.hub.set_date(fezz_parser::imf_fixdate(Clock::unix_seconds()));
         }
-    }
-
-    fn collect(&mut self, now: Instant) {
-        if !self.dispatcher.is_waiting() {
-            return;
-        }
-        let mut completions = std::mem::take(&mut self.lists.completions);
-        self.outbound.collect(&mut completions);
-        self.dispatcher.came_back(completions.len());
-        if !completions.is_empty() {
-            self.lists.nap_ms = NAP_MS_MIN;
-            self.lists.stirred = now;
-        } else if now.micros_since(self.lists.stirred) >= NAP_MS_MIN * 1_000 {
-            self.dispatcher.rouse(&mut self.lists.unfit);
-            self.refuse_unfit(now);
-        }
-        for completion in completions.drain(..) {
-            if let Some(id) = self.hub.handle_reply(completion.ticket, completion.outcome, now) {
-                self.list(id);
-            }
-        }
-        self.lists.completions = completions;
     }
 
     fn mark(&mut self, event: &Event) {
@@ -223,134 +218,6 @@ impl Loop {
         link.end_announced |= event.is_read_closed();
         link.broken |= event.is_error() || event.is_write_closed();
         self.list(id);
-    }
-
-    fn obey(&mut self, now: Instant) {
-        let order = self.control.order();
-        if order == Order::Serve {
-            return;
-        }
-        let began = *self.lists.drain_began.get_or_insert(now);
-        let starts = began.plus_millis(self.drain_delay_ms);
-        let ends = starts.plus_millis(self.drain_ms);
-        if self.hub.stage() == Stage::Serving {
-            if now < starts && order == Order::Drain {
-                self.lists.drain_next = Some(starts);
-                return;
-            }
-            self.accept_rest(now);
-            self.listeners.clear();
-            self.lists.drain_next = Some(ends);
-            let mut ready = Vec::new();
-            self.hub.handle_drain(now, &mut ready);
-            self.list_all(ready);
-        }
-        if self.lists.drain_next.is_some() && (now >= ends || order == Order::Kill) {
-            self.lists.drain_next = None;
-            self.lists.cut += self.hub.busy() as u64;
-            let mut ready = Vec::new();
-            self.hub.handle_kill(now, &mut ready);
-            self.list_all(ready);
-        }
-    }
-
-    fn accepts(&self) -> bool {
-        self.hub.stage() == Stage::Serving
-    }
-
-    fn accept(&mut self, now: Instant) {
-        let mut budget = ACCEPTS_PER_TURN_MAX;
-        let listeners = self.listeners.len();
-        // Another one begins each turn: a flood at one address does not starve the others.
-        self.lists.accept_first = (self.lists.accept_first + 1) % listeners.max(1);
-        for step in 0..listeners {
-            let number = (self.lists.accept_first + step) % listeners;
-            while budget > 0 && self.listeners.get(number).is_some_and(|one| one.is_due(now)) {
-                budget -= 1;
-                if !self.accept_one(number, now) {
-                    break;
-                }
-            }
-        }
-    }
-
-    /// Takes the connections that are complete before the listeners go: they would be reset.
-    fn accept_rest(&mut self, now: Instant) {
-        for number in 0..self.listeners.len() {
-            if let Some(listener) = self.listeners.get_mut(number) {
-                listener.pending = true;
-            }
-            for _ in 0..=BACKLOG_CONNECTIONS {
-                let due = self.listeners.get(number).is_some_and(|one| one.is_due(now));
-                if !due || !self.accept_one(number, now) {
-                    break;
-                }
-            }
-        }
-    }
-
-    /// Takes one connection; false when this listener is done for now.
-    fn accept_one(&mut self, number: usize, now: Instant) -> bool {
-        let full = !self.hub.has_room();
-        let Some(listener) = self.listeners.get_mut(number) else { return false };
-        if full && !self.hub.can_shed(now) {
-            listener.pause(now);
-            return false;
-        }
-        match listener.accept(now) {
-            Accepted::Stream(stream, peer) => {
-                if full && let Some(leaving) = self.hub.handle_full(now) {
-                    self.list(leaving);
-                }
-                self.welcome(stream, peer, now);
-                true
-            }
-            Accepted::Empty => false,
-            Accepted::Fault(why) => {
-                for observer in &mut self.observers {
-                    observer.accept_failed(now, why);
-                }
-                true
-            }
-        }
-    }
-
-    fn welcome(&mut self, mut stream: TcpStream, peer: SocketAddr, now: Instant) {
-        if cfg!(not(target_os = "linux")) {
-            // Elsewhere the listener's option is not handed on; failing costs speed, nothing else.
-            drop(stream.set_nodelay(true));
-        }
-        let Some(id) = self.hub.handle_accepted(false, now) else { return };
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        let registered = self.poll.registry().register(&mut stream, token::of_conn(id), interest);
-        if registered.is_err() {
-            self.hub.handle_peer_gone(id, now);
-        }
-        let link = Link {
-            stream,
-            transport: Transport::Plain,
-            id,
-            facts: Facts {
-                client: ClientIp::of(peer.ip()),
-                route: RouteId(0),
-                layout: Layout::default(),
-            },
-            readable: false,
-            writable: true,
-            end_announced: false,
-            broken: false,
-            listed: false,
-        };
-        let place = id.index as usize;
-        if place >= self.lists.links.len() {
-            self.lists.links.resize_with(place + 1, || None);
-        }
-        if let Some(slot) = self.lists.links.get_mut(place) {
-            *slot = Some(link);
-        }
-        if registered.is_err() {
-            self.list(id);
-        }
     }
 
     fn time_out(&mut self, now: Instant) {
@@ -388,29 +255,6 @@ impl Loop {
             }
             Pumped::Closed { reset } => self.lists.closed.push((id, reset)),
         }
-    }
-
-    fn submit(&mut self, now: Instant) {
-        let waiting = self.dispatcher.is_waiting();
-        if self.dispatcher.submit(&mut self.lists.unfit) {
-            self.lists.nap_ms = NAP_MS_MIN;
-            if !waiting {
-                self.lists.stirred = now;
-            }
-        }
-        self.refuse_unfit(now);
-        self.lists.unfinished.append(&mut self.lists.ready);
-    }
-
-    /// Refuses what no worker will have.
-    fn refuse_unfit(&mut self, now: Instant) {
-        let mut unfit = std::mem::take(&mut self.lists.unfit);
-        for ticket in unfit.drain(..) {
-            if let Some(id) = self.hub.handle_reply(ticket, Err(Refusal::Busy), now) {
-                self.list(id);
-            }
-        }
-        self.lists.unfit = unfit;
     }
 
     fn release(&mut self) {
@@ -457,6 +301,12 @@ impl Loop {
         let Some(link) = self.link(id) else { return };
         if !std::mem::replace(&mut link.listed, true) {
             self.lists.ready.push(id);
+        }
+    }
+
+    fn list_holder(&mut self, ticket: Ticket) {
+        if let Some(id) = self.hub.holder(ticket) {
+            self.list(id);
         }
     }
 

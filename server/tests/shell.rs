@@ -125,6 +125,24 @@ fn wrong_words_are_2_and_a_wrong_configuration_is_1() {
 }
 
 #[test]
+fn options_of_functions_that_are_not_there_are_named() {
+    let artifact = function();
+    let named = format!("hello@1.2={}", artifact.display());
+    let serve = ["serve", "-f", &named, "--set", "*.ttl=1h", "--set", "hello.ttl=1h"];
+    let wrong = ["--set", "helo.ttl=1h", "--set", "hello@2.ttl=1h", "--listen", "127.0.0.1:0"];
+    let (code, error) = code_and_error(&[&serve[..], &wrong].concat());
+    assert_eq!((code, error.lines().count()), (Some(1), 2), "{error}");
+    assert!(error.contains("there are: hello@1.2; did you mean 'hello'?\n"), "{error}");
+    assert!(error.contains("--set 'hello@2.': no loaded function"), "{error}");
+    // Without a name it goes by the stem of its file.
+    let unnamed = ["serve", "-f", artifact.to_str().unwrap(), "--set", "ok.ttl=1h"];
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (code, error) = code_and_error(&[&unnamed[..], &["--listen", &address]].concat());
+    assert_eq!(code, Some(71), "{error}");
+}
+
+#[test]
 fn a_port_that_is_taken_is_71() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
@@ -145,7 +163,9 @@ fn the_first_signal_drains_and_others_change_nothing() {
     let mut serving = Serving::start(&["-f", artifact.to_str().unwrap()]);
     assert!(serving.get("/any").ends_with("ok"));
     serving.signal("HUP");
-    serving.line_with("fezz: SIGHUP is reserved");
+    serving.line_with("fezz reload: added=0 retired=0 kept=1 (ok)");
+    serving.signal("USR1");
+    serving.line_with("fezz: SIGUSR1 is reserved");
     assert!(serving.get("/any").ends_with("ok"));
     serving.signal("TERM");
     serving.line_with("fezz draining: SIGTERM");

@@ -37,6 +37,7 @@ fn host_encode(buf: &mut Vec<u8>) -> usize {
             trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736"),
             deadline_ms: Some(30_000),
             client_ip: Some("127.0.0.1"),
+            ..Meta::default()
         },
         header_count: REQUEST_HEADERS.len(),
     });

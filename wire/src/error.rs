@@ -35,10 +35,46 @@ pub enum Part {
     ClientIp,
     /// `meta.panic` of a response.
     Panic,
-    /// `meta.version` of a response.
+    /// `meta.version` of a request or a response.
     Version,
+    /// `meta.call` of a request.
+    Call,
     /// The body.
     Body,
+    /// `functions` of an offer or its answer.
+    Functions,
+    /// `functions.handle` of an offer.
+    HandleRange,
+    /// `functions.handle.min` of an offer.
+    Min,
+    /// `functions.handle.max` of an offer.
+    Max,
+    /// `functions.handle` of an answer.
+    Handle,
+    /// `capabilities` of an offer or its answer.
+    Capabilities,
+    /// One of `capabilities`.
+    Capability,
+    /// `limits` of an offer.
+    Limits,
+    /// `host` of an offer.
+    Host,
+    /// `fallback` of an answer.
+    Fallback,
+    /// `ttl_ms` of an answer.
+    TtlMs,
+    /// `samples` of a self-check's specification.
+    Samples,
+    /// One of `samples`.
+    Sample,
+    /// `checks` of a self-check's verdict.
+    Checks,
+    /// `failures` of a self-check's verdict.
+    Failures,
+    /// One of `failures`.
+    Failure,
+    /// The value of a setting.
+    Setting,
 }
 
 impl Part {
@@ -61,24 +97,51 @@ impl Part {
             Part::ClientIp => "meta.client_ip",
             Part::Panic => "meta.panic",
             Part::Version => "meta.version",
+            Part::Call => "meta.call",
             Part::Body => "body",
+            Part::Functions => "functions",
+            Part::HandleRange | Part::Handle => "functions.handle",
+            Part::Min => "functions.handle.min",
+            Part::Max => "functions.handle.max",
+            Part::Capabilities => "capabilities",
+            Part::Capability => "capability",
+            Part::Limits => "limits",
+            Part::Host => "host",
+            Part::Fallback => "fallback",
+            Part::TtlMs => "ttl_ms",
+            Part::Samples => "samples",
+            Part::Sample => "sample",
+            Part::Checks => "checks",
+            Part::Failures => "failures",
+            Part::Failure => "failure",
+            Part::Setting => "setting",
         }
     }
 
     /// What may stand there, in words.
     pub const fn expected(self) -> &'static str {
         match self {
-            Part::Envelope => "a map",
-            Part::Method | Part::PathAndQuery => "a text string",
-            Part::Scheme | Part::Authority | Part::TraceId | Part::ClientIp => {
-                "a text string or null"
-            }
-            Part::Status => "an unsigned integer",
-            Part::Headers => "an array or null",
+            Part::Envelope | Part::HandleRange => "a map",
+            Part::Method
+            | Part::PathAndQuery
+            | Part::Capability
+            | Part::Failure
+            | Part::Setting => "a text string",
+            Part::Scheme
+            | Part::Authority
+            | Part::TraceId
+            | Part::ClientIp
+            | Part::Host
+            | Part::Fallback => "a text string or null",
+            Part::Status | Part::Min | Part::Max | Part::Handle => "an unsigned integer",
+            Part::Headers | Part::Capabilities | Part::Samples => "an array or null",
+            Part::Failures => "an array",
             Part::Header => "a map or an array of two",
-            Part::Name | Part::Value => "a byte or text string",
-            Part::Meta => "a map or null",
-            Part::DeadlineMs | Part::Version => "an unsigned integer or null",
+            Part::Name | Part::Value | Part::Sample => "a byte or text string",
+            Part::Meta | Part::Functions | Part::Limits => "a map or null",
+            Part::DeadlineMs | Part::Version | Part::Call | Part::TtlMs | Part::Checks => {
+                "an unsigned integer or null"
+            }
             Part::Panic => "true, false or null",
             Part::Body => "a byte or text string, or null",
         }

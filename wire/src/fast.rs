@@ -8,7 +8,7 @@ use crate::item::{EIGHT, FOUR, LEAD_ARRAY, LEAD_BYTES, LEAD_TEXT, NULL, ONE, TWO
 use crate::key;
 use crate::limits::WireLimits;
 use crate::octets::Str;
-use crate::request_view::{MetaView, RequestView};
+use crate::request_view::{MetaView, Negotiated, RequestView};
 use crate::response_view::{ResponseView, STATUS_RANGE};
 
 /// A string of definite length.
@@ -172,6 +172,20 @@ fn headers<'b>(
     Some((List { entries, count }, rest))
 }
 
+/// The head of a `meta` with its three usual entries.
+const META_OF_THREE: u8 = key::TRACE_ID[0];
+
+/// All octets of a key but the first, which belongs to the map around it.
+const fn tail(key: &[u8; 11]) -> [u8; 10] {
+    let mut tail = [0; 10];
+    let mut at = 0;
+    while at < tail.len() {
+        tail[at] = key[at + 1];
+        at += 1;
+    }
+    tail
+}
+
 /// Levels of the usual layout: the envelope, its list of headers, an entry.
 const NESTING: u8 = 3;
 
@@ -188,7 +202,10 @@ pub(crate) fn request<'b>(octets: &'b [u8], limits: &WireLimits) -> Option<Reque
     }
     let (list, rest) = headers(rest, limits, |name, value| name.is_valid() && value.is_valid())?;
     let map = rest.strip_prefix(&key::META)?;
-    let (trace_id, rest) = nullable(map, &key::TRACE_ID)?;
+    let (trace_id, rest) = match nullable(map, &key::TRACE_ID) {
+        Some(found) => found,
+        None => trace_id_of_more(map)?,
+    };
     let after_trace_id = rest;
     let (first, after) = keyed(rest, &key::DEADLINE_MS)?;
     let (deadline_ms, rest) = match first {
@@ -197,19 +214,49 @@ pub(crate) fn request<'b>(octets: &'b [u8], limits: &WireLimits) -> Option<Reque
     };
     let after_deadline = rest;
     let (client_ip, rest) = nullable(rest, &key::CLIENT_IP)?;
-    let (_, in_map) = map.split_first()?;
+    let (&map_head, in_map) = map.split_first()?;
     if !are_texts(in_map, after_trace_id, [trace_id, None, None, None])
         || !are_texts(after_deadline, rest, [client_ip, None, None, None])
     {
         return None;
     }
+    let (negotiated, rest) = match map_head {
+        META_OF_THREE => (Negotiated::default(), rest),
+        _ => negotiated(rest, map_head.wrapping_sub(META_OF_THREE))?,
+    };
     let (body, rest) = string(rest, &key::BODY)?;
     if !rest.is_empty() || !body.is_valid() || limits.nesting_max < NESTING {
         return None;
     }
     let body = body.octets;
-    let meta = MetaView { map, trace_id, deadline_ms, client_ip };
+    let meta = MetaView { map, trace_id, deadline_ms, client_ip, negotiated };
     Some(RequestView { method, scheme, authority, path_and_query, list, meta, body })
+}
+
+/// Reads the first entry of a `meta` with more than the usual three.
+#[inline(never)]
+fn trace_id_of_more(map: &[u8]) -> Found<'_, Option<&[u8]>> {
+    const KEY: [u8; 10] = tail(&key::TRACE_ID);
+    let (head, rest) = map.split_first()?;
+    matches!(head.wrapping_sub(META_OF_THREE), 1 | 2).then_some(())?;
+    nullable(rest, &KEY)
+}
+
+/// Reads the `entries` behind the usual three.
+#[inline(never)]
+fn negotiated(mut rest: &[u8], entries: u8) -> Found<'_, Negotiated> {
+    let mut found = Negotiated::default();
+    if entries == 2 || rest.get(1) == Some(&key::VERSION[1]) {
+        let (&first, after) = rest.strip_prefix(&key::VERSION)?.split_first()?;
+        let (version, after) = argument(after, first)?;
+        (found.version, rest) = (Some(version), after);
+    }
+    if entries == 2 || found.version.is_none() {
+        let (&first, after) = rest.strip_prefix(&key::CALL)?.split_first()?;
+        let (call, after) = argument(after, first)?;
+        (found.call, rest) = (Some(call), after);
+    }
+    Some((found, rest))
 }
 
 /// Reads a response as [`encode_response`](crate::encode_response) lays it out, without `meta`.

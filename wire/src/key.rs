@@ -28,7 +28,10 @@ pub(crate) static REQUEST_META: Table = Table {
         (b"trace_id", Part::TraceId),
         (b"deadline_ms", Part::DeadlineMs),
         (b"client_ip", Part::ClientIp),
+        (b"version", Part::Version),
+        (b"call", Part::Call),
     ],
+    // The two last came later and have text keys only.
     packed: 3,
 };
 
@@ -64,6 +67,9 @@ pub(crate) const META: [u8; 5] = *b"\x64meta";
 pub(crate) const TRACE_ID: [u8; 11] = *b"\xa3\x68trace_id\x60";
 pub(crate) const DEADLINE_MS: [u8; 13] = *b"\x6bdeadline_ms\x00";
 pub(crate) const CLIENT_IP: [u8; 11] = *b"\x69client_ip\x60";
+/// After it, an unsigned integer of nine octets.
+pub(crate) const CALL: [u8; 5] = *b"\x64call";
+pub(crate) const VERSION: [u8; 8] = *b"\x67version";
 pub(crate) const BODY: [u8; 6] = *b"\x64body\x40";
 
 pub(crate) const STATUS: [u8; 9] = *b"\xa3\x66status\x00";

@@ -6,7 +6,8 @@
 //! ```text
 //! request  {"method": text, "scheme": text/null, "authority": text/null, "path_and_query": text,
 //!           "headers": [{"name": bytes, "value": bytes} ...],
-//!           "meta": {"trace_id": text/null, "deadline_ms": uint/null, "client_ip": text/null},
+//!           "meta": {"trace_id": text/null, "deadline_ms": uint/null, "client_ip": text/null,
+//!                    ? "version": uint, ? "call": uint},
 //!           "body": bytes}
 //! response {"status": uint, "headers": [{"name": bytes, "value": bytes} ...],
 //!           "meta": {"panic": bool, "version": uint}, "body": bytes}
@@ -56,6 +57,13 @@
 //! all the same envelope. Everything in [`WireError`] is refused, whole: there is no partial
 //! answer. A declared length never reserves memory: it is compared with the octets present.
 //!
+//! # Before the first request
+//!
+//! Three more maps are exchanged by functions that export the symbols for them: an [`Offer`] and
+//! its [`Answer`] (`fezz_handshake_v1`), a [`SelfCheckSpec`] and its [`SelfCheckVerdict`]
+//! (`fezz_selfcheck_v1`), and the operator's settings (`fezz_init_v1`, [`encode_settings`]). They
+//! are written once or rarely, so they are owned values.
+//!
 //! # Version policy
 //!
 //! The format grows in its maps: a reader skips keys it does not know. [`VERSION`] names the
@@ -70,6 +78,7 @@ extern crate std;
 mod check;
 mod error;
 mod fast;
+mod handshake;
 mod headers;
 mod item;
 mod join;
@@ -79,23 +88,30 @@ mod octets;
 #[cfg(any(test, feature = "oracle"))]
 pub mod oracle;
 mod reader;
+mod record;
 mod request;
 mod request_view;
 mod response;
 mod response_view;
 mod room;
+mod self_check;
+mod settings;
 
 pub use error::{Kind, Part, Stage, WireError};
+pub use handshake::{Answer, HANDSHAKE_BYTES_MAX, Offer};
 pub use headers::{Headers, PlainHeaders};
 pub use join::joined;
 pub use limits::WireLimits;
 pub use octets::{Segments, Str};
 pub use request::{
-    BodySlot, Layout, Meta, OPEN_SLOT_BYTES, RequestHead, close_body, set_deadline, write_request,
+    BodySlot, Layout, Meta, OPEN_SLOT_BYTES, RequestHead, close_body, set_call, set_deadline,
+    write_request,
 };
 pub use request_view::{MetaView, RequestView};
 pub use response::encode_response;
 pub use response_view::ResponseView;
+pub use self_check::{SelfCheckSpec, SelfCheckVerdict};
+pub use settings::{decode_settings, encode_settings};
 
 /// The version of this format, as offered in handshakes for the function `handle`.
 pub const VERSION: u16 = 2;

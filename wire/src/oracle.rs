@@ -12,6 +12,10 @@ use minicbor::data::Type;
 
 use crate::{RequestView, ResponseView, Str, WireError, WireLimits, joined};
 
+mod handshake;
+
+pub use handshake::check_handshake;
+
 /// Names and values.
 type HeaderList = Vec<(Vec<u8>, Vec<u8>)>;
 
@@ -34,6 +38,10 @@ pub struct Request {
     pub deadline_ms: Option<u64>,
     /// `meta.client_ip`.
     pub client_ip: Option<String>,
+    /// `meta.version`.
+    pub version: Option<u64>,
+    /// `meta.call`.
+    pub call: Option<u64>,
     /// `body`.
     pub body: Vec<u8>,
 }
@@ -135,6 +143,8 @@ pub fn request_of(view: &RequestView<'_>) -> Request {
         trace_id: view.meta().trace_id().map(String::from),
         deadline_ms: view.meta().deadline_ms(),
         client_ip: view.meta().client_ip().map(String::from),
+        version: view.meta().version(),
+        call: view.meta().call(),
         body: view.body().to_vec(),
     }
 }
@@ -158,8 +168,8 @@ pub fn request(octets: &[u8]) -> Option<Request> {
     let names = ["method", "scheme", "authority", "path_and_query", "headers", "meta", "body"];
     let [method, scheme, authority, path_and_query, headers, meta, body] = fields(map, names, 7)?;
     let meta = nullable(meta).unwrap_or(Value::Map(Vec::new()));
-    let [trace_id, deadline_ms, client_ip] =
-        fields(meta, ["trace_id", "deadline_ms", "client_ip"], 3)?;
+    let [trace_id, deadline_ms, client_ip, version, call] =
+        fields(meta, ["trace_id", "deadline_ms", "client_ip", "version", "call"], 3)?;
     Some(Request {
         method: text(method?)?,
         scheme: nullable(scheme).map(text).flip()?,
@@ -169,6 +179,8 @@ pub fn request(octets: &[u8]) -> Option<Request> {
         trace_id: nullable(trace_id).map(text).flip()?,
         deadline_ms: nullable(deadline_ms).map(unsigned).flip()?,
         client_ip: nullable(client_ip).map(text).flip()?,
+        version: nullable(version).map(unsigned).flip()?,
+        call: nullable(call).map(unsigned).flip()?,
         body: nullable(body).map(string).flip()?.unwrap_or_default(),
     })
 }

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use crate::item::{
     EIGHT, FOUR, HEAD_BYTES_MAX, LEAD_BYTES, LEAD_UNSIGNED, NULL, ONE, TWO, head, head_len,
+    put_head,
 };
 use crate::key::{self, lead};
 use crate::room::{Room, Sheet, with_last};
@@ -40,6 +41,11 @@ pub struct Meta<'a, S: ?Sized = str> {
     pub deadline_ms: Option<u64>,
     /// The client's address in text form, without port.
     pub client_ip: Option<&'a S>,
+    /// The version of `handle` a handshake settled on. Nothing is written without one.
+    pub version: Option<u64>,
+    /// The call's number, as the host's services and `fezz_cancel_v1` know it. Nothing is written
+    /// without one. Corrected by [`set_call`].
+    pub call: Option<u64>,
 }
 
 impl<S: ?Sized> Clone for RequestHead<'_, S> {
@@ -74,7 +80,7 @@ impl<S: ?Sized> Copy for Meta<'_, S> {}
 
 impl<S: ?Sized> Default for Meta<'_, S> {
     fn default() -> Self {
-        Self { trace_id: None, deadline_ms: None, client_ip: None }
+        Self { trace_id: None, deadline_ms: None, client_ip: None, version: None, call: None }
     }
 }
 
@@ -97,6 +103,8 @@ pub struct Layout {
     pub start: u32,
     /// The value of `meta.deadline_ms`.
     pub deadline_at: u32,
+    /// The value of `meta.call`; 0 if the request has none.
+    pub call_at: u32,
     /// The body's first octet.
     pub body_at: u32,
     /// Whether the body's length is still to be written.
@@ -159,9 +167,14 @@ pub fn write_request<'h, S: AsRef<[u8]> + ?Sized>(
         put_after_deadline(room, &head.meta, slot);
     });
     sheet.finish();
+    let mut call_at = 0;
+    if head.meta.version.is_some() || head.meta.call.is_some() {
+        call_at = offset(negotiated(buf, at, head.meta.version, head.meta.call, slot));
+    }
     Layout {
         start: offset(start),
         deadline_at: offset(deadline_at),
+        call_at,
         body_at: offset(buf.len()),
         open: slot == BodySlot::Open,
     }
@@ -208,6 +221,23 @@ pub fn set_deadline(buf: &mut [u8], layout: &mut Layout, deadline_ms: u64) {
     Room::new(rest).put_head(LEAD_UNSIGNED, deadline_ms);
 }
 
+/// Writes the call's number. It always takes nine octets, so it can be any number at any time, and
+/// numbers from 2³² on are in shortest form. A request written without one keeps none.
+#[inline]
+pub fn set_call(buf: &mut [u8], layout: &Layout, call: u64) {
+    if layout.call_at != 0 {
+        let rest = buf.get_mut(layout.call_at as usize..).unwrap_or_default();
+        Room::new(rest).put(wide(call));
+    }
+}
+
+/// An unsigned integer in nine octets.
+#[inline]
+fn wide(number: u64) -> [u8; HEAD_BYTES_MAX] {
+    let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
+    [LEAD_UNSIGNED | EIGHT, a, b, c, d, e, f, g, h]
+}
+
 /// Moves the envelope's octets before `until` towards the end by `by`.
 #[cold]
 fn slide(buf: &mut [u8], layout: &mut Layout, until: usize, by: usize) {
@@ -217,6 +247,9 @@ fn slide(buf: &mut [u8], layout: &mut Layout, until: usize, by: usize) {
         layout.start += offset(by);
         if (layout.deadline_at as usize) < until {
             layout.deadline_at += offset(by);
+        }
+        if layout.call_at != 0 && (layout.call_at as usize) < until {
+            layout.call_at += offset(by);
         }
     }
 }
@@ -316,4 +349,42 @@ fn put_after_deadline<S: AsRef<[u8]> + ?Sized>(
             room.put([0; OPEN_SLOT_BYTES]);
         }
     }
+}
+
+/// Puts what only functions with a handshake or host services are told between `meta`, which was
+/// written for the usual three entries at `meta_at`, and the body's head. Says where the value of
+/// `call` is; 0 if there is none.
+#[cold]
+#[inline(never)]
+fn negotiated(
+    buf: &mut Vec<u8>,
+    meta_at: usize,
+    version: Option<u64>,
+    call: Option<u64>,
+    slot: BodySlot,
+) -> usize {
+    let body_key = key::BODY.len() - 1;
+    let body_head = match slot {
+        BodySlot::Known(len) => body_key + head_len(len),
+        BodySlot::Open => body_key + OPEN_SLOT_BYTES,
+    };
+    if let Some(head) = buf.get_mut(meta_at + key::META.len()) {
+        *head += u8::from(version.is_some()) + u8::from(call.is_some());
+    }
+    // Written behind the body's head, then turned to stand before it.
+    let body_head_at = buf.len().saturating_sub(body_head);
+    if let Some(version) = version {
+        buf.extend_from_slice(&key::VERSION);
+        put_head(buf, LEAD_UNSIGNED, version);
+    }
+    let mut call_at = 0;
+    if let Some(call) = call {
+        buf.extend_from_slice(&key::CALL);
+        call_at = buf.len() - body_head;
+        buf.extend_from_slice(&wide(call));
+    }
+    if let Some(turned) = buf.get_mut(body_head_at..) {
+        turned.rotate_left(body_head);
+    }
+    call_at
 }

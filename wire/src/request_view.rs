@@ -107,6 +107,14 @@ pub struct MetaView<'b> {
     pub(crate) trace_id: Option<&'b [u8]>,
     pub(crate) deadline_ms: Option<u64>,
     pub(crate) client_ip: Option<&'b [u8]>,
+    pub(crate) negotiated: Negotiated,
+}
+
+/// What only functions with a handshake or host services are told.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Negotiated {
+    pub(crate) version: Option<u64>,
+    pub(crate) call: Option<u64>,
 }
 
 impl<'b> MetaView<'b> {
@@ -126,6 +134,18 @@ impl<'b> MetaView<'b> {
     #[inline]
     pub fn client_ip(&self) -> Option<&'b str> {
         self.client_ip.map(as_text)
+    }
+
+    /// The version of `handle` the handshake settled on, if there was one.
+    #[inline]
+    pub fn version(&self) -> Option<u64> {
+        self.negotiated.version
+    }
+
+    /// The call's number, by which the host's services and `fezz_cancel_v1` know it.
+    #[inline]
+    pub fn call(&self) -> Option<u64> {
+        self.negotiated.call
     }
 
     /// The CBOR item under this text key, for keys this version has no accessor for. If the key
@@ -288,6 +308,7 @@ fn meta<'b>(reader: &mut Reader<'b>, depth: u8) -> Result<MetaView<'b>, WireErro
     }
     let depth = reader.enter(&item, depth)?;
     let (mut trace_id, mut deadline_ms, mut client_ip) = (None, None, None);
+    let (mut version, mut call) = (None, None);
     let mut left = Left::of(&item);
     while reader.more(&mut left)? {
         let at = reader.at();
@@ -298,6 +319,12 @@ fn meta<'b>(reader: &mut Reader<'b>, depth: u8) -> Result<MetaView<'b>, WireErro
             Some(part @ Part::DeadlineMs) => {
                 set(&mut deadline_ms, at, part, || reader.nullable_unsigned(part))?;
             }
+            Some(part @ Part::Version) => {
+                set(&mut version, at, part, || reader.nullable_unsigned(part))?;
+            }
+            Some(part @ Part::Call) => {
+                set(&mut call, at, part, || reader.nullable_unsigned(part))?;
+            }
             Some(part) => set(&mut client_ip, at, part, || nullable(reader, part))?,
             None => reader.skip(depth)?,
         }
@@ -307,5 +334,6 @@ fn meta<'b>(reader: &mut Reader<'b>, depth: u8) -> Result<MetaView<'b>, WireErro
         trace_id: trace_id.flatten(),
         deadline_ms: deadline_ms.flatten(),
         client_ip: client_ip.flatten(),
+        negotiated: Negotiated { version: version.flatten(), call: call.flatten() },
     })
 }

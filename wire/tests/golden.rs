@@ -12,8 +12,8 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use fezz_wire::{
-    BodySlot, Meta, RequestHead, RequestView, ResponseView, WireLimits, close_body,
-    encode_response, joined, set_deadline, write_request,
+    Answer, BodySlot, Meta, Offer, RequestHead, RequestView, ResponseView, SelfCheckVerdict,
+    WireLimits, close_body, encode_response, joined, set_call, set_deadline, write_request,
 };
 
 type Headers<'a> = &'a [(&'a [u8], &'a [u8])];
@@ -87,6 +87,8 @@ fn request(name: &str, head: &RequestHead<'_>, headers: Headers<'_>, body: &[u8]
     assert_eq!(view.meta().trace_id(), head.meta.trace_id);
     assert_eq!(view.meta().deadline_ms(), head.meta.deadline_ms);
     assert_eq!(view.meta().client_ip(), head.meta.client_ip);
+    assert_eq!(view.meta().version(), head.meta.version);
+    assert_eq!(view.meta().call(), head.meta.call);
     assert_eq!(view.body(), body);
 }
 
@@ -118,6 +120,8 @@ const GET: RequestHead<'_> = RequestHead {
         trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736"),
         deadline_ms: Some(30_000),
         client_ip: Some("127.0.0.1"),
+        version: None,
+        call: None,
     },
     header_count: 0,
 };
@@ -140,7 +144,7 @@ fn request_post() {
         scheme: Some("https"),
         path: "/caf%C3%A9",
         query: None,
-        meta: Meta { deadline_ms: Some(250), client_ip: Some("2001:db8::1"), trace_id: None },
+        meta: Meta { deadline_ms: Some(250), client_ip: Some("2001:db8::1"), ..Meta::default() },
         ..GET
     };
     // Names keep their case, values their octets, duplicates their places.
@@ -150,6 +154,33 @@ fn request_post() {
         (b"X-Tag", b"caf\xe9"),
     ];
     request("request-post", &head, headers, br#"{"id": 7, "note": "more than 23 octets"}"#);
+}
+
+/// What functions are told that have a handshake and host services.
+#[test]
+fn request_call() {
+    let meta = Meta { version: Some(2), call: Some(0x0000_0007_0000_002a), ..GET.meta };
+    request("request-call", &RequestHead { meta, ..GET }, &[(b"accept", b"*/*")], b"hi");
+}
+
+/// The call's number may be told late, before or after everything else that is told late.
+#[test]
+fn request_call_written_in_pieces() {
+    let meta = Meta { version: Some(2), call: Some(0), deadline_ms: Some(1_000_000), ..GET.meta };
+    let head = RequestHead { header_count: 1, meta, ..GET };
+    let headers: Headers<'_> = &[(b"accept", b"*/*")];
+    for late in [false, true] {
+        let mut buf = b"left over".to_vec();
+        let mut layout = write_request(&mut buf, &head, headers.iter().copied(), BodySlot::Open);
+        set_call(&mut buf, &layout, if late { u64::MAX } else { 0x0000_0007_0000_002a });
+        buf.extend_from_slice(b"hi");
+        close_body(&mut buf, &mut layout);
+        set_deadline(&mut buf, &mut layout, 30_000);
+        if late {
+            set_call(&mut buf, &layout, 0x0000_0007_0000_002a);
+        }
+        assert_eq!(layout.envelope(&buf), golden("request-call"));
+    }
 }
 
 /// A body of unknown length and a deadline corrected late end up as the same octets.
@@ -178,6 +209,7 @@ fn a_request_without_deadline_gets_none() {
     let none = std::iter::empty();
     let mut layout = write_request(&mut buf, &head, none, BodySlot::Known(0));
     set_deadline(&mut buf, &mut layout, 5);
+    set_call(&mut buf, &layout, 5);
     assert_eq!(layout.envelope(&buf), golden("request-minimal"));
 }
 
@@ -227,4 +259,23 @@ fn request_lenient() {
     assert_eq!(view.meta().get("tls"), Some(&b"\xa1\x64\x61\x6c\x70\x6e\xf6"[..]));
     assert_eq!(view.meta().get("absent"), None);
     assert_eq!(view.body(), b"xyz");
+}
+
+/// What is told before the first request.
+#[test]
+fn offer_answer_and_verdict() {
+    let offer = Offer {
+        capabilities: vec!["log".to_owned()],
+        limits: vec![("response_bytes".to_owned(), 17_825_792)],
+        ..Offer::new("fezz 0.1.0")
+    };
+    assert_eq!(offer.encode(), golden("offer"));
+    assert_eq!(Offer::decode(&golden("offer")).unwrap(), offer);
+    let answer =
+        Answer { fallback: Some("previous".to_owned()), ttl_ms: Some(30_000), ..Answer::default() };
+    assert_eq!(answer.encode(), golden("answer"));
+    assert_eq!(Answer::decode(&golden("answer")).unwrap(), answer);
+    let verdict = SelfCheckVerdict { checks: Some(3), failures: vec!["no disk".to_owned()] };
+    assert_eq!(verdict.encode(), golden("verdict"));
+    assert_eq!(SelfCheckVerdict::decode(&golden("verdict")).unwrap(), verdict);
 }

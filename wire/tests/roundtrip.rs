@@ -192,6 +192,7 @@ fn written(request: &Request) -> Vec<u8> {
             trace_id: meta.trace_id.as_deref(),
             deadline_ms: meta.deadline_ms,
             client_ip: meta.client_ip.as_deref(),
+            ..Meta::default()
         },
         header_count: request.headers.len(),
     };

@@ -4,6 +4,7 @@
 
 mod declaration;
 mod glue;
+mod hooks;
 mod options;
 
 use proc_macro::TokenStream;
@@ -29,6 +30,18 @@ use options::Options;
 /// | `version = "..."` | its version, at most 31 octets | version of the package |
 /// | `max_concurrency = 1` | most calls at the same time | no limit |
 /// | `inline` | calls are short and never block: the event loop may make them | workers call |
+/// | `host` | the function uses `fezz::call()` | it has no services |
+/// | `init = path` | `fn(&fezz::Init)`, or with a `Result`: takes the operator's settings | |
+/// | `selfcheck` | answers the host's samples before there is traffic | is taken to be well |
+/// | `selfcheck = path` | the same, then `fn(&mut fezz::SelfCheck)` | |
+/// | `capabilities = ["..."]` | what the host must have | needs none |
+/// | `fallback = "..."` | if it fails: `fail_request`, `static` or `previous` | the operator says |
+/// | `ttl = "1h"` | asks for another handshake after so long (`ms`, `s`, `m`, `h`) | never |
+/// | `cancel = path` | `fn(fezz::Call, Option<fezz::CancelReason>)`: nobody waits any more | |
+/// | `drain = path` | `fn(Duration) -> bool`: ends work beside calls; whether it ended in time | |
+/// | `fini = path` | `fn()`: the function is not used any more | |
+///
+/// `init`, `cancel` and `capabilities` imply `host`. Nothing is exported that no option asks for.
 ///
 /// A crate has one function: the exported names are fixed.
 #[proc_macro_attribute]

@@ -58,6 +58,61 @@
 //! # fn main() {}
 //! ```
 //!
+//! # The call and its host
+//!
+//! A function that says `host` in its attribute gets services of its host, by [`call()`]: a line in
+//! the server's log, whether somebody still waits, how much time is left.
+//!
+//! ```
+//! use fezz::{Request, Response};
+//!
+//! #[fezz::function(host)]
+//! fn search(request: Request) -> Response {
+//!     let mut hits = Vec::new();
+//!     for place in ["attic", "cellar"] {
+//!         if fezz::call().cancelled() {
+//!             fezz::call().info(format_args!("gave up before the {place}"));
+//!             break;
+//!         }
+//!         hits.push(place);
+//!     }
+//!     Response::text(hits.join("\n"))
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! More of the attribute's options name functions that run before and after: `init` gets the
+//! operator's settings and may refuse them, `selfcheck` tries the function before it gets traffic,
+//! `cancel`, `drain` and `fini` hear of an end. `capabilities`, `ttl` and `fallback` are answered
+//! in a handshake. Nothing is exported for what is not mentioned.
+//!
+//! ```
+//! use fezz::{Init, Request, Response, SelfCheck};
+//! use std::sync::OnceLock;
+//!
+//! static GREETING: OnceLock<String> = OnceLock::new();
+//!
+//! #[fezz::function(init = start, selfcheck = check, fallback = "previous", ttl = "1h")]
+//! fn hello(request: Request) -> Response {
+//!     Response::text(GREETING.get().cloned().unwrap_or_default())
+//! }
+//!
+//! fn start(init: &Init) -> Result<(), String> {
+//!     let greeting = init.setting("greeting").ok_or("the setting `greeting` is missing")?;
+//!     GREETING.set(greeting.to_owned()).ok();
+//!     Ok(())
+//! }
+//!
+//! fn check(check: &mut SelfCheck) {
+//!     check.that("there is a greeting", GREETING.get().is_some());
+//! }
+//! # fn main() {
+//! assert!(fezz::testing::init(start, &[]).is_err());
+//! assert_eq!(fezz::testing::self_check(check), ["there is a greeting"]);
+//! fezz::testing::init(start, &[("greeting", "ahoy")]).unwrap();
+//! # }
+//! ```
+//!
 //! # Threads
 //!
 //! Calls may run on several threads at once. A function that cannot bear that says
@@ -72,6 +127,8 @@
 
 #[cfg(feature = "axum")]
 mod app;
+mod call;
+mod hooks;
 mod octets;
 mod outcome;
 mod query;
@@ -85,9 +142,12 @@ pub use app::Meta;
 /// The version of axum whose `Router` `#[fezz::app]` serves.
 #[cfg(feature = "axum")]
 pub use axum;
+pub use call::{Call, call};
+pub use fezz_abi::{CancelReason, LogLevel};
 #[cfg(feature = "axum")]
 pub use fezz_macros::app;
 pub use fezz_macros::function;
+pub use hooks::{Init, IntoOutcome, SelfCheck};
 pub use octets::Octets;
 pub use outcome::{Error, IntoResponse};
 pub use query::QueryPairs;
@@ -97,9 +157,12 @@ pub use response::Response;
 /// What the attributes generate calls to. Not for use by hand, and free to change.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::call::{cancelled, serve_in_call};
+    pub use crate::hooks::{handshake, self_check, start};
     pub use crate::serve::serve;
+    pub use fezz_abi::guest::hooks::{drain, envelope, init, quietly};
     pub use fezz_abi::guest::{free, handle};
-    pub use fezz_abi::{FLAG_INLINE_OK, FezzIdentityV1, FezzOwned, FezzSlice};
+    pub use fezz_abi::{FLAG_INLINE_OK, FezzHostV1, FezzIdentityV1, FezzOwned, FezzSlice};
 
     #[cfg(feature = "axum")]
     pub use crate::app::App;

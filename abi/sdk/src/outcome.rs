@@ -3,7 +3,6 @@
 //! Two audiences, never mixed: a client gets what was meant for it, the log gets the rest.
 
 use std::fmt;
-use std::io::Write as _;
 
 use crate::octets::Octets;
 use crate::response::Response;
@@ -107,9 +106,8 @@ impl Error {
 
     fn log(&self) {
         if let Some(cause) = &self.cause {
-            // If standard error is gone, there is nobody to tell.
-            writeln!(std::io::stderr(), "fezz: answered {}: {cause}", self.response.status_code())
-                .ok();
+            let status = self.response.status_code();
+            crate::call().error(format_args!("answered {status}: {cause}"));
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use fezz_wire::{PlainHeaders, RequestView};
 
+use crate::call::Call;
 use crate::outcome::Error;
 use crate::query::QueryPairs;
 
@@ -129,6 +130,12 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn client_ip(&self) -> Option<&'a str> {
         self.view.meta().client_ip()
+    }
+
+    /// This call, for the host's services; [`fezz::call()`](crate::call()) without the request.
+    #[must_use]
+    pub fn call(&self) -> Call {
+        Call::numbered(self.view.meta().call())
     }
 
     /// The CBOR item the host put into `meta` under this key, for keys without a method here.

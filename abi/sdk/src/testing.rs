@@ -19,13 +19,38 @@
 //!
 //! A panic in the function is caught as it is in the server: see [`Reply::panicked`].
 
+use std::time::Duration;
+
+use fezz_abi::LogLevel;
 use fezz_abi::guest::guarded;
 use fezz_wire::{BodySlot, Meta, RequestHead, ResponseView, WireLimits};
 
+use crate::call::serve_in_call;
+use crate::hooks::{Init, IntoOutcome, SelfCheck};
 use crate::octets::Octets;
 use crate::outcome::IntoResponse;
 use crate::request::Request;
-use crate::serve::serve;
+
+mod scene;
+
+use scene::{Scene, Stage};
+
+/// Runs the function that `init = ...` names with these settings.
+///
+/// # Errors
+/// Its reason to refuse them.
+pub fn init<O: IntoOutcome>(
+    start: impl FnOnce(&Init) -> O,
+    settings: &[(&str, &str)],
+) -> Result<(), String> {
+    start(&Init::of(settings)).into_outcome()
+}
+
+/// Runs the function that `selfcheck = ...` names, and tells what failed.
+#[must_use]
+pub fn self_check(check: impl FnOnce(&mut SelfCheck)) -> Vec<String> {
+    SelfCheck::run(check).failures
+}
 
 /// Begins a request with this method and target (path, and query if any).
 #[must_use]
@@ -38,6 +63,7 @@ pub fn request(method: &str, target: &str) -> RequestBuilder {
         trace_id: None,
         deadline_ms: None,
         client_ip: "127.0.0.1".to_owned(),
+        scene: Scene::default(),
         fields: Vec::new(),
         body: Octets::default(),
     }
@@ -53,6 +79,7 @@ pub struct RequestBuilder {
     trace_id: Option<String>,
     deadline_ms: Option<u64>,
     client_ip: String,
+    scene: Scene,
     fields: Vec<(String, Octets)>,
     body: Octets,
 }
@@ -107,9 +134,27 @@ impl RequestBuilder {
         self
     }
 
+    /// Lets [`Call::cancelled`](crate::Call::cancelled) say that nobody waits.
+    #[must_use]
+    pub fn cancelled(mut self) -> Self {
+        self.scene.cancelled = true;
+        self
+    }
+
+    /// Sets what [`Call::remaining`](crate::Call::remaining) says.
+    #[must_use]
+    pub fn remaining(mut self, left: Duration) -> Self {
+        self.scene.remaining = Some(left);
+        self
+    }
+
     /// The envelope a host would send for this request.
     #[must_use]
     pub fn envelope(&self) -> Vec<u8> {
+        self.envelope_of(None)
+    }
+
+    fn envelope_of(&self, call: Option<u64>) -> Vec<u8> {
         let (path, query) = match self.target.split_once('?') {
             Some((path, query)) => (path, Some(query)),
             None => (self.target.as_str(), None),
@@ -131,6 +176,8 @@ impl RequestBuilder {
                 trace_id: self.trace_id.as_deref(),
                 deadline_ms: self.deadline_ms,
                 client_ip: Some(&self.client_ip),
+                call,
+                ..Meta::default()
             },
             header_count: fields.len(),
         };
@@ -141,15 +188,19 @@ impl RequestBuilder {
         layout.envelope(&buf).to_vec()
     }
 
-    /// Calls the function as the server would.
+    /// Calls the function as the server would, with services as the attribute's option `host`
+    /// gives them.
     ///
     /// # Panics
     /// If the server would refuse the answer: the test fails with its reason.
     #[track_caller]
     #[must_use]
     pub fn call<R: IntoResponse>(&self, function: impl FnOnce(Request<'_>) -> R) -> Reply {
-        let envelope = self.envelope();
-        Reply::read(&guarded(|| serve(&envelope, function)))
+        let stage = Stage::set(self.scene.clone());
+        let envelope = self.envelope_of(Some(stage.call()));
+        let mut reply = Reply::read(&guarded(|| serve_in_call(&envelope, function)));
+        reply.lines = stage.lines();
+        reply
     }
 
     /// Calls the router as `#[fezz::app]` would. Not from inside an asynchronous test: the app
@@ -172,6 +223,7 @@ pub struct Reply {
     panicked: bool,
     fields: Vec<(String, Vec<u8>)>,
     body: Vec<u8>,
+    lines: Vec<(LogLevel, String)>,
 }
 
 impl Reply {
@@ -190,7 +242,14 @@ impl Reply {
             panicked: response.is_panic(),
             fields: response.headers().map(field).collect(),
             body: response.body().to_vec(),
+            lines: Vec::new(),
         }
+    }
+
+    /// The lines the function gave to the log during the call.
+    #[must_use]
+    pub fn log(&self) -> &[(LogLevel, String)] {
+        &self.lines
     }
 
     /// The status.

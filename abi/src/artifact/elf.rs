@@ -4,20 +4,24 @@
 
 use object::elf::{
     DF_1_PIE, DF_STATIC_TLS, DF_TEXTREL, DT_FLAGS, DT_FLAGS_1, DT_GNU_HASH, DT_HASH, DT_NEEDED,
-    DT_RPATH, DT_RUNPATH, DT_STRSZ, DT_STRTAB, DT_SYMTAB, DT_TEXTREL, DT_VERNEED, DT_VERNEEDNUM,
-    ET_DYN, ET_EXEC, PF_X, PT_DYNAMIC, PT_GNU_STACK, PT_LOAD, SHN_UNDEF, STB_GLOBAL, STB_WEAK,
-    STT_FUNC, STT_GNU_IFUNC, STT_OBJECT, STV_DEFAULT, STV_PROTECTED, Vernaux, Verneed,
+    DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB, DT_SYMTAB, DT_TEXTREL, DT_VERNEED,
+    DT_VERNEEDNUM, ET_DYN, ET_EXEC, PF_X, PT_DYNAMIC, PT_GNU_STACK, PT_LOAD, SHN_UNDEF, STB_GLOBAL,
+    STB_WEAK, STT_FUNC, STT_GNU_IFUNC, STT_OBJECT, STV_DEFAULT, STV_PROTECTED, Vernaux, Verneed,
 };
 use object::read::elf::{
     Dyn as _, FileHeader as _, GnuHashTable, HashTable, ProgramHeader as _, Sym as _,
 };
 use object::{NativeEndian, pod};
 
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
+
 use super::Inspection;
 use crate::load_error::{LoadFault, Table};
+use crate::load_options::Abi;
 use crate::version::{
     FezzIdentityV1, SYMBOL_FREE, SYMBOL_HANDLE, SYMBOL_IDENTITY, SYMBOL_LEGACY_FETCH,
-    SYMBOLS_OPTIONAL,
+    SYMBOL_LEGACY_FREE, SYMBOLS_OPTIONAL,
 };
 
 #[cfg(target_pointer_width = "64")]
@@ -70,12 +74,12 @@ pub(super) fn examine(octets: &[u8], inspection: &mut Inspection) -> Result<(), 
     }
     let strings = image.strings(dynamic)?;
     let symbols = image.symbols(dynamic)?;
-    required(symbols, strings)?;
+    match inspection.abi {
+        Abi::V2 => required(symbols, strings)?,
+        Abi::V1 => required_earlier(symbols, strings)?,
+    }
     inspection.identity = identity(&image, symbols, strings)?;
-    inspection.optional_symbols = SYMBOLS_OPTIONAL
-        .into_iter()
-        .filter(|name| exported(symbols, strings, name).is_some())
-        .collect();
+    inspection.optional_symbols = optional(symbols, strings)?;
     inspection.glibc_floor = glibc_floor(&image, dynamic, strings)?;
     if let (Some(needed), Some(running)) = (inspection.glibc_floor, glibc_running())
         && needed > running
@@ -95,6 +99,36 @@ pub(super) fn examine(octets: &[u8], inspection: &mut Inspection) -> Result<(), 
     inspection.executable_stack = image.executable_stack();
     inspection.go_runtime = go_runtime(header, octets);
     Ok(())
+}
+
+/// Which libraries a shared object asks for, and where it wants them looked for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Links {
+    /// Names, as they stand in the file.
+    pub(crate) needed: Vec<OsString>,
+    /// The name it goes by, whatever its file is called.
+    pub(crate) soname: Option<OsString>,
+    /// Run paths, each a list of folders separated by colons.
+    pub(crate) run_paths: Vec<OsString>,
+    /// The run paths are `DT_RPATH`, which holds for what its libraries need as well.
+    pub(crate) passed_on: bool,
+}
+
+/// Reads the links of any shared object of this machine.
+pub(crate) fn links(octets: &[u8]) -> Result<Links, LoadFault> {
+    let image = Image::new(header(octets)?, octets)?;
+    let dynamic = image.dynamic()?;
+    let strings = image.strings(dynamic)?;
+    let texts = |tag| values(dynamic, tag).map(|at| OsStr::from_bytes(text(strings, at)).into());
+    // One of the two counts: DT_RPATH is ignored beside DT_RUNPATH.
+    let passed_on = value(dynamic, DT_RUNPATH).is_none();
+    let tag = if passed_on { DT_RPATH } else { DT_RUNPATH };
+    Ok(Links {
+        needed: texts(DT_NEEDED).collect(),
+        soname: texts(DT_SONAME).next(),
+        run_paths: texts(tag).collect(),
+        passed_on,
+    })
 }
 
 /// The file header, once class, byte order, machine and type are those of this process.
@@ -226,10 +260,15 @@ fn value(dynamic: &[Dyn], tag: i64) -> Option<u64> {
 
 /// A string of the table, for people to read.
 fn string(strings: &[u8], at: u64) -> String {
+    String::from_utf8_lossy(text(strings, at)).into_owned()
+}
+
+/// The octets of a string of the table.
+fn text(strings: &[u8], at: u64) -> &[u8] {
     let rest = usize::try_from(at).ok().and_then(|at| strings.get(at..)).unwrap_or_default();
     let rest = &rest[..rest.len().min(STRING_BYTES_MAX)];
     let end = rest.iter().position(|&octet| octet == 0).unwrap_or(rest.len());
-    String::from_utf8_lossy(&rest[..end]).into_owned()
+    &rest[..end]
 }
 
 /// The exported definition of `name`.
@@ -255,13 +294,41 @@ fn required(symbols: &[Sym], strings: &[u8]) -> Result<(), LoadFault> {
             legacy: exported(symbols, strings, SYMBOL_LEGACY_FETCH).is_some(),
         });
     };
-    for (symbol, name) in [(handle, SYMBOL_HANDLE), (free, SYMBOL_FREE)] {
+    callable(handle, SYMBOL_HANDLE)?;
+    callable(free, SYMBOL_FREE)
+}
+
+/// The same for an artifact of the JSON boundary, whose `fezz_free` is optional.
+fn required_earlier(symbols: &[Sym], strings: &[u8]) -> Result<(), LoadFault> {
+    let Some(fetch) = exported(symbols, strings, SYMBOL_LEGACY_FETCH) else {
+        return Err(LoadFault::MissingFetch { current: required(symbols, strings).is_ok() });
+    };
+    callable(fetch, SYMBOL_LEGACY_FETCH)?;
+    let free = exported(symbols, strings, SYMBOL_LEGACY_FREE);
+    free.map_or(Ok(()), |free| callable(free, SYMBOL_LEGACY_FREE))
+}
+
+fn callable(symbol: &Sym, name: &'static str) -> Result<(), LoadFault> {
+    let found = symbol.st_type();
+    if matches!(found, STT_FUNC | STT_GNU_IFUNC) {
+        Ok(())
+    } else {
+        Err(LoadFault::NotAFunction { symbol: name, found })
+    }
+}
+
+/// The optional entry points that are there, each of which would be called.
+fn optional(symbols: &[Sym], strings: &[u8]) -> Result<Vec<&'static str>, LoadFault> {
+    let mut there = Vec::new();
+    for name in SYMBOLS_OPTIONAL {
+        let Some(symbol) = exported(symbols, strings, name) else { continue };
         let found = symbol.st_type();
         if !matches!(found, STT_FUNC | STT_GNU_IFUNC) {
             return Err(LoadFault::NotAFunction { symbol: name, found });
         }
+        there.push(name);
     }
-    Ok(())
+    Ok(there)
 }
 
 fn identity(

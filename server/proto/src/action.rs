@@ -1,7 +1,9 @@
 //! What the core asks of its driver, and what the driver answers to a head.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use crate::output::Reply;
 use crate::ticket::Ticket;
 use crate::time::Instant;
 
@@ -14,6 +16,19 @@ pub struct Admission {
     pub body_bytes_max: u64,
     /// Milliseconds from the complete request to the reply.
     pub handle_ms_max: u32,
+    /// What is said in place of the refusal's own octets when the reply does not come in time.
+    pub late: Option<Box<Reply>>,
+}
+
+/// Why nobody waits for an answer any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Void {
+    /// The deadline passed, and the peer was told so.
+    Late,
+    /// The peer is gone.
+    PeerGone,
+    /// The server ends.
+    Killed,
 }
 
 /// What the driver is asked to do.
@@ -31,7 +46,12 @@ pub enum Action {
         deadline: Instant,
     },
     /// The ticket is void: whoever holds the request may drop it.
-    Forget(Ticket),
+    Forget {
+        /// The right that is no more.
+        ticket: Ticket,
+        /// What ended it.
+        why: Void,
+    },
     /// Close our side of the stream; everything promised has been taken by it.
     Shut,
     /// Release the socket.

@@ -12,7 +12,7 @@ use alloc::boxed::Box;
 use fezz_parser::parse_head;
 
 pub(crate) use self::work::Work;
-use crate::action::Action;
+use crate::action::{Action, Void};
 use crate::exchange::Exchange;
 use crate::limits::Limits;
 use crate::notice::Notice;
@@ -34,6 +34,8 @@ struct Pending {
     shut: bool,
     close: bool,
     reset: bool,
+    /// Why the ticket of `forgotten` is void.
+    void: Option<Void>,
 }
 
 #[derive(Debug)]
@@ -69,6 +71,7 @@ impl Conn {
                 shut: false,
                 close: false,
                 reset: false,
+                void: None,
             },
             exchange: 0,
             forgotten: 0,
@@ -245,7 +248,7 @@ impl Conn {
     /// Whether [`Self::poll_action`] would find something, as far as a look at two words tells.
     #[inline]
     pub(crate) fn may_act(&self) -> bool {
-        let Pending { route, dispatch, shut, close, reset: _ } = self.pending;
+        let Pending { route, dispatch, shut, close, reset: _, void: _ } = self.pending;
         self.forgotten != 0 || route | dispatch | shut | close
     }
 
@@ -254,7 +257,8 @@ impl Conn {
         let pending = &mut self.pending;
         if self.forgotten != 0 {
             let exchange = core::mem::take(&mut self.forgotten);
-            return Some(Action::Forget(Ticket { index, exchange }));
+            let why = pending.void.unwrap_or(Void::Killed);
+            return Some(Action::Forget { ticket: Ticket { index, exchange }, why });
         }
         if core::mem::take(&mut pending.close) {
             return Some(Action::Close { reset: pending.reset });
@@ -351,6 +355,7 @@ impl Conn {
             Ok(Some(head_bytes)) => {
                 let head = fezz_parser::Head::new(inbox.filled(), &shared.index);
                 work.exchange = Exchange::of(&head, head_bytes);
+                work.late = None;
                 self.exchange = shared.next_exchange();
                 shared.index_exchange = self.exchange;
                 self.served += 1;
@@ -374,6 +379,14 @@ impl Conn {
     fn fire(&mut self, event: Event, shared: &mut Shared, now: Instant) {
         let from = self.phase;
         let act = self.step(event, shared, now);
+        if matches!(act, Act::SayLate | Act::ForgetReset) {
+            self.forgotten = self.exchange;
+            self.pending.void = Some(match event {
+                Event::Expired => Void::Late,
+                Event::PeerGone => Void::PeerGone,
+                _ => Void::Killed,
+            });
+        }
         self.apply(act, from, shared, now);
     }
 
@@ -422,12 +435,12 @@ impl Conn {
                 {
                     work.exchange = Exchange::of_part(work.inbox.filled());
                 }
-                self.say_fixed(Refusal::TooSlow, true, shared, now);
+                self.say_instead(Refusal::TooSlow, None, true, shared, now);
             }
             Act::SayLate => {
-                self.forgotten = self.exchange;
                 let unread = self.skip_request(from);
-                self.say_fixed(Refusal::Late, unread, shared, now);
+                let reply = self.work.as_mut().and_then(|work| work.late.take());
+                self.say_instead(Refusal::Late, reply, unread, shared, now);
             }
             Act::Recycle => {
                 shared.notice(Notice::Kept);
@@ -446,7 +459,6 @@ impl Conn {
                 self.pending.reset = true;
             }
             Act::ForgetReset => {
-                self.forgotten = self.exchange;
                 self.pending.close = true;
                 self.pending.reset = true;
             }

@@ -20,8 +20,8 @@
 //! // The head is judged by the driver ...
 //! assert_eq!(hub.poll_action(id), Some(Action::Route));
 //! assert_eq!(hub.head(id).map(|head| head.path()), Some("/"));
-//! let admission =
-//!     Admission { envelope: b"GET /".to_vec(), body_bytes_max: 0, handle_ms_max: 1_000 };
+//! let envelope = b"GET /".to_vec();
+//! let admission = Admission { envelope, body_bytes_max: 0, handle_ms_max: 1_000, late: None };
 //! hub.handle_admitted(id, admission, now);
 //!
 //! // ... and the request goes to a worker, whose reply finds its way back by the ticket.
@@ -50,12 +50,13 @@ mod pace;
 mod phase;
 mod pool;
 mod refusal;
+pub mod roster;
 mod shared;
 mod ticket;
 mod time;
 mod wheel;
 
-pub use action::{Action, Admission};
+pub use action::{Action, Admission, Void};
 pub use hub::{Hub, Stage};
 pub use limits::{Checked, Limits, LimitsError};
 pub use notice::Notice;

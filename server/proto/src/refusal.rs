@@ -26,6 +26,10 @@ pub enum Refusal {
     NoMethod,
     /// The queue of jobs is full or the request waited in it too long. Us.
     Busy,
+    /// The function has as many requests in flight as its operator grants it. Operator, function.
+    Crowded,
+    /// The function is in quarantine: calls of it did not come back. Function.
+    Quarantined,
     /// Memory for content is spent. Us.
     NoMemory,
     /// The handler deadline passed. Function.
@@ -48,7 +52,7 @@ impl Refusal {
             Self::BadPath => 400,
             Self::NoRoute => 404,
             Self::NoMethod => 405,
-            Self::Busy | Self::NoMemory => 503,
+            Self::Busy | Self::Crowded | Self::Quarantined | Self::NoMemory => 503,
             Self::Late => 504,
             Self::BadHandler => 502,
             Self::HandlerFailed => 500,
@@ -70,6 +74,8 @@ impl Refusal {
             | Self::NoRoute
             | Self::NoMethod
             | Self::Busy
+            | Self::Crowded
+            | Self::Quarantined
             | Self::Late
             | Self::BadHandler
             | Self::HandlerFailed => false,
@@ -88,6 +94,8 @@ impl Refusal {
             Self::NoRoute => "no_route",
             Self::NoMethod => "no_method",
             Self::Busy => "busy",
+            Self::Crowded => "crowded",
+            Self::Quarantined => "quarantined",
             Self::NoMemory => "no_memory",
             Self::Late => "late",
             Self::BadHandler => "bad_handler",
@@ -174,7 +182,7 @@ const VERSION_NOT_SUPPORTED: Fixed =
 mod tests {
     use super::*;
 
-    const ALL: [Refusal; 11] = [
+    const ALL: [Refusal; 13] = [
         Refusal::BodyTooLarge,
         Refusal::TooSlow,
         Refusal::Misdirected,
@@ -182,6 +190,8 @@ mod tests {
         Refusal::NoRoute,
         Refusal::NoMethod,
         Refusal::Busy,
+        Refusal::Crowded,
+        Refusal::Quarantined,
         Refusal::NoMemory,
         Refusal::Late,
         Refusal::BadHandler,

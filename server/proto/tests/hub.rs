@@ -3,7 +3,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test may fail loudly")]
 
 use fezz_proto::{
-    Action, Admission, ConnId, Hub, Instant, Limits, Notice, Phase, Refusal, Reply, Ticket,
+    Action, Admission, ConnId, Hub, Instant, Limits, Notice, Phase, Refusal, Reply, Ticket, Void,
 };
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
@@ -39,8 +39,12 @@ fn ask(hub: &mut Hub, id: ConnId, octets: &[u8], now: Instant) -> Ticket {
 
 fn admit(hub: &mut Hub, id: ConnId, now: Instant) -> Ticket {
     assert_eq!(hub.poll_action(id), Some(Action::Route));
-    let admission =
-        Admission { envelope: Vec::new(), body_bytes_max: 1 << 20, handle_ms_max: 1_000 };
+    let admission = Admission {
+        envelope: Vec::new(),
+        body_bytes_max: 1 << 20,
+        handle_ms_max: 1_000,
+        late: None,
+    };
     hub.handle_admitted(id, admission, now);
     match hub.poll_action(id) {
         Some(Action::Dispatch { ticket, .. }) => ticket,
@@ -142,7 +146,8 @@ fn a_broken_upload_leaves_nothing_behind() {
     let id = accept(&mut hub, ms(0));
     receive(&mut hub, id, b"PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nabc", ms(0));
     assert_eq!(hub.poll_action(id), Some(Action::Route));
-    let admission = Admission { envelope: Vec::new(), body_bytes_max: 9, handle_ms_max: 1 };
+    let admission =
+        Admission { envelope: Vec::new(), body_bytes_max: 9, handle_ms_max: 1, late: None };
     hub.handle_admitted(id, admission, ms(0));
     assert!(hub.body_bytes_held() > 0);
     hub.handle_peer_gone(id, ms(1));
@@ -160,13 +165,36 @@ fn a_late_reply_meets_nobody() {
     let late = ask(&mut hub, id, GET, ms(0));
     hub.settle(id);
     assert_eq!(time_out(&mut hub, ms(1_000)), [id]);
-    assert_eq!(hub.poll_action(id), Some(Action::Forget(late)));
+    assert_eq!(hub.poll_action(id), Some(Action::Forget { ticket: late, why: Void::Late }));
     assert!(send(&mut hub, id, ms(1_000)).starts_with("HTTP/1.1 504 "));
     let next = ask(&mut hub, id, GET, ms(1_001));
     assert_eq!(hub.handle_reply(late, Ok(reply()), ms(1_002)), None);
     assert!(hub.notices().0.contains(&Notice::StaleReply));
     assert_eq!(hub.handle_reply(next, Ok(reply()), ms(1_002)), Some(id));
     assert_eq!(hub.handle_reply(next, Ok(reply()), ms(1_002)), None, "answered already");
+}
+
+#[test]
+fn an_operator_has_words_of_its_own_for_a_late_function_once() {
+    let mut hub = hub();
+    let id = accept(&mut hub, ms(0));
+    receive(&mut hub, id, GET, ms(0));
+    assert_eq!(hub.poll_action(id), Some(Action::Route));
+    let octets = b"HTTP/1.1 203 OK\r\ncontent-length: 4\r\nlate".to_vec();
+    let late = Some(Box::new(Reply { octets, head_bytes: 36, status: 203 }));
+    let admission = Admission { envelope: Vec::new(), body_bytes_max: 9, handle_ms_max: 1, late };
+    hub.handle_admitted(id, admission, ms(0));
+    assert!(matches!(hub.poll_action(id), Some(Action::Dispatch { .. })));
+    hub.settle(id);
+    assert_eq!(time_out(&mut hub, ms(100)), [id]);
+    assert!(matches!(hub.poll_action(id), Some(Action::Forget { why: Void::Late, .. })));
+    let said = send(&mut hub, id, ms(100));
+    assert!(said.starts_with("HTTP/1.1 203 ") && said.ends_with("\r\n\r\nlate"), "{said}");
+    assert!(hub.notices().0.contains(&Notice::Refused(Refusal::Late)));
+    let _ticket = ask(&mut hub, id, GET, ms(101));
+    hub.settle(id);
+    assert_eq!(time_out(&mut hub, ms(2_000)), [id]);
+    assert!(send(&mut hub, id, ms(2_000)).starts_with("HTTP/1.1 504 "));
 }
 
 #[test]
@@ -308,7 +336,7 @@ fn a_kill_resets_everybody_and_voids_tickets() {
     let id = accept(&mut hub, ms(0));
     let ticket = ask(&mut hub, id, GET, ms(0));
     hub.handle_kill(ms(1), &mut Vec::new());
-    assert_eq!(hub.poll_action(id), Some(Action::Forget(ticket)));
+    assert_eq!(hub.poll_action(id), Some(Action::Forget { ticket, why: Void::Killed }));
     assert_eq!(hub.poll_action(id), Some(Action::Close { reset: true }));
     assert_eq!(hub.holder(ticket), None);
 }

@@ -1,6 +1,8 @@
 //! What is written as a request envelope is read as what was meant.
 
-use fezz_wire::{BodySlot, Meta, RequestHead, close_body, oracle, set_deadline, write_request};
+use fezz_wire::{
+    BodySlot, Meta, RequestHead, close_body, oracle, set_call, set_deadline, write_request,
+};
 
 use crate::rng::Rng;
 
@@ -30,6 +32,8 @@ pub fn check(octets: &[u8]) {
     let headers = (0..count).map(|_| (text(&mut rng), text(&mut rng))).collect::<Vec<_>>();
     let body = vec![b'b'; if rng.chance(20) { rng.size(0, 70_000) } else { rng.size(0, 300) }];
     let deadlines = (rng.below(3) > 0).then(|| (rng.any() >> rng.below(64), rng.any()));
+    let version = (rng.below(4) == 0).then(|| rng.any() >> rng.below(64));
+    let calls = (rng.below(3) == 0).then(|| (rng.any(), rng.any()));
     let slot = match rng.below(2) {
         0 => BodySlot::Known(body.len() as u64),
         _ => BodySlot::Open,
@@ -44,6 +48,8 @@ pub fn check(octets: &[u8]) {
             trace_id: trace_id.as_deref(),
             deadline_ms: deadlines.map(|(first, _)| first),
             client_ip: client_ip.as_deref(),
+            version,
+            call: calls.map(|(first, _)| first),
         },
         header_count: count,
     };
@@ -54,6 +60,9 @@ pub fn check(octets: &[u8]) {
     close_body(&mut buffer, &mut layout);
     if let Some((_, second)) = deadlines {
         set_deadline(&mut buffer, &mut layout, second);
+    }
+    if let Some((_, second)) = calls {
+        set_call(&mut buffer, &layout, second);
     }
     let read = oracle::request(layout.envelope(&buffer));
     assert!(read.is_some(), "what was written cannot be read");
@@ -68,6 +77,7 @@ pub fn check(octets: &[u8]) {
     // A deadline never takes more room than the one it replaces.
     let deadline = deadlines.map(|(first, second)| second.min(widest(first)));
     assert_eq!(read.deadline_ms, deadline);
+    assert_eq!((read.version, read.call), (version, calls.map(|(_, second)| second)));
     let sent = headers.into_iter().map(|(name, value)| (name.into_bytes(), value.into_bytes()));
     assert!(read.headers == sent.collect::<Vec<_>>() && read.body == body);
 }

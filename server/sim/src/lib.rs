@@ -18,6 +18,7 @@ pub mod plan;
 pub mod reader;
 pub mod request;
 pub mod rng;
+pub mod shift;
 pub mod talk;
 pub mod targets;
 pub mod trace;

@@ -121,7 +121,7 @@ impl Talk {
                 Action::Dispatch { ticket, envelope, .. } => self.asked.push((ticket, envelope)),
                 Action::Close { .. } => self.closed = true,
                 Action::Shut => {}
-                Action::Forget(_) => unreachable!("time stands still"),
+                Action::Forget { .. } => unreachable!("time stands still"),
             }
         }
     }
@@ -134,8 +134,12 @@ impl Talk {
             return self.hub.handle_refused(self.id, Refusal::NoRoute, None, NOW);
         }
         let envelope = format!("{} {}\n", head.method(), head.path()).into_bytes();
-        let admission =
-            Admission { envelope, body_bytes_max: CONTENT_BYTES_MAX, handle_ms_max: 1_000 };
+        let admission = Admission {
+            envelope,
+            body_bytes_max: CONTENT_BYTES_MAX,
+            handle_ms_max: 1_000,
+            late: None,
+        };
         self.hub.handle_admitted(self.id, admission, NOW);
     }
 }

@@ -10,7 +10,7 @@ use crate::{envelope, run_octets, talk};
 pub type Target = fn(&[u8]);
 
 /// The targets that must never panic.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("chunked", chunked),
     ("conn", conn),
     ("cuts", cuts),
@@ -18,6 +18,7 @@ pub const TARGETS: [(&str, Target); 10] = [
     ("head", head),
     ("reply_head", reply_head),
     ("target", target),
+    ("wire_handshake", wire_handshake),
     ("wire_request", wire_request),
     ("wire_response", wire_response),
     ("world", world),
@@ -38,6 +39,11 @@ pub fn cuts(octets: &[u8]) {
 /// What a function may answer, read by the codec and by another reader.
 pub fn wire_response(octets: &[u8]) {
     fezz_wire::oracle::check(octets, &WireLimits::default());
+}
+
+/// What host and function tell each other before the first request, likewise.
+pub fn wire_handshake(octets: &[u8]) {
+    fezz_wire::oracle::check_handshake(octets);
 }
 
 /// A world whose driver loses octets: it must panic, or the alarm is dead.

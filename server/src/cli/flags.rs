@@ -7,8 +7,9 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::config::{
-    Config, ConfigError, Drain, FunctionConfig, FunctionFlag, LOOPS_MAX, Limits, RouteConfig,
-    RouteFlag, THREADS_MAX, Target, Timeouts, Workers, parse_listen, processors,
+    Config, ConfigError, Drain, FunctionConfig, FunctionFlag, FunctionOptions, LOOPS_MAX, Limits,
+    OptionFault, OptionFlag, RouteConfig, RouteFlag, THREADS_MAX, Target, Timeouts, Workers,
+    parse_listen, processors,
 };
 use crate::plugin::pattern::Pattern;
 use crate::units::{UnitError, parse_count, parse_duration, parse_rate, parse_size};
@@ -19,12 +20,28 @@ Examples:
   fezz serve --function hello=./libhello.so@/hello/{*rest} --function ./libecho.so@/{*rest}
   fezz serve --function a@1.2=./a.so --route 'a@1=GET,POST:api.example.org/v1/{*rest}'
   fezz serve --root /srv/fezz --listen '[::]:8080' --limit-body 16MiB --timeout-handler 5s
+  fezz serve -f a=./a.so --set a.max-concurrency=4 --set a.timeout=2s --set '*.abandon-max=1'
 
 A function:  [NAME[@VERSION]=]PATH[@ROUTE]
 A route:     [METHOD[,METHOD]:][HOST]/PATTERN   with {name} for a segment, {*name} for the rest
+An option:   NAME[@VERSION].KEY=VALUE or *.KEY=VALUE; the narrower one holds. The keys:
+  placement=worker|inline|auto    where calls run
+  max-concurrency=N               calls inside it at once
+  max-in-flight=N|off             requests waiting and calls inside it; beyond it 503
+  timeout=TIME                    from dispatch to its answer; then 504
+  abandon-max=N                   abandoned calls before it gets no new ones (default 2) ...
+  quarantine=TIME                 ... for so long (default 10s)
+  fallback=fail_request|previous|static:STATUS:BODY
+                                  what a client gets when it did not answer
+  ttl=TIME|off                    unused for so long, it is finished and begins anew
+  abi=v2|v1                       the boundary it speaks; v1 is for migration
+  sha256=HEX                      the digest its artifact must have
+  config.K=V                      what it is given when it begins
 A duration names its unit (ms, s, m, h), a size too (B, KiB, MiB, GiB).
 
-Signals: SIGTERM or SIGINT drains, a second one ends at once.
+Signals: SIGTERM or SIGINT drains, a second one ends at once. SIGHUP reads again what --function and
+--root name: artifacts that are new or changed are loaded beside, the others go on as before, and
+those that are gone finish what they have. When anything is wrong, nothing changes.
 Exit codes: 0 drained, 1 configuration, 2 usage, 71 operating system.";
 
 /// What `serve` can be told. Values are text here: they are read together, so that everything
@@ -38,6 +55,9 @@ pub(super) struct ServeFlags {
     /// Send the requests of a route to the newest loaded function that the name selects
     #[arg(short, long, value_name = "NAME[@VERSION]=ROUTE")]
     route: Vec<String>,
+    /// Say something about the function NAME, or about all
+    #[arg(long, value_name = "NAME.KEY=VALUE")]
+    set: Vec<String>,
     /// Serve DIR/functions/<name>/<version>/fezz.so below /rpc/<name>/<version>/
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
@@ -53,6 +73,9 @@ pub(super) struct ServeFlags {
     /// Requests that may wait for a worker; beyond it 503
     #[arg(long, value_name = "N", default_value = "256")]
     queue: String,
+    /// Calls that may be abandoned at once; each leaves a thread behind
+    #[arg(long, value_name = "N", default_value = "4")]
+    abandon_max: String,
     #[command(flatten)]
     limits: LimitFlags,
     #[command(flatten)]
@@ -147,15 +170,18 @@ impl ServeFlags {
     pub(super) fn to_config(&self) -> Result<Config, Vec<ConfigError>> {
         let mut reader = Reader::default();
         let (functions, routes) = reader.functions(&self.function, &self.route);
+        let options = reader.options(&self.set);
         let config = Config {
             listeners: self.listen.iter().filter_map(|text| reader.listen(text)).collect(),
             functions,
             root: self.root.clone(),
+            options,
             routes,
             event_loops: reader.threads("--event-loops", &self.event_loops, LOOPS_MAX),
             workers: Workers {
                 threads: reader.threads("--workers", &self.workers, THREADS_MAX),
                 queue_jobs_max: reader.count("--queue", &self.queue, 1 << 20),
+                abandoned_max: reader.count("--abandon-max", &self.abandon_max, THREADS_MAX),
             },
             limits: self.limits.read(&mut reader),
             timeouts: self.timeouts.read(&mut reader),
@@ -260,6 +286,22 @@ impl Reader {
             .ok()
     }
 
+    /// What is said about functions, each thing once.
+    fn options(&mut self, texts: &[String]) -> Vec<OptionFlag> {
+        let mut read: Vec<OptionFlag> = Vec::new();
+        for text in texts {
+            let flag = OptionFlag::parse(text).and_then(|flag| {
+                let repeated = read.iter().any(|known| known.repeats(&flag));
+                if repeated { Err(OptionFault::Repeated) } else { Ok(flag) }
+            });
+            match flag {
+                Ok(flag) => read.push(flag),
+                Err(why) => self.complaints.push(ConfigError::Option { text: text.clone(), why }),
+            }
+        }
+        read
+    }
+
     /// The artifacts to load and the routes to them. The same artifact under the same name, named
     /// again with another route, is loaded once.
     fn functions(
@@ -278,7 +320,8 @@ impl Reader {
                 }
             };
             let FunctionFlag { name, version, artifact, pattern } = flag;
-            let function = FunctionConfig { name, version, artifact };
+            let options = FunctionOptions::default();
+            let function = FunctionConfig { name, version, artifact, options };
             let known = loaded.iter().position(|it| *it == function);
             let index = known.unwrap_or_else(|| {
                 loaded.push(function);
@@ -343,11 +386,14 @@ mod tests {
     fn values_reach_their_place() {
         let words = "--listen 127.0.0.1:0 --listen [::1]:9 --event-loops 3 --workers 5 --queue 7 \
                      --timeout-request-header 1s --timeout-linger 100ms --limit-body 2MiB \
-                     --limit-rate-min 1KiB/s --limit-connections 9 --drain-delay 1s --root /r";
+                     --limit-rate-min 1KiB/s --limit-connections 9 --drain-delay 1s --root /r \
+                     --abandon-max 2 --set a.ttl=1h --set *.timeout=1s";
         let config = read(&words.split_whitespace().collect::<Vec<_>>()).unwrap();
         assert_eq!(config.listeners.len(), 2);
         assert_eq!((config.event_loops, config.workers.threads), (3, 5));
-        assert_eq!(config.workers.queue_jobs_max, 7);
+        assert_eq!((config.workers.queue_jobs_max, config.workers.abandoned_max), (7, 2));
+        let options = ["a.ttl=1h", "*.timeout=1s"].map(|text| OptionFlag::parse(text).unwrap());
+        assert_eq!(config.options, options);
         assert_eq!(config.timeouts.request_header, Duration::from_secs(1));
         assert_eq!(config.timeouts.linger, Duration::from_millis(100));
         assert_eq!(config.limits.body_bytes_max, 2 << 20);
@@ -360,11 +406,14 @@ mod tests {
     #[test]
     fn everything_wrong_is_said_in_one_run() {
         let words = "--function a@x=b --route /x --listen 80 --workers 0 --timeout-handler 30 \
-                     --limit-body 1MB --drain-grace 0s";
+                     --limit-body 1MB --drain-grace 0s \
+                     --set a.tll=1s --set a.ttl=1s --set a.ttl=2s";
         let complaints = read(&words.split_whitespace().collect::<Vec<_>>()).unwrap_err();
         let beginnings = [
             "--function 'a@x=b': a version is",
             "--route '/x': write a route as",
+            "--set 'a.tll=1s': there is no such key",
+            "--set 'a.ttl=2s': the same option",
             "--listen '80': the address is missing",
             "--workers '0': zero",
             "--limit-body '1MB': unknown unit",

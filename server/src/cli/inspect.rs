@@ -1,12 +1,12 @@
 //! `fezz inspect`: what an artifact is, read from its file. Nothing of it is executed.
 
-use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use fezz_abi::artifact::{self, Inspection};
-use sha2::{Digest as _, Sha256};
+use fezz_abi::digest::Hex;
 
+use super::json::{list as array, quoted};
 use super::{fail, print};
 use crate::error::{EXIT_CONFIG, EXIT_OK, EXIT_SYSTEM};
 
@@ -37,18 +37,11 @@ enum Format {
 }
 
 pub(super) fn inspect(flags: &InspectFlags) -> u8 {
-    let inspection = match artifact::inspect(&flags.artifact) {
+    let inspection = match artifact::inspect_either(&flags.artifact) {
         Ok(inspection) => inspection,
         Err(error) => return fail(EXIT_CONFIG, error),
     };
-    let hash = match sha256(&flags.artifact) {
-        Ok(hash) => hash,
-        Err(error) => {
-            let path = flags.artifact.display();
-            return fail(EXIT_CONFIG, format_args!("{path}: cannot be read: {error}"));
-        }
-    };
-    let facts = facts(&inspection, &hash);
+    let facts = facts(&inspection);
     let shown = match flags.format {
         Format::Text => text(&facts),
         Format::Json => json(&facts),
@@ -59,23 +52,6 @@ pub(super) fn inspect(flags: &InspectFlags) -> u8 {
     }
 }
 
-/// Octets hashed at a time.
-const CHUNK_BYTES: usize = 64 << 10;
-
-/// SHA-256 (FIPS 180-4) of a file, as lower-case hexadecimal digits.
-fn sha256(path: &Path) -> io::Result<String> {
-    let mut file = std::fs::File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut chunk = vec![0; CHUNK_BYTES];
-    loop {
-        match file.read(&mut chunk)? {
-            0 => break,
-            octets => hasher.update(&chunk[..octets]),
-        }
-    }
-    Ok(hasher.finalize().iter().map(|octet| format!("{octet:02x}")).collect())
-}
-
 /// What a fact is made of.
 enum Value {
     Text(String),
@@ -84,7 +60,7 @@ enum Value {
     Nothing,
 }
 
-fn facts(it: &Inspection, hash: &str) -> Vec<(&'static str, Value)> {
+fn facts(it: &Inspection) -> Vec<(&'static str, Value)> {
     let identity = it.identity.as_ref();
     let text = |text: Option<&str>| match text {
         Some(text) if !text.is_empty() => Value::Text(text.to_owned()),
@@ -102,6 +78,7 @@ fn facts(it: &Inspection, hash: &str) -> Vec<(&'static str, Value)> {
         ("version", text(identity.map(|it| it.version()))),
         ("sdk", text(identity.map(|it| it.sdk()))),
         ("build_id", text(build_id.as_deref())),
+        ("abi", Value::Text(it.abi.name().to_owned())),
         ("abi_level", number(identity.map(|it| it.abi_level))),
         ("flags", number(identity.map(|it| it.flags))),
         ("max_concurrency", number(identity.map(|it| it.max_concurrency))),
@@ -110,7 +87,7 @@ fn facts(it: &Inspection, hash: &str) -> Vec<(&'static str, Value)> {
         ("glibc_floor", text(glibc.as_deref())),
         ("cautions", Value::List(cautions.map(|it| format!("{}: {it}", it.name())).collect())),
         ("bytes", Value::Number(it.bytes)),
-        ("sha256", Value::Text(hash.to_owned())),
+        ("sha256", Value::Text(Hex(&it.sha256).to_string())),
     ]
 }
 
@@ -139,28 +116,12 @@ fn json(facts: &[(&str, Value)]) -> String {
         let value = match value {
             Value::Text(text) => quoted(text),
             Value::Number(number) => number.to_string(),
-            Value::List(items) => {
-                format!("[{}]", items.iter().map(|item| quoted(item)).collect::<Vec<_>>().join(","))
-            }
+            Value::List(items) => array(items.iter().map(String::as_str)),
             Value::Nothing => "null".to_owned(),
         };
         format!("\"{key}\":{value}")
     });
     format!("{{{}}}\n", members.collect::<Vec<_>>().join(","))
-}
-
-/// RFC 8259 §7.
-fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for it in text.chars() {
-        match it {
-            '"' | '\\' => out.extend(['\\', it]),
-            '\0'..='\x1f' | '\x7f' => out += &format!("\\u{:04x}", u32::from(it)),
-            _ => out.push(it),
-        }
-    }
-    out.push('"');
-    out
 }
 
 #[cfg(test)]
@@ -180,15 +141,5 @@ mod tests {
         let lines: Vec<String> = text(&facts).lines().map(str::to_owned).collect();
         assert_eq!(lines[0], "a                 x\\\"\\\\\\n\\u{1b}é");
         assert_eq!(lines[3], "d                 -");
-    }
-
-    #[test]
-    fn the_hash_of_three_octets() {
-        let path = std::env::temp_dir().join(format!("fezz-sha-{}", std::process::id()));
-        std::fs::write(&path, "abc").unwrap();
-        let hash = sha256(&path).unwrap();
-        std::fs::remove_file(&path).unwrap();
-        // The example of FIPS 180-2, appendix B.1.
-        assert_eq!(hash, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 }

@@ -3,15 +3,21 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use fezz_abi::host::Function;
+use fezz_abi::{LoadOptions, artifact};
+use fezz_proto::Ticket;
 use fezz_wire::{RequestView, ResponseView, WireLimits};
 
+use super::check::setting;
 use super::message::Message;
 use super::{fail, print, say};
+use crate::accord;
 use crate::clock::Clock;
+use crate::desk::{Begin, DESK};
 use crate::error::{EXIT_CONFIG, EXIT_CONTRACT, EXIT_OK, EXIT_SYSTEM, EXIT_USAGE};
 use crate::units::parse_duration;
 
@@ -21,6 +27,7 @@ Examples:
   fezz invoke ./libecho.so POST /echo -H 'content-type: text/plain' -d 'hello'
   fezz invoke ./libecho.so POST /echo -d @body.bin --record request.cbor
   fezz invoke ./libecho.so --replay request.cbor --repeat 1000
+  fezz invoke ./liborders.so GET /orders/7 --config database=/srv/orders.db
 
 The body of the answer goes to standard output, everything else to standard error.
 Exit codes: 0 answered, 1 the artifact cannot be loaded, or with --fail a status other than 2xx,
@@ -47,6 +54,9 @@ pub(super) struct InvokeFlags {
     /// The time the function is told it has
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration)]
     deadline: Duration,
+    /// A setting that the function is given when it begins
+    #[arg(long, value_name = "K=V", value_parser = setting)]
+    config: Vec<(String, String)>,
     /// Write the request envelope to FILE
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
@@ -63,7 +73,18 @@ pub(super) struct InvokeFlags {
 }
 
 pub(super) fn invoke(flags: &InvokeFlags) -> u8 {
-    let envelope = match envelope(flags) {
+    let Begun { function, name, version } = match begin(flags) {
+        Ok(begun) => begun,
+        Err(code) => return code,
+    };
+    let clock = Clock::start();
+    let line = DESK.claim(0, clock);
+    let call = function.exports().wants_call().then(|| {
+        let ticket = Ticket { index: 0, exchange: 1 };
+        let deadline = clock.now() + flags.deadline;
+        line.begin(&Begin { function: name, home: 0, ticket, deadline })
+    });
+    let envelope = match envelope(flags, version, call) {
         Ok(envelope) => envelope,
         Err(code) => return code,
     };
@@ -72,11 +93,6 @@ pub(super) fn invoke(flags: &InvokeFlags) -> u8 {
     {
         return fail(EXIT_SYSTEM, format_args!("cannot write {}: {error}", path.display()));
     }
-    let function = match Function::load(&flags.artifact) {
-        Ok(function) => function,
-        Err(error) => return fail(EXIT_CONFIG, error),
-    };
-    let clock = Clock::start();
     let mut times = Vec::new();
     for _ in 1..flags.repeat {
         let before = clock.now();
@@ -98,8 +114,31 @@ pub(super) fn invoke(flags: &InvokeFlags) -> u8 {
     code
 }
 
+/// A function that may be called.
+struct Begun {
+    function: Arc<Function>,
+    name: &'static str,
+    version: Option<u64>,
+}
+
+/// Loads the artifact and lets it begin, as a server would; or the code to end with.
+fn begin(flags: &InvokeFlags) -> Result<Begun, u8> {
+    let path = &flags.artifact;
+    let refused = |error| fail(EXIT_CONFIG, error);
+    let inspection = artifact::inspect_either(path).map_err(refused)?;
+    let how = LoadOptions { abi: inspection.abi, ..LoadOptions::default() };
+    let function = Arc::new(Function::load_with(path, &how).map_err(refused)?);
+    let handshake = accord::begin(function.name(), &function, &flags.config).map_err(|fault| {
+        fail(EXIT_CONFIG, format_args!("{}: stage={}: {}", path.display(), fault.stage, fault.why))
+    })?;
+    let version = function.exports().handshake.then_some(handshake.version);
+    // One name, for as long as the process lives.
+    let name = Box::leak(function.name().to_owned().into_boxed_str());
+    Ok(Begun { function, name, version })
+}
+
 /// The request envelope, or the code to end with.
-fn envelope(flags: &InvokeFlags) -> Result<Vec<u8>, u8> {
+fn envelope(flags: &InvokeFlags, version: Option<u64>, call: Option<u64>) -> Result<Vec<u8>, u8> {
     let cannot_read = |path: &Path, error: std::io::Error| {
         fail(EXIT_SYSTEM, format_args!("cannot read {}: {error}", path.display()))
     };
@@ -129,6 +168,8 @@ fn envelope(flags: &InvokeFlags) -> Result<Vec<u8>, u8> {
         fields: &flags.fields,
         body: &body,
         deadline_ms: u64::try_from(flags.deadline.as_millis()).unwrap_or(u64::MAX),
+        version,
+        call,
     };
     message.envelope().map_err(|error| fail(EXIT_USAGE, error))
 }

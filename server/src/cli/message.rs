@@ -43,6 +43,10 @@ pub(super) struct Message<'m> {
     pub(super) fields: &'m [String],
     pub(super) body: &'m [u8],
     pub(super) deadline_ms: u64,
+    /// What was agreed on with the function.
+    pub(super) version: Option<u64>,
+    /// The number of the call, for a function that asks.
+    pub(super) call: Option<u64>,
 }
 
 impl Message<'_> {
@@ -87,6 +91,8 @@ impl Message<'_> {
             meta: Meta {
                 deadline_ms: Some(self.deadline_ms),
                 client_ip: Some("127.0.0.1"),
+                version: self.version,
+                call: self.call,
                 ..Meta::default()
             },
             header_count: fields.len(),
@@ -122,8 +128,15 @@ mod tests {
 
     use super::*;
 
-    const PLAIN: Message<'_> =
-        Message { method: "GET", path: "/", fields: &[], body: b"", deadline_ms: 30_000 };
+    const PLAIN: Message<'_> = Message {
+        method: "GET",
+        path: "/",
+        fields: &[],
+        body: b"",
+        deadline_ms: 30_000,
+        version: None,
+        call: None,
+    };
 
     #[test]
     fn the_envelope_of_a_request() {

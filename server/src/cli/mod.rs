@@ -10,10 +10,13 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod check;
 mod flags;
 mod inspect;
 mod invoke;
+mod json;
 mod message;
+mod reload;
 mod serve;
 
 use crate::error::{EXIT_OK, EXIT_USAGE};
@@ -32,6 +35,11 @@ enum Verb {
     Serve(Box<flags::ServeFlags>),
     /// Call a function once, without a socket
     Invoke(invoke::InvokeFlags),
+    /// Try what a function may do wrong, in processes of its own
+    Check(check::CheckFlags),
+    /// Try one thing, in this process; `check` starts it
+    #[command(hide = true)]
+    CheckProbe(check::ProbeFlags),
     /// Say what an artifact is; nothing of it is executed
     Inspect(inspect::InspectFlags),
 }
@@ -42,6 +50,8 @@ pub fn main() -> ExitCode {
     let code = match Line::try_parse() {
         Ok(Line { verb: Verb::Serve(flags) }) => serve::serve(&flags),
         Ok(Line { verb: Verb::Invoke(flags) }) => invoke::invoke(&flags),
+        Ok(Line { verb: Verb::Check(flags) }) => check::check(&flags),
+        Ok(Line { verb: Verb::CheckProbe(flags) }) => check::probe(&flags),
         Ok(Line { verb: Verb::Inspect(flags) }) => inspect::inspect(&flags),
         Err(error) => {
             // Help and version arrive here too, and are no errors.
@@ -88,7 +98,7 @@ mod tests {
 
     #[test]
     fn every_verb_has_an_example() {
-        for verb in Line::command().get_subcommands() {
+        for verb in Line::command().get_subcommands().filter(|verb| !verb.is_hide_set()) {
             let after = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(after.contains("Examples:\n  fezz "), "{}", verb.get_name());
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::flags::ServeFlags;
+use super::reload::{Loading, Reloads};
 use super::{fail, say};
 use crate::assemble::Functions;
 use crate::config::{Config, ConfigError};
@@ -17,17 +18,22 @@ use crate::report::{DrainReport, ReadyReport};
 use crate::server::{Handle, Server};
 use crate::settings::Settings;
 use crate::sys::signal::{Signal, Signals};
-use crate::sys::{open_standard_descriptors, rlimit};
+use crate::sys::{exit, open_standard_descriptors, rlimit};
 
 /// How long the last lines may take to be written.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 pub(super) fn serve(flags: &ServeFlags) -> u8 {
-    let ended = flags.to_config().map_err(StartError::Config).and_then(|config| run(&config));
-    match ended {
+    let loading = Loading::default();
+    let config = flags.to_config().map_err(StartError::Config);
+    match config.and_then(|config| run(&config, &loading)) {
         Ok(report) => {
             log::say(report);
             log::flush(LAST_WORDS);
+            if loading.is_under_way() {
+                // Leaving in order waits for the dynamic linker, and that for a constructor.
+                exit::end_now(EXIT_OK);
+            }
             EXIT_OK
         }
         Err(error) => fail(error.exit_code(), error),
@@ -35,7 +41,7 @@ pub(super) fn serve(flags: &ServeFlags) -> u8 {
 }
 
 /// Serves until a signal ends it.
-fn run(config: &Config) -> Result<DrainReport, StartError> {
+fn run(config: &Config, loading: &Loading) -> Result<DrainReport, StartError> {
     let refused = |doing| move |error| StartError::System { doing, error };
     open_standard_descriptors().map_err(refused(Task::StandardDescriptors))?;
     let descriptors = rlimit::raise_descriptor_limit().map_err(refused(Task::DescriptorLimit))?;
@@ -45,14 +51,23 @@ fn run(config: &Config) -> Result<DrainReport, StartError> {
     }
     let signals = Signals::install().map_err(refused(Task::Signals))?;
     let functions = Functions::load(config).map_err(StartError::Config)?;
-    let count = functions.registry.len();
+    for (_, entry) in functions.registry.iter() {
+        for caution in entry.function.inspection().cautions() {
+            say(format_args!("fezz: {entry}: {}: {caution}", caution.name()));
+        }
+    }
+    let registry = functions.registry.clone();
+    let count = registry.len();
     let settings = Settings::of(config, functions, descriptors.now)
         .map_err(|error| StartError::Config(vec![ConfigError::Limits(error)]))?;
     for address in &config.listeners {
         refuse_taken(*address).map_err(|error| StartError::Listen { address: *address, error })?;
     }
     let server = Server::bind(settings)?;
-    watch(signals, server.handle()).map_err(refused(Task::Thread))?;
+    log::open();
+    let reloads = Reloads::start(config, registry, server.handle(), loading)
+        .map_err(refused(Task::Thread))?;
+    watch(signals, server.handle(), reloads).map_err(refused(Task::Thread))?;
     if descriptors.now > descriptors.before {
         let (before, now) = (descriptors.before, descriptors.now);
         say(format_args!("fezz: descriptor limit raised from {before} to {now}"));
@@ -85,10 +100,10 @@ fn descriptors_least(config: &Config) -> u64 {
 }
 
 /// Turns signals into orders on a thread of its own, until the process ends.
-fn watch(mut signals: Signals, handle: Handle) -> io::Result<()> {
+fn watch(mut signals: Signals, handle: Handle, reloads: Reloads) -> io::Result<()> {
     let watch = move || {
         // Without signals nobody could end this process in order: better now than never.
-        if let Err(error) = obey(&mut signals, &handle) {
+        if let Err(error) = obey(&mut signals, &handle, &reloads) {
             handle.drain();
             log::say(format_args!("fezz: cannot wait for signals any more: {error}; draining"));
         }
@@ -98,21 +113,23 @@ fn watch(mut signals: Signals, handle: Handle) -> io::Result<()> {
 
 /// The first signal to stop drains, the second ends everything now. Said through the log's queue,
 /// so that no signal waits for whoever reads our lines.
-fn obey(signals: &mut Signals, handle: &Handle) -> io::Result<()> {
-    let first = next_stop(signals)?.name();
+fn obey(signals: &mut Signals, handle: &Handle, reloads: &Reloads) -> io::Result<()> {
+    let first = next_stop(signals, reloads)?.name();
+    reloads.close();
     log::say(format_args!("fezz draining: {first}; a second signal ends the process now"));
     handle.drain();
-    let second = next_stop(signals)?.name();
+    let second = next_stop(signals, reloads)?.name();
     log::say(format_args!("fezz ending now: {second}"));
     handle.kill();
     Ok(())
 }
 
-/// The next signal that asks to stop.
-fn next_stop(signals: &mut Signals) -> io::Result<Signal> {
+/// The next signal that asks to stop; obeys others meanwhile.
+fn next_stop(signals: &mut Signals, reloads: &Reloads) -> io::Result<Signal> {
     loop {
         match signals.wait(None)? {
             Some(signal) if signal.stops() => return Ok(signal),
+            Some(Signal::Hangup) => reloads.ask(),
             Some(signal) => {
                 let name = signal.name();
                 log::say(format_args!("fezz: {name} is reserved and changes nothing"));

@@ -4,9 +4,10 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use fezz_abi::LoadError;
+use fezz_abi::{LoadError, Stage};
 
 use super::grammar::FunctionFault;
+use super::option_flag::OptionFault;
 use crate::plugin::root::RootError;
 use crate::plugin::router::RouteError;
 use crate::plugin::version::{NameError, Selector};
@@ -44,6 +45,31 @@ pub enum ConfigError {
         text: String,
         /// What is wrong with it.
         why: FunctionFault,
+    },
+    /// An option of a function is wrong.
+    Option {
+        /// What was written.
+        text: String,
+        /// What is wrong with it.
+        why: OptionFault,
+    },
+    /// An option is about a function that is not loaded.
+    OptionTarget {
+        /// The function it names.
+        selector: Selector,
+        /// What may have been meant.
+        nearest: Option<String>,
+        /// What there is, with versions.
+        loaded: Vec<String>,
+    },
+    /// A function does not begin.
+    Begin {
+        /// The function, with its version.
+        function: String,
+        /// The step that failed.
+        stage: Stage,
+        /// Why, and what to do.
+        why: String,
     },
     /// There is nothing to listen on.
     NoListener,
@@ -141,6 +167,9 @@ impl ConfigError {
             Self::Listen { .. } => "listen",
             Self::Function { .. } => "function",
             Self::Route { .. } => "route",
+            Self::Option { .. } => "option",
+            Self::OptionTarget { .. } => "option_target",
+            Self::Begin { .. } => "begin",
             Self::NoListener => "no_listener",
             Self::RepeatedListener { .. } => "repeated_listener",
             Self::TooManyListeners { .. } => "too_many_listeners",
@@ -165,6 +194,15 @@ impl fmt::Display for ConfigError {
             Self::Listen { text, why } => write!(out, "--listen '{text}': {why}"),
             Self::Function { text, why } => write!(out, "--function '{text}': {why}"),
             Self::Route { text, why } => write!(out, "--route '{text}': {why}"),
+            Self::Option { text, why } => write!(out, "--set '{text}': {why}"),
+            Self::OptionTarget { selector, nearest, loaded } => {
+                write!(out, "--set '{selector}.': no loaded function is called so; there are: ")?;
+                out.write_str(&loaded.join(", "))?;
+                nearest.as_ref().map_or(Ok(()), |name| write!(out, "; did you mean '{name}'?"))
+            }
+            Self::Begin { function, stage, why } => {
+                write!(out, "function '{function}' does not begin: stage={stage}: {why}")
+            }
             Self::NoListener => out.write_str("there is nothing to listen on; add --listen"),
             Self::RepeatedListener { address } => write!(out, "--listen {address} is given twice"),
             Self::TooManyListeners { max } => write!(out, "there are more than {max} --listen"),

@@ -3,6 +3,9 @@
 
 mod error;
 mod grammar;
+mod nearest;
+mod option_flag;
+mod options;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -10,6 +13,12 @@ use std::time::Duration;
 
 pub use error::{ConfigError, ListenFault};
 pub use grammar::{FunctionFault, FunctionFlag, RouteFlag, parse_listen};
+pub(crate) use nearest::nearest;
+pub(crate) use option_flag::parse_digest;
+pub use option_flag::{OPTION_KEYS, OptionFault, OptionFlag, resolve};
+pub use options::{
+    Abi, Change, FUNCTION_ABANDON_MAX, Fallback, FunctionOptions, Placement, QUARANTINE,
+};
 
 use crate::plugin::pattern::Pattern;
 use crate::plugin::version::{Selector, Version};
@@ -23,6 +32,8 @@ pub struct Config {
     pub functions: Vec<FunctionConfig>,
     /// A directory of functions, each served below `/rpc/<name>/<version>/`.
     pub root: Option<PathBuf>,
+    /// What is said about functions by name, those below the root included.
+    pub options: Vec<OptionFlag>,
     /// Which requests go to which function.
     pub routes: Vec<RouteConfig>,
     /// Event loops, each with a thread of its own.
@@ -46,6 +57,8 @@ pub struct FunctionConfig {
     pub version: Option<Version>,
     /// The file.
     pub artifact: PathBuf,
+    /// What [`Config::options`] begins with for it.
+    pub options: FunctionOptions,
 }
 
 /// A route and who answers on it.
@@ -73,6 +86,8 @@ pub struct Workers {
     pub threads: u32,
     /// Requests that may wait for one; beyond it 503.
     pub queue_jobs_max: u32,
+    /// Calls that may be abandoned at once: each leaves a thread behind and is replaced by one.
+    pub abandoned_max: u32,
 }
 
 /// How much of everything. Sizes are in octets.
@@ -143,6 +158,7 @@ impl Default for Config {
             listeners: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
             functions: Vec::new(),
             root: None,
+            options: Vec::new(),
             routes: Vec::new(),
             event_loops: processors().min(LOOPS_MAX),
             workers: Workers::default(),
@@ -155,7 +171,7 @@ impl Default for Config {
 
 impl Default for Workers {
     fn default() -> Self {
-        Self { threads: processors(), queue_jobs_max: 256 }
+        Self { threads: processors(), queue_jobs_max: 256, abandoned_max: 4 }
     }
 }
 

@@ -1,43 +1,114 @@
-//! A function as workers see it: the loaded artifact, and how long its calls take.
+//! A function as its callers see it: the loaded artifact, its pace, its tally, and what is said
+//! when it fails.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use fezz_abi::host::Function;
+use fezz_proto::Instant;
+use fezz_proto::roster::{CalleeId, CalleeLimits};
 
-/// A function whose calls take less than this is called short, in microseconds. The wake of a loop
-/// may wait for a few short calls. Without optimisation all calls take several times as long.
-const SHORT_US: u32 = if cfg!(debug_assertions) { 1_000 } else { 50 };
-/// The running mean forgets one part in so many with every call.
-const MEMORY_CALLS: u32 = 8;
+use super::accord::Accord;
+use super::fallback::Fallback;
+use super::pace::{Pace, Placement};
+use super::tally::Tally;
+use crate::fault::Fault;
+use crate::log;
 
 /// A loaded function. Artifacts are never unloaded, so that a callee lives as long as the process.
 pub(crate) struct Callee {
+    /// Its number in the roster.
+    pub(crate) id: CalleeId,
     pub(crate) function: Arc<Function>,
     /// The name in routes, logs and metrics.
     pub(crate) name: String,
-    /// Running mean of the time of a call in 1/16 microseconds; the maximum before the first one.
-    call_us_16: AtomicU32,
+    pub(crate) pace: Pace,
+    pub(crate) tally: Tally,
+    pub(crate) fallback: Fallback,
+    pub(crate) accord: Accord,
+    /// Whether it asks about its calls, so that they need numbers.
+    pub(crate) wants_call: bool,
+    /// Microseconds of the server's clock before which its requests are refused; the roster's word
+    /// counts, this spares receiving content for nothing.
+    quarantined_until_us: AtomicU64,
+    /// Whether no route leads to it any more.
+    retired: AtomicBool,
+}
+
+/// Who answers on a route.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Served {
+    /// Whom to call.
+    pub(crate) callee: &'static Callee,
+    /// Whom to call when that fails: the version before it.
+    pub(crate) previous: Option<&'static Callee>,
+}
+
+/// What a callee is made of.
+pub(crate) struct Terms {
+    pub(crate) name: String,
+    pub(crate) function: Arc<Function>,
+    pub(crate) placement: Placement,
+    pub(crate) limits: CalleeLimits,
+    pub(crate) fallback: Fallback,
+    pub(crate) accord: Accord,
 }
 
 impl Callee {
-    pub(crate) const fn new(function: Arc<Function>, name: String) -> Self {
-        Self { function, name, call_us_16: AtomicU32::new(u32::MAX) }
+    pub(crate) fn new(id: CalleeId, terms: Terms) -> Self {
+        Self {
+            id,
+            wants_call: terms.function.exports().wants_call(),
+            accord: terms.accord,
+            function: terms.function,
+            name: terms.name,
+            pace: Pace::new(terms.placement),
+            tally: Tally::default(),
+            fallback: terms.fallback,
+            quarantined_until_us: AtomicU64::new(0),
+            retired: AtomicBool::new(false),
+        }
     }
 
-    /// Whether its next call is likely to be over before anybody notices.
-    pub(crate) fn is_short(&self) -> bool {
-        self.call_us_16.load(Ordering::Relaxed) < SHORT_US * 16
+    /// Until when its requests are refused, if they are at `now`.
+    #[inline]
+    pub(crate) fn quarantined(&self, now: Instant) -> Option<Instant> {
+        let until = Instant::from_micros(self.quarantined_until_us.load(Ordering::Relaxed));
+        (now < until).then_some(until)
     }
 
-    /// A call took `micros` microseconds. Calls of several workers may lose each other's samples:
-    /// it is an estimate.
-    pub(crate) fn took(&self, micros: u64) {
-        let sample = u32::try_from(micros.saturating_mul(16)).unwrap_or(u32::MAX / 2);
-        let mean = match self.call_us_16.load(Ordering::Relaxed) {
-            u32::MAX => sample,
-            mean => mean - mean / MEMORY_CALLS + sample / MEMORY_CALLS,
-        };
-        self.call_us_16.store(mean, Ordering::Relaxed);
+    /// Its requests are refused until then.
+    pub(crate) fn quarantine(&self, until: Instant) {
+        self.quarantined_until_us.store(until.as_micros(), Ordering::Relaxed);
+    }
+
+    /// Its requests are taken again.
+    pub(crate) fn release(&self) {
+        self.quarantined_until_us.store(0, Ordering::Relaxed);
+    }
+
+    /// No route leads to it any more; what it was promised, it still answers. True the first time.
+    pub(super) fn retire(&self) -> bool {
+        !self.retired.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether no route leads to it any more.
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Relaxed)
+    }
+
+    /// A dispatch failed: one count and one line for it.
+    #[cold]
+    pub(crate) fn blame(&self, fault: &Fault) {
+        let Fault { stage, why } = fault;
+        self.tally.error(*stage);
+        let name = &self.name;
+        log::line("fezz::dispatch", format_args!("function={name} stage={stage} error={why}"));
+    }
+}
+
+impl std::fmt::Debug for Callee {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Callee").field("id", &self.id).field("name", &self.name).finish()
     }
 }

@@ -1,126 +1,110 @@
-//! Jobs on their way to a worker: bounded, submitted in batches, taken one at a time.
+//! Jobs on their way to a worker: the roster decides, behind one lock; here are the lock and the
+//! sleepers.
 //!
 //! A worker takes one job at a time, so that a slow function never holds back others that were
 //! taken with it.
 
-use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use fezz_proto::roster::{
+    Abandoned, Call, CalleeId, CalleeLimits, Ended, Entry, Renewal, Roster, RosterLimits, Unfit,
+};
 use fezz_proto::{Instant, Ticket};
 use fezz_wire::Layout;
 
 use super::Callee;
+use super::post::Post;
+use super::seat::Tenure;
 
-/// Jobs that make one awake worker ask for company although each of them is short.
-const CROWD_JOBS: usize = 16;
+/// One call to make, and for whom.
+pub(crate) type Job = Entry<Load>;
 
-/// One call to make.
-pub(crate) struct Job {
-    /// Which loop waits.
-    pub(crate) home: u16,
-    /// Which exchange of it.
-    pub(crate) ticket: Ticket,
+/// What a call needs.
+pub(crate) struct Load {
     /// Whom to call.
     pub(crate) callee: &'static Callee,
+    /// Whom to call when that fails.
+    pub(crate) previous: Option<&'static Callee>,
     /// The request envelope and how it is laid out.
     pub(crate) envelope: Vec<u8>,
     pub(crate) layout: Layout,
-    /// When it was submitted.
-    pub(crate) queued: Instant,
-    /// When nobody waits for the answer any more.
-    pub(crate) deadline: Instant,
+}
+
+/// A job that a worker has.
+pub(crate) struct Taken {
+    pub(crate) job: Job,
+    /// The function has to be asked again first.
+    pub(crate) renewal: Option<Renewal>,
+}
+
+/// The same request for another function.
+pub(crate) fn redirected(mut job: Job, callee: &'static Callee) -> Job {
+    job.callee = callee.id;
+    job.short = callee.pace.is_short();
+    job.job.callee = callee;
+    job
 }
 
 /// The queue of jobs, shared by all loops and workers.
 pub(crate) struct Inbound {
     state: Mutex<State>,
     ready: Condvar,
-    workers: usize,
-    jobs_max: usize,
-    queue_ms_max: u64,
 }
 
-#[derive(Default)]
 struct State {
-    jobs: VecDeque<Job>,
-    sleepers: usize,
-    /// Workers that took a job which is not known to be short.
-    in_long_calls: usize,
+    roster: Roster<Load>,
+    /// The calls that hold workers' places, by the number of the post.
+    calls: Vec<Option<Call>>,
     closed: bool,
 }
 
-/// What a worker was doing when it came for its next job.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Before {
-    /// Nothing, or a call that was known to be short.
-    #[default]
-    Short,
-    /// A call that was not.
-    Long,
-}
-
-impl State {
-    fn next(&mut self, after: &mut Before) -> Option<Job> {
-        if std::mem::take(after) == Before::Long {
-            self.in_long_calls -= 1;
-        }
-        let job = self.jobs.pop_front()?;
-        if !job.callee.is_short() {
-            self.in_long_calls += 1;
-            *after = Before::Long;
-        }
-        Some(job)
-    }
-}
-
 impl Inbound {
-    pub(crate) fn new(workers: usize, jobs_max: usize, queue_ms_max: u64) -> Self {
-        let state = State { jobs: VecDeque::with_capacity(jobs_max), ..State::default() };
-        Self { state: Mutex::new(state), ready: Condvar::new(), workers, jobs_max, queue_ms_max }
+    pub(crate) fn new(limits: RosterLimits) -> Self {
+        let calls = (0..limits.workers).map(|_| None).collect();
+        let state = State { roster: Roster::new(limits), calls, closed: false };
+        Self { state: Mutex::new(state), ready: Condvar::new() }
     }
 
-    /// Submits a turn's jobs. Those that do not fit stay in `batch`.
-    pub(crate) fn submit(&self, batch: &mut Vec<Job>) {
+    /// Takes a function in.
+    pub(crate) fn enlist(&self, limits: CalleeLimits) -> CalleeId {
+        self.lock().roster.enlist(limits)
+    }
+
+    /// Submits a turn's jobs; `batch` is empty afterwards, and `unfit` has those that nobody takes.
+    pub(crate) fn submit(&self, batch: &mut Vec<Job>, now: Instant, unfit: &mut Vec<(Job, Unfit)>) {
         let mut state = self.lock();
-        let room = self.jobs_max.saturating_sub(state.jobs.len());
-        let taken = batch.len().min(room);
-        let all_short = batch.iter().take(taken).all(|job| job.callee.is_short());
-        state.jobs.extend(batch.drain(..taken));
-        let crowded = state.jobs.len() > CROWD_JOBS;
-        // Whoever is inside a call that is not known to be short does not count.
-        let somebody_awake = state.sleepers + state.in_long_calls < self.workers;
-        let wanted = match all_short && !crowded {
-            true if somebody_awake => 0,
-            true => taken.min(1),
-            false => taken,
-        };
-        let wakes = wanted.min(state.sleepers);
-        drop(state);
-        for _ in 0..wakes {
-            self.ready.notify_one();
+        for job in batch.drain(..) {
+            if let Err(refused) = state.roster.submit(job, now) {
+                unfit.push(refused);
+            }
         }
+        self.wake(state);
     }
 
-    /// The next job, if there is one. `after` is what the worker does: the call before, then this
-    /// one.
-    pub(crate) fn take(&self, after: &mut Before) -> Option<Job> {
+    /// The next job, if there is one: its call is on `post` from here on, and the one before ended
+    /// with `ended`.
+    pub(crate) fn take(&self, post: &Post, tenure: &Tenure, ended: Ended) -> Option<Taken> {
         let mut state = self.lock();
-        state.next(after)
+        state.finish(post, ended);
+        let job = state.begin(post, tenure);
+        self.wake(state);
+        job
     }
 
     /// Sleeps until there is a job; `None` when the queue is closed.
-    pub(crate) fn wait(&self, after: &mut Before) -> Option<Job> {
+    pub(crate) fn wait(&self, post: &Post, tenure: &Tenure) -> Option<Taken> {
         let mut state = self.lock();
         loop {
-            if let Some(job) = state.next(after) {
+            if let Some(job) = state.begin(post, tenure) {
+                self.wake(state);
                 return Some(job);
             }
             if state.closed {
                 return None;
             }
-            state.sleepers += 1;
+            state.roster.sleep();
             state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
-            state.sleepers -= 1;
+            state.roster.woke();
         }
     }
 
@@ -129,28 +113,41 @@ impl Inbound {
     /// comes back to look at them, are appended to `overdue`.
     pub(crate) fn rouse(&self, home: u16, now: Instant, overdue: &mut Vec<Job>) {
         let mut state = self.lock();
-        let mut place = 0;
-        while let Some(job) = state.jobs.get(place)
-            && now.micros_since(job.queued) > self.queue_ms_max.saturating_mul(1_000)
-        {
-            if job.home == home {
-                overdue.extend(state.jobs.remove(place));
-            } else {
-                place += 1;
-            }
-        }
-        let wakes = state.jobs.len().min(state.sleepers);
+        state.roster.overdue(home, now, overdue);
+        let wakes = state.roster.rouse();
         drop(state);
-        for _ in 0..wakes {
-            self.ready.notify_one();
-        }
+        self.notify(wakes);
     }
 
     /// Removes a job for which nobody waits any more, if no worker has it yet.
     pub(crate) fn forget(&self, home: u16, ticket: Ticket) -> Option<Job> {
         let mut state = self.lock();
-        let place = state.jobs.iter().position(|job| job.home == home && job.ticket == ticket)?;
-        state.jobs.remove(place)
+        let job = state.roster.forget(home, ticket);
+        self.wake(state);
+        job
+    }
+
+    /// Takes the post from its thread when its call is overdue at `now` and one more call may be
+    /// given up; the call, and what follows for its function.
+    pub(crate) fn give_up(&self, post: &Post, now: Instant) -> Option<(CalleeId, Abandoned)> {
+        let mut state = self.lock();
+        // Under the lock, so that whoever comes back late reports after this was charged.
+        if !state.roster.may_abandon() || !post.vacate(now) {
+            return None;
+        }
+        let call = state.calls.get_mut(post.number).and_then(Option::take)?;
+        let callee = call.callee();
+        let abandoned = state.roster.abandon(call, now);
+        self.wake(state);
+        Some((callee, abandoned))
+    }
+
+    /// Looks at the roster, or tells it what happened elsewhere.
+    pub(crate) fn with<R>(&self, tell: impl FnOnce(&mut Roster<Load>) -> R) -> R {
+        let mut state = self.lock();
+        let told = tell(&mut state.roster);
+        self.wake(state);
+        told
     }
 
     /// No more jobs will come: workers end when they have none.
@@ -159,8 +156,41 @@ impl Inbound {
         self.ready.notify_all();
     }
 
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        let wakes = state.roster.wakes();
+        drop(state);
+        self.notify(wakes);
+    }
+
+    fn notify(&self, wakes: usize) {
+        for _ in 0..wakes {
+            self.ready.notify_one();
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing panics while the lock is held; were it so, the queue would still be whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The call on `post`, if there was one, is over.
+    fn finish(&mut self, post: &Post, ended: Ended) {
+        if let Some(call) = self.calls.get_mut(post.number).and_then(Option::take) {
+            self.roster.done(call, ended);
+        }
+    }
+
+    /// Takes a job and puts its call on `post`, under one lock: whoever looks for a job finds it in
+    /// the queue or on a post.
+    fn begin(&mut self, post: &Post, tenure: &Tenure) -> Option<Taken> {
+        let taken = self.roster.take()?;
+        let renewal = taken.call.renewal();
+        if let Some(place) = self.calls.get_mut(post.number) {
+            *place = Some(taken.call);
+        }
+        post.begin(tenure, taken.entry.deadline);
+        Some(Taken { job: taken.entry, renewal })
     }
 }

@@ -2,48 +2,319 @@
 //!
 //! Both queues move batches and wake only who sleeps: a loop submits what one turn produced with
 //! one lock and at most a few wakes, a worker owes a sleeping loop one wake for all it finished.
+//!
+//! A call that is not over by its deadline loses its worker's post to another thread ([`sweep`]):
+//! the capacity is constant, whatever functions do.
 
+mod accord;
+mod alarm;
+mod berth;
+mod call;
 mod callee;
+mod errands;
+mod fallback;
 mod inbound;
 mod outbound;
+mod pace;
+mod post;
+mod seat;
+mod strays;
+mod sweep;
+mod sync;
+mod tally;
 mod worker;
 
+use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
+use std::time::Duration;
+
+use fezz_proto::roster::{CalleeId, RosterLimits, Unfit};
+use fezz_proto::{Instant, Refusal, Ticket};
+
+use fezz_abi::Stage;
 
 use crate::clock::Clock;
+use crate::fault::Fault;
 
-pub(crate) use callee::Callee;
-pub(crate) use inbound::{Inbound, Job};
+pub(crate) use accord::Accord;
+pub(crate) use alarm::Alarm;
+pub(crate) use berth::{Berth, Rescued};
+pub(crate) use call::{Caller, conclude};
+pub(crate) use callee::{Callee, Served, Terms};
+pub(crate) use errands::{Errand, Errands};
+pub(crate) use fallback::{Fallback, Outcome, StaticReply, fall_back};
+pub(crate) use inbound::{Inbound, Job, Load};
 pub(crate) use outbound::{Completion, Outbound};
+pub(crate) use pace::{Pace, Placement};
+pub(crate) use post::{Post, given_up_at, millis};
+pub(crate) use strays::{Left, Strays};
+pub(crate) use sweep::Sweep;
+pub use tally::{FunctionCounts, ImageCounts, WorkerCounts};
+pub(crate) use worker::{AbortOnPanic, waited_too_long};
 
-/// Octets of stack of a worker: what function authors may count on.
-const STACK_BYTES: usize = 4 * 1024 * 1024;
+/// Octets of stack of every thread that calls functions: what function authors may count on.
+pub(crate) const STACK_BYTES: usize = 4 * 1024 * 1024;
 
-/// What every worker needs.
-pub(crate) struct Workplace {
-    pub(crate) clock: Clock,
-    pub(crate) inbound: Arc<Inbound>,
-    /// One list per loop, by the loop's number.
-    pub(crate) outbound: Vec<Arc<Outbound>>,
-    pub(crate) response_limits: fezz_wire::WireLimits,
-    pub(crate) queue_ms_max: u64,
+/// What the peer is told when no worker takes its request.
+pub(crate) const fn refusal(why: Unfit) -> Refusal {
+    match why {
+        Unfit::QueueFull => Refusal::Busy,
+        Unfit::Crowded => Refusal::Crowded,
+        Unfit::Quarantined { .. } => Refusal::Quarantined,
+    }
 }
 
-/// Starts `count` workers. They end when the inbound queue is closed; a worker inside a function
-/// that never returns ends with the process.
-///
-/// # Errors
-///
-/// The operating system's reason why a thread cannot be had.
-pub(crate) fn hire(count: usize, workplace: &Arc<Workplace>) -> io::Result<()> {
-    for number in 0..count {
-        let workplace = Arc::clone(workplace);
+/// Milliseconds after which a function that was busy is looked at again, if it was idle too long.
+const IDLE_AGAIN_MS: u64 = 100;
+
+/// Servers that there were in this process.
+static HOUSES: AtomicU64 = AtomicU64::new(0);
+
+/// What everybody who calls functions shares.
+pub(crate) struct Workplace {
+    pub(crate) clock: Clock,
+    pub(crate) inbound: Inbound,
+    /// One list per loop, by the loop's number.
+    pub(crate) outbound: Vec<Arc<Outbound>>,
+    /// One for each worker.
+    pub(crate) posts: Vec<Post>,
+    pub(crate) alarm: Alarm,
+    pub(crate) strays: Strays,
+    pub(crate) errands: Errands,
+    /// Tells this server from others in the process.
+    pub(crate) house: u64,
+    /// Whether somebody stands ready to take over a loop whose thread is kept by a call.
+    pub(crate) rescuer: AtomicBool,
+    pub(crate) response_limits: fezz_wire::WireLimits,
+    /// Microseconds that a job may wait for a worker.
+    pub(crate) queue_us_max: u64,
+    /// Whether there is a function that loops may call themselves.
+    pub(crate) has_inline: AtomicBool,
+    /// By their numbers.
+    callees: RwLock<Vec<&'static Callee>>,
+}
+
+impl Workplace {
+    /// A workplace without anybody.
+    pub(crate) fn new(
+        clock: Clock,
+        limits: RosterLimits,
+        response_limits: fezz_wire::WireLimits,
+        outbound: Vec<Arc<Outbound>>,
+    ) -> Self {
+        Self {
+            clock,
+            inbound: Inbound::new(limits),
+            outbound,
+            posts: (0..limits.workers as usize).map(Post::new).collect(),
+            alarm: Alarm::new(),
+            strays: Strays::default(),
+            errands: Errands::default(),
+            house: HOUSES.fetch_add(1, Ordering::Relaxed),
+            rescuer: AtomicBool::new(false),
+            has_inline: AtomicBool::new(false),
+            response_limits,
+            queue_us_max: limits.queue_us_max,
+            callees: RwLock::default(),
+        }
+    }
+
+    /// Takes a function in. Artifacts are never unloaded, so that whatever points to one lives as
+    /// long as the process.
+    pub(crate) fn enlist(&self, terms: Terms) -> &'static Callee {
+        let mut callees = self.callees.write().unwrap_or_else(PoisonError::into_inner);
+        let id = self.inbound.enlist(terms.limits);
+        let callee: &'static Callee = Box::leak(Box::new(Callee::new(id, terms)));
+        callees.push(callee);
+        self.expect_idle(callee);
+        if callee.pace.may_go_inline() {
+            self.has_inline.store(true, Ordering::Relaxed);
+            // Somebody has to stand ready.
+            self.alarm.expect(millis(self.clock.now()));
+        }
+        callee
+    }
+
+    /// What `callee` was asked has expired; the roster hears of it once.
+    #[cold]
+    pub(crate) fn expire(&self, callee: &Callee) {
+        if callee.accord.has_to_be_told() {
+            self.inbound.with(|roster| roster.expire(callee.id));
+        }
+    }
+
+    /// A function that may be idle too long is looked at in time.
+    pub(crate) fn expect_idle(&self, callee: &Callee) {
+        if let Some(at) = callee.accord.ends_at() {
+            self.alarm.expect(millis(at) + 1);
+        }
+    }
+
+    /// Brings to an end who was idle for too long; the mapped code stays.
+    pub(crate) fn end_idle(self: &Arc<Self>, now: Instant) {
+        for callee in self.callees.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            if callee.accord.ends_at().is_none_or(|at| at > now) {
+                self.expect_idle(callee);
+                continue;
+            }
+            // A call that a loop made itself is not the roster's to know of.
+            let inside = self.strays.are_in(callee);
+            let renewal = self.inbound.with(|roster| {
+                let idle = roster.in_flight(callee.id) == 0 && !inside;
+                idle.then(|| roster.begin_renewal(callee.id)).flatten()
+            });
+            match renewal {
+                Some(renewal) => {
+                    callee.accord.ending();
+                    self.errands.send(self, Errand::End { callee, renewal: Some(renewal) });
+                }
+                None => self.alarm.expect(millis(now) + IDLE_AGAIN_MS),
+            }
+        }
+    }
+
+    /// The server ends: functions hear of it, `patience` at most.
+    pub(crate) fn end_all(self: &Arc<Self>, patience: Duration) {
+        for callee in self.callees.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            let exports = callee.function.exports();
+            let inside = self
+                .inbound
+                .with(|roster| roster.running(callee.id) > 0 || roster.abandoned(callee.id) > 0);
+            if (exports.drain || exports.fini) && !inside && !callee.accord.is_dormant() {
+                self.errands.send(self, Errand::End { callee, renewal: None });
+            }
+        }
+        self.errands.finish(patience);
+    }
+
+    /// No route leads to `callee` any more: it answers what was admitted, and comes to an end when
+    /// it has been idle for a while. A loop that is about to admit a request may be late by one.
+    pub(crate) fn retire(&self, callee: &'static Callee) {
+        if !callee.retire() {
+            return;
+        }
+        self.inbound.with(|roster| roster.retire(callee.id));
+        let callees = self.callees.read().unwrap_or_else(PoisonError::into_inner);
+        let same = |other: &Callee| Arc::ptr_eq(&other.function, &callee.function);
+        if callees.iter().any(|other| !other.is_retired() && same(other)) {
+            // The image goes on on other terms: those decide when it comes to an end.
+            return callee.accord.leave();
+        }
+        drop(callees);
+        callee.accord.retire(self.clock.now());
+        self.expect_idle(callee);
+    }
+
+    /// The function with that number.
+    pub(crate) fn callee(&self, id: CalleeId) -> Option<&'static Callee> {
+        let callees = self.callees.read().unwrap_or_else(PoisonError::into_inner);
+        callees.get(id.0 as usize).copied()
+    }
+
+    /// What was counted for each function.
+    pub(crate) fn function_counts(&self) -> BTreeMap<String, FunctionCounts> {
+        let callees = self.callees.read().unwrap_or_else(PoisonError::into_inner);
+        let mut counts: BTreeMap<String, FunctionCounts> = BTreeMap::new();
+        for callee in callees.iter() {
+            let sum = counts.entry(callee.name.clone()).or_default();
+            sum.add(callee.tally.counts());
+            sum.dormant |= callee.accord.is_dormant() && !callee.is_retired();
+        }
+        counts
+    }
+
+    /// How many images are served, and how many were.
+    pub(crate) fn image_counts(&self) -> ImageCounts {
+        let callees = self.callees.read().unwrap_or_else(PoisonError::into_inner);
+        let mut serving: BTreeMap<_, bool> = BTreeMap::new();
+        for callee in callees.iter() {
+            *serving.entry(Arc::as_ptr(&callee.function)).or_default() |= !callee.is_retired();
+        }
+        let all = serving.len() as u64;
+        let serving = serving.into_values().filter(|serves| *serves).count() as u64;
+        ImageCounts { serving, retired: all - serving }
+    }
+
+    /// What the workers do now.
+    pub(crate) fn worker_counts(&self) -> WorkerCounts {
+        let busy = self.posts.iter().filter(|post| post.deadline_ms().is_some()).count();
+        let (abandoned, queue) =
+            self.inbound.with(|roster| (roster.abandoned_total(), roster.len()));
+        WorkerCounts {
+            posts: self.posts.len() as u64,
+            busy: busy as u64,
+            abandoned: abandoned.into(),
+            queue: queue as u64,
+        }
+    }
+
+    /// Calls that have not come back.
+    pub(crate) fn calls_under_way(&self) -> u64 {
+        let WorkerCounts { busy, abandoned, .. } = self.worker_counts();
+        busy + abandoned
+    }
+
+    /// The list of the loop with that number.
+    pub(crate) fn home(&self, number: u16) -> Option<&Outbound> {
+        self.outbound.get(usize::from(number)).map(Arc::as_ref)
+    }
+
+    /// A call that was given up came back at `now`: its answer is freed and dropped.
+    pub(crate) fn stray_returned(&self, callee: &Callee, now: Instant) {
+        callee.tally.late_answer();
+        if self.inbound.with(|roster| roster.stray_returned(callee.id)) {
+            callee.release();
+        }
+        // There may be room again for what could not be given up before.
+        self.alarm.expect(millis(now));
+    }
+
+    /// Submits a job that takes the place of one whose call failed; whoever refuses it answers.
+    pub(crate) fn submit_instead(&self, job: Job) {
+        let mut unfit = Vec::new();
+        self.inbound.submit(&mut vec![job], self.clock.now(), &mut unfit);
+        for (job, why) in unfit {
+            self.turn_away(job, &Fault::new(Stage::Limit, why.name()), refusal(why));
+        }
+    }
+
+    /// Brings home that no function was called: the operator's remedy, or `refusal`.
+    #[cold]
+    pub(crate) fn turn_away(&self, job: Job, fault: &Fault, refusal: Refusal) {
+        let (home, ticket) = (job.home, job.ticket);
+        let outcome = fall_back(job, fault, refusal, self.clock.now());
+        self.bring_home(home, ticket, outcome);
+    }
+
+    /// Brings home what became of a job, at once.
+    pub(crate) fn bring_home(&self, home: u16, ticket: Ticket, outcome: Outcome) {
+        match outcome {
+            Outcome::Answer(outcome) => {
+                if let Some(outbound) = self.home(home)
+                    && outbound.push(Completion { ticket, outcome })
+                {
+                    outbound.wake();
+                }
+            }
+            Outcome::Instead(job) => self.submit_instead(*job),
+        }
+    }
+
+    /// Lets a new thread work at post `number`. It ends when the queue is closed; a thread inside a
+    /// function that never returns ends with the process.
+    ///
+    /// # Errors
+    ///
+    /// The operating system's reason why a thread cannot be had.
+    pub(crate) fn hire(self: &Arc<Self>, number: usize) -> io::Result<()> {
+        let place = Arc::clone(self);
         thread::Builder::new()
             .name(format!("fezz-worker-{number}"))
             .stack_size(STACK_BYTES)
-            .spawn(move || worker::work(&workplace))?;
+            .spawn(move || worker::work(&place, number))
+            .map(drop)
     }
-    Ok(())
 }

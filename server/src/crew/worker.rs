@@ -1,87 +1,137 @@
-//! One worker: take a job, call the function, judge its answer, bring it home.
+//! One worker: take a job, call the function, bring its answer home; leave when the post is lost.
 
-use fezz_proto::{Instant, Refusal, Reply};
+use std::sync::Arc;
 
-use super::inbound::Before;
-use super::{Completion, Job, Workplace};
-use crate::envelope;
+use fezz_abi::Stage;
+use fezz_proto::roster::{Ended, Renewal};
+use fezz_proto::{Instant, Refusal, Reply, Ticket};
+
+use super::call::{Caller, conclude};
+use super::fallback::Outcome;
+use super::inbound::{Job, Taken};
+use super::post::Post;
+use super::seat::Tenure;
+use super::{Completion, Workplace};
+use crate::fault::Fault;
 
 /// Short calls made while a loop is owed a wake.
 const OWED_CALLS_MAX: u32 = 64;
 /// Microseconds for which a loop may be owed a wake while short calls are made.
 const OWED_US_MAX: u64 = 200;
 
-/// Octets of buffer that a worker keeps between calls.
-const SPARE_BYTES_MAX: usize = 64 * 1024;
-
-/// Works until the queue is closed. The clock is read once a call: the end of one is the begin of
-/// the next.
-pub(super) fn work(place: &Workplace) {
+/// Works at post `number` until the queue is closed, or until a call took so long that the post was
+/// given to somebody else.
+pub(super) fn work(place: &Arc<Workplace>, number: usize) {
     // A panic here is a bug of ours in code that holds other people's requests. Going on with a
     // worker less would be silent; the supervisor's restart is not.
     let bug = AbortOnPanic;
-    let mut debts = Debts::default();
-    let mut before = Before::default();
-    let mut spare = Vec::new();
-    let mut now = place.clock.now();
-    loop {
-        let job = match place.inbound.take(&mut before) {
-            Some(job) => job,
-            None => {
-                debts.pay(place);
-                let Some(job) = place.inbound.wait(&mut before) else { break };
-                now = place.clock.now();
-                job
-            }
-        };
-        if !job.callee.is_short() || debts.are_due(now) {
-            debts.pay(place);
-        }
-        now = call(place, job, &mut spare, now, &mut debts);
+    if let Some(post) = place.posts.get(number)
+        && let Some(tenure) = post.man()
+    {
+        let caller = Caller::new(place);
+        let now = place.clock.now();
+        let debts = Debts::default();
+        Worker { place, post, tenure, caller, debts, ended: Ended::Unrun, now }.work();
     }
     std::mem::forget(bug);
 }
 
-fn call(
-    place: &Workplace,
-    mut job: Job,
-    spare: &mut Vec<u8>,
-    started: Instant,
-    debts: &mut Debts,
-) -> Instant {
-    let waited_us = started.micros_since(job.queued);
-    let mut ended = started;
-    let outcome = if started >= job.deadline {
-        Err(Refusal::Late)
-    } else if waited_us > place.queue_ms_max * 1_000 {
-        Err(Refusal::Busy)
-    } else {
-        let left_ms = job.deadline.micros_since(started) / 1_000;
-        fezz_wire::set_deadline(&mut job.envelope, &mut job.layout, left_ms);
-        spare.clear();
-        let request = job.layout.envelope(&job.envelope);
-        let judged = job.callee.function.call(request, |answer| {
-            envelope::judge(&job.callee.name, answer, &place.response_limits, spare)
-        });
-        ended = place.clock.now();
-        job.callee.took(ended.micros_since(started));
-        judged.map(|judged| Reply {
-            // The request's buffer is the next reply's.
-            octets: std::mem::replace(spare, std::mem::take(&mut job.envelope)),
-            head_bytes: judged.head_bytes,
-            status: judged.status,
-        })
-    };
-    if spare.capacity() > SPARE_BYTES_MAX {
-        // One large request must not stay with the worker for good.
-        *spare = Vec::new();
+struct Worker<'p> {
+    place: &'p Workplace,
+    post: &'p Post,
+    tenure: Tenure,
+    caller: Caller,
+    debts: Debts,
+    /// How the call before ended.
+    ended: Ended,
+    now: Instant,
+}
+
+impl Worker<'_> {
+    fn work(mut self) {
+        while let Some(Taken { mut job, renewal }) = self.next() {
+            if !job.short || self.debts.are_due(self.now) {
+                self.debts.pay(self.place);
+            }
+            let callee = job.job.callee;
+            let reply = match self.refuse(&job) {
+                Some(unrun) => unrun,
+                None => Some(self.call(&mut job, renewal)),
+            };
+            if self.post.end(&self.tenure).is_err() {
+                self.place.stray_returned(callee, self.now);
+                break;
+            }
+            if let Some(reply) = reply {
+                self.conclude(job, reply);
+            }
+        }
+        self.debts.pay(self.place);
     }
-    let completion = Completion { ticket: job.ticket, outcome };
-    debts.calls += 1;
-    if place.outbound.get(usize::from(job.home)).is_some_and(|home| home.push(completion)) {
-        debts.owe(job.home, ended);
+
+    /// Calls the function, after it was asked again where that is due.
+    fn call(&mut self, job: &mut Job, renewal: Option<Renewal>) -> Result<Reply, Fault> {
+        self.ended = Ended::InTime;
+        if let Some(renewal) = renewal {
+            let renewed = self.caller.renew(job.job.callee);
+            self.now = self.place.clock.now();
+            self.place.inbound.with(|roster| match renewed {
+                Ok(()) => roster.end_renewal(renewal),
+                Err(_) => roster.break_off(renewal),
+            });
+            renewed?;
+        }
+        let (reply, ended) = self.caller.call(job, self.now);
+        self.now = ended;
+        reply
     }
-    ended
+
+    fn next(&mut self) -> Option<Taken> {
+        let Self { place, post, tenure, ended, .. } = self;
+        if let Some(job) = place.inbound.take(post, tenure, *ended) {
+            return Some(job);
+        }
+        self.debts.pay(place);
+        let job = place.inbound.wait(post, tenure)?;
+        self.now = place.clock.now();
+        Some(job)
+    }
+
+    /// A job that is not run, and what is said about it; nothing where its loop says it, by the
+    /// same deadline.
+    fn refuse(&mut self, job: &Job) -> Option<Option<Result<Reply, Fault>>> {
+        let waited_us = self.now.micros_since(job.queued);
+        let why = if self.now >= job.deadline {
+            None
+        } else if waited_us > self.place.queue_us_max {
+            Some(Err(waited_too_long(waited_us)))
+        } else {
+            return None;
+        };
+        self.ended = Ended::Unrun;
+        Some(why)
+    }
+
+    fn conclude(&mut self, job: Job, reply: Result<Reply, Fault>) {
+        let (home, ticket) = (job.home, job.ticket);
+        match conclude(job, reply, self.now) {
+            Outcome::Answer(outcome) => self.bring_home(home, ticket, outcome),
+            Outcome::Instead(job) => self.place.submit_instead(*job),
+        }
+    }
+
+    fn bring_home(&mut self, home: u16, ticket: Ticket, outcome: Result<Reply, Refusal>) {
+        self.debts.calls += 1;
+        let completion = Completion { ticket, outcome };
+        if self.place.home(home).is_some_and(|outbound| outbound.push(completion)) {
+            self.debts.owe(home, self.now);
+        }
+    }
+}
+
+/// The fault of a job that no worker came for in time.
+pub(crate) fn waited_too_long(waited_us: u64) -> Fault {
+    Fault::new(Stage::Limit, format_args!("waited {} ms for a worker", waited_us / 1_000))
 }
 
 /// The loops that sleep and have something to do.
@@ -108,9 +158,9 @@ impl Debts {
 
     fn pay(&mut self, place: &Workplace) {
         while self.loops != 0 {
-            let home = self.loops.trailing_zeros() as usize;
+            let home = self.loops.trailing_zeros();
             self.loops &= self.loops - 1;
-            if let Some(outbound) = place.outbound.get(home) {
+            if let Some(outbound) = u16::try_from(home).ok().and_then(|home| place.home(home)) {
                 outbound.wake();
             }
         }
@@ -118,7 +168,7 @@ impl Debts {
 }
 
 /// Ends the process when it is dropped by unwinding.
-struct AbortOnPanic;
+pub(crate) struct AbortOnPanic;
 
 impl Drop for AbortOnPanic {
     fn drop(&mut self) {

@@ -1,12 +1,13 @@
-//! Which functions are loaded, under which names and versions. Loading happens before serving;
-//! a function that was loaded is never unloaded.
+//! Which functions are loaded, under which names and versions. It does not change while it serves:
+//! another one takes its place. A function that was loaded is never unloaded.
 
 use std::fmt;
 use std::sync::Arc;
 
-use fezz_abi::host::Function;
+use fezz_abi::host::{Function, Handshake};
 
 use super::version::{Selector, Version};
+use crate::config::{Fallback, FunctionOptions};
 
 /// The number of a loaded function; valid for the registry that gave it out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,8 +20,24 @@ pub struct Entry {
     pub name: String,
     /// The operator's version for it, else the artifact's own, if it has one.
     pub version: Option<Version>,
+    /// What the operator says about it.
+    pub options: FunctionOptions,
     /// The function; workers hold it as long as they call it.
     pub function: Arc<Function>,
+    /// What it settled when it began.
+    pub handshake: Handshake,
+}
+
+impl Entry {
+    /// Whether the version before it answers when it fails: the operator's word counts, else its
+    /// own.
+    #[must_use]
+    pub fn falls_back_to_previous(&self) -> bool {
+        match &self.options.fallback {
+            Some(fallback) => *fallback == Fallback::Previous,
+            None => self.handshake.fallback.as_deref() == Some("previous"),
+        }
+    }
 }
 
 impl fmt::Debug for Entry {
@@ -37,7 +54,7 @@ impl fmt::Display for Entry {
 }
 
 /// All loaded functions.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Registry {
     entries: Vec<Entry>,
 }
@@ -52,9 +69,8 @@ impl Registry {
     /// # Errors
     /// [`Taken`] by the function which has that name and version already.
     pub fn add(&mut self, entry: Entry) -> Result<FunctionId, Taken> {
-        let same = |known: &Entry| known.name == entry.name && known.version == entry.version;
-        if let Some(index) = self.entries.iter().position(same) {
-            return Err(Taken(Self::id(index)));
+        if let Some(known) = self.find(&entry.name, entry.version.as_ref()) {
+            return Err(Taken(known));
         }
         self.entries.push(entry);
         Ok(Self::id(self.entries.len() - 1))
@@ -66,12 +82,39 @@ impl Registry {
         self.entries.get(usize::try_from(id.0).ok()?)
     }
 
+    /// The function with exactly that name and version.
+    #[must_use]
+    pub fn find(&self, name: &str, version: Option<&Version>) -> Option<FunctionId> {
+        let mut entries = self.entries.iter();
+        let same = |known: &Entry| known.name == name && known.version.as_ref() == version;
+        entries.position(same).map(Self::id)
+    }
+
+    /// Whether it holds this image of a function.
+    #[must_use]
+    pub fn holds(&self, function: &Arc<Function>) -> bool {
+        self.entries.iter().any(|entry| Arc::ptr_eq(&entry.function, function))
+    }
+
     /// The newest function a selector names. Without a version that is the newest release, else
     /// one without a version, else the newest pre-release.
     #[must_use]
     pub fn select(&self, selector: &Selector) -> Option<FunctionId> {
         let known = self.entries.iter().map(|it| (it.name.as_str(), it.version.as_ref()));
         newest(selector, known).map(Self::id)
+    }
+
+    /// The newest version of the same function that is older.
+    #[must_use]
+    pub fn previous(&self, id: FunctionId) -> Option<FunctionId> {
+        let entry = self.get(id)?;
+        self.before(&entry.name, entry.version.as_ref())
+    }
+
+    /// The newest version of the function `name` that is older than `version`.
+    #[must_use]
+    pub fn before(&self, name: &str, version: Option<&Version>) -> Option<FunctionId> {
+        newest_before(&self.entries, name, version).map(Self::id)
     }
 
     /// All functions with their numbers.
@@ -95,6 +138,15 @@ impl Registry {
     fn id(index: usize) -> FunctionId {
         FunctionId(u32::try_from(index).unwrap_or(u32::MAX))
     }
+}
+
+/// The place of the newest version of the function `name` that is older than `version`.
+#[must_use]
+pub fn newest_before(entries: &[Entry], name: &str, version: Option<&Version>) -> Option<usize> {
+    let older = entries.iter().enumerate().filter(|(_, other)| {
+        other.name == name && other.version.is_some() && other.version.as_ref() < version
+    });
+    older.max_by_key(|(_, other)| &other.version).map(|(place, _)| place)
 }
 
 /// The place of the newest version that a selector names.

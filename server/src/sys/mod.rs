@@ -1,12 +1,16 @@
-//! What the standard library has no safe word for: signals, descriptor limits, the first three
+//! What the standard library has no safe word for: signals, limits, guarded memory, the first three
 //! descriptors. Nothing here knows about connections, functions or configuration.
 #![expect(
     unsafe_code,
     reason = "system calls without a safe wrapper; every block says why it holds"
 )]
 
+pub mod exit;
+pub mod guarded;
+pub mod process;
 pub mod rlimit;
 pub mod signal;
+pub mod thread;
 
 use std::io;
 

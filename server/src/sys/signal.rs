@@ -13,7 +13,7 @@ pub enum Signal {
     Terminate,
     /// SIGINT: the same as SIGTERM, from a keyboard.
     Interrupt,
-    /// SIGHUP: kept for reloading the configuration.
+    /// SIGHUP: reads the functions again.
     Hangup,
     /// SIGUSR1: kept for reopening the logs.
     User1,

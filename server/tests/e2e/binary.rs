@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use super::harness::{Client, c_function, example, statuses};
@@ -41,15 +41,15 @@ void fezz_free_v2(FezzOwned buf) { (void)buf; }
 "#;
 
 /// A `fezz serve` with its ready line read.
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
-    output: BufReader<Box<dyn Read>>,
-    address: SocketAddr,
+    pub(crate) output: BufReader<Box<dyn Read>>,
+    pub(crate) address: SocketAddr,
     ready: String,
 }
 
 impl Serving {
-    fn start(prefix: &[&str], arguments: &[&str]) -> Self {
+    pub(crate) fn start(prefix: &[&str], arguments: &[&str]) -> Self {
         let mut words = prefix.to_vec();
         words.extend([env!("CARGO_BIN_EXE_fezz"), "serve", "--listen", "127.0.0.1:0"]);
         words.extend(arguments);
@@ -75,18 +75,40 @@ impl Serving {
         Self { child, output, address, ready }
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let status = Command::new("kill").args(["-s", name, &id]).status().expect("kill runs");
         assert!(status.success());
     }
 
+    /// The next line that it says and that has `word` in it.
+    pub(crate) fn line_with(&mut self, word: &str) -> String {
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.output.read_line(&mut line).expect("a line"), 0, "no '{word}'");
+            if line.contains(word) {
+                return line;
+            }
+        }
+    }
+
     /// What it said after the ready line, and its exit code.
-    fn end(mut self) -> (String, Option<i32>) {
+    pub(crate) fn end(self) -> (String, Option<i32>) {
+        let (said, status) = self.ended();
+        (said, status.code())
+    }
+
+    /// What it said after the ready line, and how it ended.
+    pub(crate) fn ended(mut self) -> (String, ExitStatus) {
         let mut said = String::new();
         self.output.read_to_string(&mut said).expect("text");
-        let code = self.child.wait().expect("it ends").code();
-        (said, code)
+        let status = self.child.wait().expect("it ends");
+        (said, status)
+    }
+
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 }
 
@@ -185,6 +207,43 @@ fn a_second_signal_cuts() {
     let (said, code) = server.end();
     assert!(said.contains("cut=1"), "{said}");
     assert_eq!(code, Some(0));
+}
+
+/// How often threads of a process went to sleep by themselves.
+#[cfg(target_os = "linux")]
+fn sleeps(process: u32) -> u64 {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).expect("a process");
+    let count = |thread: std::path::PathBuf| {
+        let status = std::fs::read_to_string(thread.join("status")).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        line.and_then(|number| number.trim().parse::<u64>().ok()).unwrap_or(0)
+    };
+    threads.flatten().map(|thread| count(thread.path())).sum()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_idle_server_is_never_woken() {
+    let hello = example("hello");
+    let hello = format!("hello={}@/{{*rest}}", hello.display());
+    for placement in ["hello.placement=worker", "hello.placement=inline"] {
+        let server = Serving::start(&[], &["--function", &hello, "--set", placement]);
+        let mut client = Client::to(server.address);
+        for _ in 0..100 {
+            client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            assert!(client.reply().0.starts_with("HTTP/1.1 200 "));
+        }
+        // Timers of the requests may still come; then a whole second is silent, connected or not.
+        let silent = (0..20).any(|_| {
+            let before = sleeps(server.child.id());
+            std::thread::sleep(Duration::from_secs(1));
+            sleeps(server.child.id()) == before
+        });
+        assert!(silent, "{placement}");
+        drop(client);
+        server.signal("TERM");
+        assert_eq!(server.end().1, Some(0));
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use fezz_server::assemble::Functions;
-use fezz_server::config::{Config, FunctionConfig, RouteConfig, Target};
+use fezz_server::config::{Config, FunctionConfig, FunctionOptions, RouteConfig, Target};
 use fezz_server::plugin::pattern::Pattern;
 use fezz_server::report::DrainReport;
 use fezz_server::{Handle, Server, Settings, Snapshot};
@@ -80,7 +80,9 @@ pub(crate) fn serving(artifact: PathBuf) -> Config {
 /// Adds a function and its route.
 pub(crate) fn route(config: &mut Config, name: &str, artifact: PathBuf, pattern: &str) {
     let function = config.functions.len();
-    config.functions.push(FunctionConfig { name: Some(name.to_owned()), version: None, artifact });
+    let name = Some(name.to_owned());
+    let options = FunctionOptions::default();
+    config.functions.push(FunctionConfig { name, version: None, artifact, options });
     let pattern = Pattern::parse(pattern).expect("a pattern");
     config.routes.push(RouteConfig { pattern, target: Target::Function(function) });
 }
@@ -94,7 +96,11 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(config: &Config) -> Self {
-        let functions = Functions::load(config).expect("the artifacts load");
+        Self::with(config, Functions::load(config).expect("the artifacts load"))
+    }
+
+    /// A server of functions that are loaded already.
+    pub(crate) fn with(config: &Config, functions: Functions) -> Self {
         let settings = Settings::of(config, functions, 4_096).expect("the limits agree");
         let server = Server::bind(settings).expect("the sockets open");
         let (address, handle) = (server.addresses()[0], server.handle());

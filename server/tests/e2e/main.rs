@@ -4,8 +4,17 @@
 
 mod bad_functions;
 mod binary;
+mod check;
 mod clients;
 mod connections;
 mod examples;
+mod fallback;
 mod harness;
+mod hostile;
+mod loading;
 mod overload;
+mod reload;
+mod settle;
+mod strays;
+mod supervisor;
+mod versions;

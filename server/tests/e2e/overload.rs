@@ -75,7 +75,7 @@ fn a_late_function_gets_504_and_its_answer_is_dropped() {
     assert!(head.starts_with("HTTP/1.1 504 "), "{head}");
     client.send(b"GET /host HTTP/1.1\r\nHost: again\r\n\r\n");
     assert_eq!(client.reply().1, b"again", "the connection goes on");
-    server.wait("the late answer is counted", |counted| counted.stale == 1);
+    server.wait("the late answer is counted", |counted| counted.functions["main@0.1.0"].late == 1);
     let counted = server.handle.counted();
     assert_eq!(counted.timed_out.get("handle"), Some(&1));
     assert_eq!(counted.refused.get("late"), Some(&1));
@@ -137,4 +137,76 @@ fn at_the_connection_limit_the_oldest_idle_one_makes_room() {
     assert_eq!(statuses(&text), [200]);
     assert_eq!(idle[0].rest(), "", "the oldest one was told to leave");
     assert_eq!(server.handle.counted().shed, 1);
+}
+
+#[test]
+fn a_function_has_no_more_requests_in_flight_than_its_operator_grants() {
+    let mut config = serving(example("echo"));
+    route(&mut config, "hello", example("hello"), "/hello");
+    config.workers.threads = 4;
+    config.functions[0].options.max_in_flight = Some(2);
+    let server = Running::start(&config);
+    let mut slow: Vec<Client> = (0..2).map(|_| Client::to(server.address)).collect();
+    for (number, client) in slow.iter_mut().enumerate() {
+        client.send(&delay(500));
+        server.wait("it is handed over", |counted| counted.dispatched > number as u64);
+    }
+    let text = server.talk(&delay(0));
+    assert_eq!(statuses(&text), [503]);
+    assert_eq!(field(&text, "retry-after"), Some("1"));
+    assert_eq!(statuses(&server.talk(b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")), [200]);
+    for client in &mut slow {
+        assert!(client.reply().0.starts_with("HTTP/1.1 200 "));
+    }
+    assert_eq!(statuses(&server.talk(&delay(0))), [200], "there is room again");
+    server.wait("the refusal is counted", |counted| counted.refused.get("crowded") == Some(&1));
+    let counted = server.handle.counted();
+    let errors = &counted.functions["main@0.1.0"].errors;
+    assert_eq!(errors.get("limit"), Some(&1), "{errors:?}");
+}
+
+/// Calls that may not overlap wait for each other, also when nobody waits for one of them any more.
+#[test]
+fn a_serial_function_is_called_once_at_a_time() {
+    let body = r#"
+#include <stdatomic.h>
+static atomic_int inside, most;
+static int asks(FezzSlice r, const char *what) {
+    for (size_t at = 0; at + strlen(what) <= r.len; at++)
+        if (!memcmp(r.ptr + at, what, strlen(what))) return 1;
+    return 0;
+}
+FezzOwned fezz_handle_v2(FezzSlice r) {
+    int now = atomic_fetch_add(&inside, 1) + 1, seen = most;
+    while (now > seen && !atomic_compare_exchange_weak(&most, &seen, now)) ;
+    usleep(asks(r, "/long") ? 400 * 1000 : 2000);
+    static const uint8_t good[] = "\xa1\x66status\x18\xc8", bad[] = "\xa1\x66status\x19\x01\xf4";
+    FezzOwned o = { malloc(16), 0 };
+    o.len = most == 1 ? sizeof good - 1 : sizeof bad - 1;
+    memcpy(o.ptr, most == 1 ? good : bad, o.len);
+    atomic_fetch_sub(&inside, 1);
+    return o;
+}
+void fezz_free_v2(FezzOwned o) { free(o.ptr); }
+"#;
+    let mut config = serving(super::harness::c_function("serial", body));
+    config.workers.threads = 4;
+    config.functions[0].options.max_concurrency = Some(1);
+    config.functions[0].options.timeout = Some(Duration::from_millis(150));
+    // It would be called by the loop while a worker is inside.
+    config.functions[0].options.placement = Some(fezz_server::config::Placement::Inline);
+    let server = Running::start(&config);
+    let mut clients: Vec<Client> = (0..16).map(|_| Client::to(server.address)).collect();
+    for client in &mut clients {
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    for client in &mut clients {
+        assert!(client.reply().0.starts_with("HTTP/1.1 200 "), "nobody met anybody inside");
+    }
+    // Given up, and still inside: the function is closed until that call has come back.
+    assert_eq!(statuses(&server.talk(b"GET /long HTTP/1.1\r\nHost: a\r\n\r\n")), [504]);
+    server.wait("it is given up", |counted| counted.workers.abandoned == 1);
+    assert_eq!(statuses(&server.talk(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")), [503]);
+    server.wait("it is back", |counted| counted.workers.abandoned == 0);
+    assert_eq!(statuses(&server.talk(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")), [200]);
 }

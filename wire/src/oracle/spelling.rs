@@ -278,8 +278,12 @@ pub(super) fn request_spelled() -> impl Strategy<Value = Spelled> {
         3 => map_of((
             key_of("trace_id", 0), text_or_null(), key_of("deadline_ms", 1), deadline,
             key_of("client_ip", 2), text_or_null(),
+            text_of(Just("version")), unsigned_of(any::<u64>()),
+            text_of(Just("call")), unsigned_of(any::<u64>()),
         )
-            .prop_map(|(a, b, c, d, e, f)| vec![(a, b), (c, d), (e, f)])),
+            .prop_map(|(a, b, c, d, e, f, g, h, i, j)| {
+                vec![(a, b), (c, d), (e, f), (g, h), (i, j)]
+            })),
     ];
     let line = (
         key_of("method", 0),

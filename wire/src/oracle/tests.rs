@@ -11,7 +11,7 @@ use proptest::sample::Index;
 use super::spelling::{any_item, request_spelled, response_spelled};
 use super::*;
 use crate::{
-    BodySlot, Meta, RequestHead, close_body, encode_response, set_deadline, write_request,
+    BodySlot, Meta, RequestHead, close_body, encode_response, set_call, set_deadline, write_request,
 };
 
 const SMALL: WireLimits =
@@ -115,6 +115,8 @@ proptest! {
         trace_id in prop::option::of("[0-9a-f]{32}"),
         deadline in prop::option::of((any::<u64>(), 0..60u32, 0..60u32)),
         client_ip in prop::option::of("[0-9a-f.:]{3,39}"),
+        version in prop::option::of((any::<u64>(), 0..64u32).prop_map(|(n, shift)| n >> shift)),
+        calls in prop::option::of((any::<u64>(), any::<u32>())),
         body in vec_of(any::<u8>(), 0..600),
         open: bool,
         before in 0..40usize,
@@ -128,6 +130,8 @@ proptest! {
                 trace_id: trace_id.as_deref(),
                 deadline_ms,
                 client_ip: client_ip.as_deref(),
+                version,
+                call: calls.map(|(first, _)| first),
             },
             header_count: pairs.len(),
         };
@@ -146,6 +150,7 @@ proptest! {
             method: method.clone(), scheme: scheme.clone(), authority: authority.clone(),
             headers: pairs.clone(),
             trace_id: trace_id.clone(), deadline_ms, client_ip: client_ip.clone(),
+            version, call: calls.map(|(first, _)| first),
             body: body.clone(),
         };
         let octets = layout.envelope(&buf);
@@ -171,7 +176,12 @@ proptest! {
             known.extend_from_slice(&body);
             prop_assert_eq!(octets, &known[..]);
         }
+        if let Some((_, second)) = calls {
+            set_call(&mut buf, &layout, second.into());
+            expected.call = Some(second.into());
+        }
         let octets = layout.envelope(&buf).to_vec();
+        prop_assert_eq!(&request_of(&RequestView::decode(&octets).unwrap()), &expected);
         check_both(&octets);
         check_both(&mutated(octets, &edits));
     }
@@ -215,7 +225,11 @@ fn every_cut_and_every_octet() {
     let mut request = Vec::new();
     write_request(&mut request, &head, slices(&headers), BodySlot::Known(1));
     request.push(0xe9);
-    for octets in [response, request] {
+    let meta = Meta { version: Some(2), call: Some(1 << 40), ..head.meta };
+    let head = RequestHead { meta, header_count: 0, ..head };
+    let mut called = Vec::new();
+    write_request(&mut called, &head, slices(&Vec::new()), BodySlot::Known(0));
+    for octets in [response, request, called] {
         for cut in 0..octets.len() {
             check_both(&octets[..cut]);
             for octet in 0..=255 {

@@ -32,6 +32,7 @@ impl Conn {
             return self.handle_refused(Refusal::NoMemory, None, shared, now);
         }
         self.handle_ms = admission.handle_ms_max;
+        work.late = admission.late;
         work.inbox.consume(exchange.head_bytes as usize);
         let ahead = shared.limits.inbox_bytes();
         let (sink, event) = match exchange.framing {

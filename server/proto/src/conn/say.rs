@@ -1,5 +1,7 @@
 //! What is said to the peer: a reply or a refusal is staged, and becomes the outbox once.
 
+use alloc::boxed::Box;
+
 use super::Conn;
 use crate::notice::Notice;
 use crate::output::{Reply, Source};
@@ -13,6 +15,20 @@ pub(super) struct Staged {
     source: Source,
     head_bytes: usize,
     closes: bool,
+}
+
+impl Staged {
+    /// The refusal's own octets, or a reply that says more.
+    fn refusal(why: Refusal, reply: Option<Reply>, closes: bool) -> Self {
+        let (source, head_bytes) = match reply {
+            Some(reply) => (Source::Owned(reply.octets), reply.head_bytes as usize),
+            None => {
+                let (octets, head_bytes) = why.reply();
+                (Source::Fixed(octets), head_bytes)
+            }
+        };
+        Self { source, head_bytes, closes: closes || why.closes() }
+    }
 }
 
 impl Conn {
@@ -73,29 +89,21 @@ impl Conn {
     ) {
         shared.notice(Notice::Refused(why));
         let unread = self.skip_request(self.phase);
-        let (source, head_bytes) = match reply {
-            Some(reply) => (Source::Owned(reply.octets), reply.head_bytes as usize),
-            None => {
-                let (octets, head_bytes) = why.reply();
-                (Source::Fixed(octets), head_bytes)
-            }
-        };
-        let staged = Staged { source, head_bytes, closes: unread || why.closes() };
+        let staged = Staged::refusal(why, reply, unread);
         self.answer(Event::Refused, staged, shared, now);
     }
 
     /// Says what follows from a deadline that passed.
-    pub(super) fn say_fixed(
+    pub(super) fn say_instead(
         &mut self,
         why: Refusal,
+        reply: Option<Box<Reply>>,
         closes: bool,
         shared: &mut Shared,
         now: Instant,
     ) {
         shared.notice(Notice::Refused(why));
-        let (octets, head_bytes) = why.reply();
-        let staged =
-            Staged { source: Source::Fixed(octets), head_bytes, closes: closes || why.closes() };
+        let staged = Staged::refusal(why, reply.map(|reply| *reply), closes);
         self.say(staged, shared, now);
     }
 

@@ -1,11 +1,13 @@
 //! What a connection needs while it is not idle, in one record that goes round.
 
+use alloc::boxed::Box;
+
 use fezz_parser::Framing;
 
 use crate::body::Sink;
 use crate::exchange::Exchange;
 use crate::input::Inbox;
-use crate::output::Outbox;
+use crate::output::{Outbox, Reply};
 
 /// The buffers and facts of a request and its reply.
 #[derive(Debug, Default)]
@@ -18,6 +20,8 @@ pub(crate) struct Work {
     pub(super) sink: Option<Sink>,
     /// Octets of the sink that the hub's budget knows of.
     pub(super) counted: u64,
+    /// What is said if the function is late, where the operator has words of its own for that.
+    pub(super) late: Option<Box<Reply>>,
     /// What is promised to the peer.
     pub(super) outbox: Outbox,
 }
@@ -50,6 +54,7 @@ impl Work {
     pub(crate) fn reset(&mut self) {
         debug_assert!(self.counted == 0 && self.outbox.is_empty(), "somebody still needs this");
         self.drop_input();
+        self.late = None;
         self.exchange = Exchange::default();
     }
 }

@@ -105,6 +105,7 @@ impl Driver {
                     envelope,
                     body_bytes_max: request.content_bytes_max,
                     handle_ms_max: request.handle_ms_max,
+                    late: None,
                 };
                 self.hub.handle_admitted(id, admission, now);
                 return Ok(());

@@ -55,7 +55,7 @@ impl Driver {
                     let late_us = deadline.as_micros().saturating_sub(now_us);
                     self.dispatch(id, ticket, envelope, late_us, scene, now_us)?;
                 }
-                Action::Forget(ticket) => {
+                Action::Forget { ticket, why: _ } => {
                     scene.tally.add("forgotten", "", 1);
                     let unrun = scene.rng.chance(scene.plan.odds.forgotten_unrun);
                     self.crew.forget(ticket, unrun);

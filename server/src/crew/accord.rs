@@ -1,0 +1,141 @@
+//! What a function and its host have settled, how long that holds, and how long the function may
+//! be idle before it is brought to an end.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use fezz_abi::host::Handshake;
+use fezz_proto::Instant;
+
+use crate::accord::Standing;
+
+/// What stands for "never", in microseconds of the server's clock.
+const NEVER: u64 = u64::MAX;
+/// Idle time of a function that no route leads to any more.
+const RETIRED_IDLE_US: u64 = 1_000_000;
+
+/// The settlement of one function.
+#[derive(Debug)]
+pub(crate) struct Accord {
+    settings: Vec<(String, String)>,
+    /// Whether it shakes hands at all: else there is no version to speak of.
+    shakes: bool,
+    version: AtomicU64,
+    /// From when on it has to be asked again before a call: 0 when it was brought to an end.
+    expires_us: AtomicU64,
+    /// Whether the roster knows that it has to be asked again.
+    told: AtomicBool,
+    begun: AtomicBool,
+    /// Idle time after which it is brought to an end.
+    idle_us_max: AtomicU64,
+    used_us: AtomicU64,
+}
+
+impl Accord {
+    /// A function that has just begun.
+    pub(crate) fn new(
+        settings: Vec<(String, String)>,
+        shakes: bool,
+        idle_max: Option<Duration>,
+        handshake: &Handshake,
+        now: Instant,
+    ) -> Self {
+        let accord = Self {
+            settings,
+            shakes,
+            version: AtomicU64::new(0),
+            expires_us: AtomicU64::new(NEVER),
+            told: AtomicBool::new(false),
+            begun: AtomicBool::new(true),
+            idle_us_max: AtomicU64::new(idle_max.map_or(NEVER, micros)),
+            used_us: AtomicU64::new(now.as_micros()),
+        };
+        accord.settled(handshake, now);
+        accord
+    }
+
+    /// What it is given when it begins.
+    pub(crate) fn settings(&self) -> &[(String, String)] {
+        &self.settings
+    }
+
+    /// The version that was agreed on, if there was a handshake.
+    pub(crate) fn version(&self) -> Option<u64> {
+        self.shakes.then(|| self.version.load(Ordering::Relaxed))
+    }
+
+    /// Whether it may be called without asking it first.
+    #[inline]
+    pub(crate) fn is_current(&self, now: Instant) -> bool {
+        now.as_micros() < self.expires_us.load(Ordering::Relaxed)
+    }
+
+    /// A request for it was handed over.
+    #[inline]
+    pub(crate) fn used(&self, now: Instant) {
+        if self.idle_us_max.load(Ordering::Relaxed) != NEVER {
+            self.used_us.store(now.as_micros(), Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the caller is the first to find that it has to be asked again.
+    pub(crate) fn has_to_be_told(&self) -> bool {
+        !self.told.swap(true, Ordering::AcqRel)
+    }
+
+    /// Where it stands, for whoever asks it.
+    pub(crate) fn standing(&self) -> Standing {
+        if self.begun.load(Ordering::Acquire) { Standing::Begun } else { Standing::New }
+    }
+
+    /// They agreed at `now`.
+    pub(crate) fn settled(&self, handshake: &Handshake, now: Instant) {
+        let expires_us =
+            handshake.ttl.map_or(NEVER, |ttl| now.as_micros().saturating_add(micros(ttl)));
+        self.version.store(handshake.version, Ordering::Relaxed);
+        self.used_us.store(now.as_micros(), Ordering::Relaxed);
+        self.begun.store(true, Ordering::Release);
+        self.told.store(false, Ordering::Release);
+        self.expires_us.store(expires_us, Ordering::Release);
+    }
+
+    /// No route leads to it any more.
+    pub(crate) fn retire(&self, now: Instant) {
+        self.used_us.store(now.as_micros(), Ordering::Relaxed);
+        self.idle_us_max.store(RETIRED_IDLE_US, Ordering::Relaxed);
+    }
+
+    /// Somebody else decides when it comes to an end.
+    pub(crate) fn leave(&self) {
+        self.idle_us_max.store(NEVER, Ordering::Relaxed);
+    }
+
+    /// When it will have been idle too long, as things are; nothing when it never is, or was
+    /// brought to an end already.
+    pub(crate) fn ends_at(&self) -> Option<Instant> {
+        let idle_us = self.idle_us_max.load(Ordering::Relaxed);
+        let used_us = self.used_us.load(Ordering::Relaxed);
+        let ends = idle_us != NEVER && self.begun.load(Ordering::Acquire);
+        ends.then(|| Instant::from_micros(used_us.saturating_add(idle_us)))
+    }
+
+    /// It is about to be brought to an end: calls wait until it is asked again.
+    pub(crate) fn ending(&self) {
+        self.told.store(true, Ordering::Release);
+        self.expires_us.store(0, Ordering::Release);
+    }
+
+    /// It was brought to an end.
+    pub(crate) fn ended(&self) {
+        self.begun.store(false, Ordering::Release);
+    }
+
+    /// Whether it is idle and was brought to an end.
+    pub(crate) fn is_dormant(&self) -> bool {
+        !self.begun.load(Ordering::Acquire)
+    }
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(NEVER)
+}

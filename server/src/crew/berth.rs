@@ -1,0 +1,102 @@
+//! Where a loop lies while its thread is inside a function: given away before the call, taken back
+//! behind it, or taken over by a rescuer when the call does not come back soon.
+//!
+//! The loop is one owned box. It is in the berth or with exactly one thread at every instant,
+//! because both ways out take it out of the same cell under the same lock. The lock is contended
+//! only while somebody is being rescued.
+
+use super::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The berth of one loop. `T` is the loop, `C` what is known of the call it waits for, `S` what a
+/// rescuer leaves behind for the thread that comes back late.
+#[derive(Debug)]
+pub(crate) struct Berth<T, C, S> {
+    state: Mutex<State<T, C, S>>,
+}
+
+#[derive(Debug)]
+struct State<T, C, S> {
+    /// Grows with every call.
+    voyage: u64,
+    parked: Option<Parked<T, C>>,
+    /// For threads that are still inside their calls, by their voyage.
+    left: Vec<(u64, S)>,
+}
+
+#[derive(Debug)]
+struct Parked<T, C> {
+    held: T,
+    call: C,
+    since_us: u64,
+}
+
+/// The right to take the loop back. Not cloneable: one thread has it.
+#[derive(Debug)]
+pub(crate) struct Voyage(u64);
+
+/// What a rescuer takes over.
+#[derive(Debug)]
+pub(crate) struct Rescued<T, C> {
+    /// The loop.
+    pub(crate) held: T,
+    /// The call that keeps its thread.
+    pub(crate) call: C,
+}
+
+impl<T, C, S> Berth<T, C, S> {
+    pub(crate) fn new() -> Self {
+        Self { state: Mutex::new(State { voyage: 0, parked: None, left: Vec::new() }) }
+    }
+
+    /// Gives the loop away for a call that begins at `since_us`.
+    pub(crate) fn park(&self, held: T, call: C, since_us: u64) -> Voyage {
+        let mut state = self.lock();
+        debug_assert!(state.parked.is_none(), "a loop is driven by one thread");
+        state.voyage += 1;
+        state.parked = Some(Parked { held, call, since_us });
+        Voyage(state.voyage)
+    }
+
+    /// Takes the loop back after the call.
+    ///
+    /// # Errors
+    ///
+    /// It was rescued; what the rescuer left behind for this call.
+    pub(crate) fn take_back(&self, voyage: &Voyage) -> Result<T, Option<S>> {
+        let mut state = self.lock();
+        // A later voyage means that a rescuer drives the loop, and may be in a call of its own.
+        if state.voyage == voyage.0
+            && let Some(parked) = state.parked.take()
+        {
+            return Ok(parked.held);
+        }
+        let place = state.left.iter().position(|(number, _)| *number == voyage.0);
+        Err(place.map(|place| state.left.swap_remove(place).1))
+    }
+
+    /// Takes the loop over when its call began before `before_us`. `leave` makes what the late
+    /// thread will find.
+    pub(crate) fn rescue(
+        &self,
+        before_us: u64,
+        leave: impl FnOnce(&C) -> S,
+    ) -> Option<Rescued<T, C>> {
+        let mut state = self.lock();
+        let Parked { held, call, .. } =
+            state.parked.take_if(|parked| parked.since_us < before_us)?;
+        let voyage = state.voyage;
+        state.left.push((voyage, leave(&call)));
+        Some(Rescued { held, call })
+    }
+
+    /// How many calls were begun, and whether one is under way.
+    pub(crate) fn glance(&self) -> (u64, bool) {
+        let state = self.lock();
+        (state.voyage, state.parked.is_some())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T, C, S>> {
+        // Nothing panics while the lock is held; were it so, the state would still be whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

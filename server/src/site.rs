@@ -1,0 +1,155 @@
+//! What can be served at one time: routes, and who answers on them, on the operator's terms.
+
+mod present;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fezz_abi::FLAG_INLINE_OK;
+use fezz_proto::Instant;
+use fezz_proto::roster::CalleeLimits;
+
+use crate::config;
+use crate::crew::{Accord, Callee, Fallback, Placement, Served, StaticReply, Terms, Workplace};
+use crate::envelope;
+use crate::plugin::Router;
+use crate::plugin::registry::{Entry, newest_before};
+use crate::report::PublishReport;
+
+pub(crate) use present::Present;
+
+/// Routes, and the functions that they name by number.
+pub(crate) struct Site {
+    /// Counts the sites of a server; given by [`Present`].
+    number: u64,
+    pub(crate) router: Router,
+    /// By `FunctionId`.
+    pub(crate) served: Vec<Served>,
+    /// What `served` was made of.
+    entries: Vec<Entry>,
+}
+
+/// What stands between one site and the next.
+pub(crate) struct Change {
+    /// Those to whom no route leads any more.
+    pub(crate) leaving: Vec<&'static Callee>,
+    pub(crate) report: PublishReport,
+}
+
+impl Site {
+    /// Lets the workers know the functions of `entries`, in the order of their numbers.
+    pub(crate) fn of(router: Router, entries: Vec<Entry>, place: &Workplace) -> Self {
+        let callees: Vec<&'static Callee> =
+            entries.iter().map(|entry| place.enlist(terms(entry, place.clock.now()))).collect();
+        Self::new(router, entries, &callees)
+    }
+
+    /// The site after this one. Who is in both goes on as before: with its pace, its count of
+    /// failures, its quarantine.
+    pub(crate) fn followed_by(
+        &self,
+        router: Router,
+        entries: Vec<Entry>,
+        place: &Workplace,
+    ) -> (Self, Change) {
+        let mut report = PublishReport::default();
+        let mut callees: Vec<&'static Callee> = Vec::new();
+        for entry in &entries {
+            let known = self.callee_of(entry);
+            let names = if known.is_some() { &mut report.kept } else { &mut report.added };
+            names.push(entry.to_string());
+            callees.push(known.unwrap_or_else(|| place.enlist(terms(entry, place.clock.now()))));
+        }
+        let before = self.served.iter().map(|served| served.callee);
+        let leaving: Vec<&'static Callee> =
+            before.filter(|old| !callees.iter().any(|new| std::ptr::eq(*old, *new))).collect();
+        report.retired = leaving.iter().map(|callee| callee.name.clone()).collect();
+        (Self::new(router, entries, &callees), Change { leaving, report })
+    }
+
+    fn new(router: Router, entries: Vec<Entry>, callees: &[&'static Callee]) -> Self {
+        let serve = |(entry, callee): (&Entry, &&'static Callee)| Served {
+            callee,
+            previous: newest_before(&entries, &entry.name, entry.version.as_ref())
+                .and_then(|place| callees.get(place).copied()),
+        };
+        let served = entries.iter().zip(callees).map(serve).collect();
+        Self { number: 0, router, served, entries }
+    }
+
+    /// Who answers for the same image under the same name on the same terms.
+    fn callee_of(&self, entry: &Entry) -> Option<&'static Callee> {
+        let mut known = self.entries.iter().zip(&self.served);
+        let same = |(known, _): &(&Entry, &Served)| {
+            Arc::ptr_eq(&known.function, &entry.function)
+                && known.options == entry.options
+                && known.to_string() == entry.to_string()
+        };
+        known.find(same).map(|(_, served)| served.callee)
+    }
+}
+
+/// What the artifact says of itself, and what its operator says of it.
+fn terms(entry: &Entry, now: Instant) -> Terms {
+    let options = &entry.options;
+    let identity = entry.function.identity();
+    let own_max = identity.map_or(0, |identity| identity.max_concurrency);
+    let running_max = [own_max, options.max_concurrency.unwrap_or(0)]
+        .into_iter()
+        .filter(|calls| *calls > 0)
+        .min()
+        .unwrap_or(u32::MAX);
+    let bounded = identity.is_some_and(|identity| identity.flags & FLAG_INLINE_OK != 0);
+    let placement = match options.placement {
+        // Loops do not ask each other, nor the workers, who is inside.
+        _ if running_max != u32::MAX => Placement::Worker,
+        Some(config::Placement::Worker) => Placement::Worker,
+        Some(config::Placement::Inline) => Placement::Inline,
+        Some(config::Placement::Auto) => Placement::Auto,
+        None if bounded => Placement::Auto,
+        None => Placement::Worker,
+    };
+    Terms {
+        name: entry.to_string(),
+        function: Arc::clone(&entry.function),
+        placement,
+        limits: CalleeLimits {
+            running_max,
+            in_flight_max: options.max_in_flight.unwrap_or(u32::MAX),
+            abandoned_max: options.abandon_max,
+            quarantine_us: micros(options.quarantine),
+        },
+        fallback: fallback(entry),
+        accord: Accord::new(
+            options.config.clone(),
+            entry.function.exports().handshake,
+            options.ttl,
+            &entry.handshake,
+            now,
+        ),
+    }
+}
+
+/// What happens when it fails. A function may ask for a reply of its operator's, and there may be
+/// none.
+fn fallback(entry: &Entry) -> Fallback {
+    match &entry.options.fallback {
+        _ if entry.falls_back_to_previous() => Fallback::Previous,
+        None | Some(config::Fallback::FailRequest | config::Fallback::Previous) => {
+            Fallback::FailRequest
+        }
+        Some(config::Fallback::Static { status, content_type, body }) => {
+            let fields = [("content-type", content_type.as_str())];
+            let reply = envelope::constant(Vec::new(), *status, &fields, body);
+            Fallback::Static(StaticReply {
+                octets: reply.octets.into(),
+                head_bytes: reply.head_bytes,
+                status: *status,
+            })
+        }
+    }
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}

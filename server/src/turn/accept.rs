@@ -1,0 +1,145 @@
+//! Connections come, and stop coming when the server drains.
+
+use std::net::SocketAddr;
+
+use fezz_proto::{Instant, Stage};
+use fezz_wire::Layout;
+use mio::Interest;
+use mio::net::TcpStream;
+
+use super::Loop;
+use crate::control::Order;
+use crate::link::{ClientIp, Facts, Link};
+use crate::listen::{ACCEPTS_PER_TURN_MAX, Accepted, BACKLOG_CONNECTIONS};
+use crate::token;
+use crate::transport::Transport;
+
+impl Loop {
+    pub(super) fn obey(&mut self, now: Instant) {
+        let order = self.control.order();
+        if order == Order::Serve {
+            return;
+        }
+        let began = *self.lists.drain_began.get_or_insert(now);
+        let starts = began.plus_millis(self.drain_delay_ms);
+        let ends = starts.plus_millis(self.drain_ms);
+        if self.hub.stage() == Stage::Serving {
+            if now < starts && order == Order::Drain {
+                self.lists.drain_next = Some(starts);
+                return;
+            }
+            self.accept_rest(now);
+            self.listeners.clear();
+            self.lists.drain_next = Some(ends);
+            let mut ready = Vec::new();
+            self.hub.handle_drain(now, &mut ready);
+            self.list_all(ready);
+        }
+        if self.lists.drain_next.is_some() && (now >= ends || order == Order::Kill) {
+            self.lists.drain_next = None;
+            self.lists.cut += self.hub.busy() as u64;
+            let mut ready = Vec::new();
+            self.hub.handle_kill(now, &mut ready);
+            self.list_all(ready);
+        }
+    }
+
+    pub(super) fn accepts(&self) -> bool {
+        self.hub.stage() == Stage::Serving
+    }
+
+    pub(super) fn accept(&mut self, now: Instant) {
+        let mut budget = ACCEPTS_PER_TURN_MAX;
+        let listeners = self.listeners.len();
+        // Another one begins each turn: a flood at one address does not starve the others.
+        self.lists.accept_first = (self.lists.accept_first + 1) % listeners.max(1);
+        for step in 0..listeners {
+            let number = (self.lists.accept_first + step) % listeners;
+            while budget > 0 && self.listeners.get(number).is_some_and(|one| one.is_due(now)) {
+                budget -= 1;
+                if !self.accept_one(number, now) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Takes the connections that are complete before the listeners go: they would be reset.
+    pub(super) fn accept_rest(&mut self, now: Instant) {
+        for number in 0..self.listeners.len() {
+            if let Some(listener) = self.listeners.get_mut(number) {
+                listener.pending = true;
+            }
+            for _ in 0..=BACKLOG_CONNECTIONS {
+                let due = self.listeners.get(number).is_some_and(|one| one.is_due(now));
+                if !due || !self.accept_one(number, now) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Takes one connection; false when this listener is done for now.
+    pub(super) fn accept_one(&mut self, number: usize, now: Instant) -> bool {
+        let full = !self.hub.has_room();
+        let Some(listener) = self.listeners.get_mut(number) else { return false };
+        if full && !self.hub.can_shed(now) {
+            listener.pause(now);
+            return false;
+        }
+        match listener.accept(now) {
+            Accepted::Stream(stream, peer) => {
+                if full && let Some(leaving) = self.hub.handle_full(now) {
+                    self.list(leaving);
+                }
+                self.welcome(stream, peer, now);
+                true
+            }
+            Accepted::Empty => false,
+            Accepted::Fault(why) => {
+                for observer in &mut self.observers {
+                    observer.accept_failed(now, why);
+                }
+                true
+            }
+        }
+    }
+
+    pub(super) fn welcome(&mut self, mut stream: TcpStream, peer: SocketAddr, now: Instant) {
+        if cfg!(not(target_os = "linux")) {
+            // Elsewhere the listener's option is not handed on; failing costs speed, nothing else.
+            drop(stream.set_nodelay(true));
+        }
+        let Some(id) = self.hub.handle_accepted(false, now) else { return };
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let registered = self.poll.registry().register(&mut stream, token::of_conn(id), interest);
+        if registered.is_err() {
+            self.hub.handle_peer_gone(id, now);
+        }
+        let link = Link {
+            stream,
+            transport: Transport::Plain,
+            id,
+            facts: Facts {
+                client: ClientIp::of(peer.ip()),
+                served: None,
+                layout: Layout::default(),
+            },
+            readable: false,
+            writable: true,
+            end_announced: false,
+            broken: false,
+            listed: false,
+        };
+        let place = id.index as usize;
+        if place >= self.lists.links.len() {
+            self.lists.links.resize_with(place + 1, || None);
+        }
+        if let Some(slot) = self.lists.links.get_mut(place) {
+            *slot = Some(link);
+        }
+        if registered.is_err() {
+            self.list(id);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! A thread that drives a loop: turn after turn, and between them the calls that it makes itself,
+//! each with the loop given away.
+
+use std::io;
+use std::sync::Arc;
+use std::thread;
+
+use super::yard::{Call, LoopBerth, Yard};
+use crate::crew::{AbortOnPanic, Caller, Job, Outcome, conclude, millis};
+use crate::sys;
+use crate::turn::Loop;
+
+/// Rounds of calls in one turn: as many pipelined requests of a connection are answered together.
+const ROUNDS_PER_TURN_MAX: u32 = 32;
+
+/// Drives `held` until it ends or is taken; in the latter case the thread stays as a spare one.
+pub(crate) fn drive(yard: &Arc<Yard>, held: Box<Loop>) {
+    let _told = TellPanic(yard);
+    let mut driver =
+        Driver { yard, caller: Caller::new(&yard.place), thread: sys::thread::current() };
+    if driver.drive(held) == Drove::Taken {
+        stand_by(yard, false);
+    }
+}
+
+/// Waits for loops that need a driver.
+pub(super) fn stand_by(yard: &Arc<Yard>, mut announced: bool) {
+    let _told = TellPanic(yard);
+    let mut driver =
+        Driver { yard, caller: Caller::new(&yard.place), thread: sys::thread::current() };
+    while let Some(held) = yard.spares.wait(std::mem::take(&mut announced), yard.loops()) {
+        if driver.drive(held) == Drove::GivenUp {
+            return;
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Drove {
+    /// The loop is over.
+    Ended,
+    /// Somebody else drives it.
+    Taken,
+    /// Somebody else drives it, and this thread was given up: what was done to it cannot be undone.
+    GivenUp,
+}
+
+struct Driver<'y> {
+    yard: &'y Arc<Yard>,
+    caller: Caller,
+    thread: i32,
+}
+
+impl Driver<'_> {
+    fn drive(&mut self, mut held: Box<Loop>) -> Drove {
+        let Some(berth) = self.yard.berth(held.home()) else {
+            let error = io::Error::other("a loop without a berth: a bug of ours");
+            drop(self.yard.ended.send(Err(error)));
+            return Drove::Ended;
+        };
+        loop {
+            if held.is_over() {
+                // Fails when nobody waits for the end any more.
+                drop(self.yard.ended.send(Ok(held.end())));
+                return Drove::Ended;
+            }
+            if let Err(error) = held.begin_turn() {
+                drop(self.yard.ended.send(Err(error)));
+                return Drove::Ended;
+            }
+            held = match self.make_calls(held, berth) {
+                Ok(held) => held,
+                Err(drove) => return drove,
+            };
+            held.end_turn();
+        }
+    }
+
+    /// Makes the calls of this turn, unless the loop is taken meanwhile.
+    fn make_calls(&mut self, mut held: Box<Loop>, berth: &LoopBerth) -> Result<Box<Loop>, Drove> {
+        for _ in 0..ROUNDS_PER_TURN_MAX {
+            let Some(first) = held.next_call() else { break };
+            let mut next = Some(first);
+            while let Some(job) = next {
+                held = self.call(held, job, berth)?;
+                next = held.next_call();
+            }
+            held.go_on();
+        }
+        Ok(held)
+    }
+
+    /// Makes one call with the loop given away.
+    fn call(
+        &mut self,
+        held: Box<Loop>,
+        mut job: Job,
+        berth: &LoopBerth,
+    ) -> Result<Box<Loop>, Drove> {
+        // A panic in here is a bug of ours, in code that other people's requests depend on.
+        let bug = AbortOnPanic;
+        let (home, ticket, started) = (job.home, job.ticket, held.now());
+        let callee = job.job.callee;
+        let facts = Call { callee, ticket, deadline: job.deadline, thread: self.thread };
+        let voyage = berth.park(held, facts, started.as_micros());
+        let place = &self.yard.place;
+        // After the berth: the watch sees the call, or is woken.
+        place.alarm.stir();
+        let (reply, ended) = self.caller.call(&mut job, started);
+        let back = match berth.take_back(&voyage) {
+            Ok(mut held) => {
+                match conclude(job, reply, ended) {
+                    Outcome::Answer(outcome) => held.handle_call(ticket, outcome, ended),
+                    Outcome::Instead(job) => held.handle_redirected(*job, ended),
+                }
+                Ok(held)
+            }
+            Err(Some(left)) if left.ends_in_time() => {
+                place.bring_home(home, ticket, conclude(job, reply, ended));
+                place.alarm.expect(millis(ended));
+                Err(Drove::Taken)
+            }
+            Err(_) => {
+                place.stray_returned(callee, ended);
+                Err(Drove::GivenUp)
+            }
+        };
+        std::mem::forget(bug);
+        back
+    }
+}
+
+/// Tells the server when a loop's thread panics: half a server is worse than a restart.
+struct TellPanic<'y>(&'y Yard);
+
+impl Drop for TellPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let error = io::Error::other("an event loop panicked: a bug of ours");
+            // Fails when nobody waits for the end any more.
+            drop(self.0.ended.send(Err(error)));
+        }
+    }
+}
