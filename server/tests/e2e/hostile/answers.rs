@@ -138,11 +138,9 @@ fn a_request_that_is_overwritten_is_nobody_elses() {
     for round in 0_usize..50 {
         // Two in one segment: the second is received before the first is overwritten.
         let content = vec![b'x'; round * 100];
-        let mut octets = format!(
-            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n",
-            content.len()
-        )
-        .into_bytes();
+        let mut octets =
+            format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", content.len())
+                .into_bytes();
         octets.extend(content);
         octets.extend(get("/"));
         client.send(&octets);

@@ -5,6 +5,7 @@ mod answers;
 mod begin;
 mod crash;
 mod late;
+mod odd;
 mod panics;
 mod process;
 
