@@ -25,7 +25,7 @@ FezzOwned fezz_handshake_v1(FezzSlice offer) {
     return exactly(LITERAL("\xff\xff"));
   if (strcmp(how, "version") == 0) return exactly(LITERAL("\xa1\x69" "functions\xa1\x66handle\x03"));
   if (strcmp(how, "needs") == 0)
-    return exactly(LITERAL("\xa1\x6c" "capabilities\x81\x67teleport"));
+    return exactly(LITERAL("\xa1\x6c" "capabilities\x81\x68teleport"));
   if (strcmp(how, "nothing") == 0) return (FezzOwned){NULL, 0};
   return exactly(LITERAL("\xa1\x66ttl_ms\x01"));
 }

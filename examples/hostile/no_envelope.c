@@ -1,11 +1,10 @@
-/* Octets that are no response envelope; the path says which. /tail and /span-of-map are whole maps
- * with something wrong behind or around them.
+/* Octets that are no response envelope; the path says which.
  *
  * Must happen: 502 each, given back once, and nothing of it is sent. Reading takes time linear in
  * the octets that are there and memory that does not depend on what they claim. Stages:
- * deserialize_response where it is no CBOR (/noise, /cut, /claim, /deep, /words), response_envelope
- * where it is CBOR of another shape (/list, /no-status, /text-status), response_decode where a rule
- * of the format is broken (/twice, /twice-mixed, /tail). */
+ * deserialize_response where it is no CBOR (/noise, /cut, /claim, /claim-map, /words),
+ * response_envelope where it is CBOR of another shape (/list), response_decode where a
+ * rule of the format is broken (the others). */
 #include "hostile.h"
 
 #define STATUS "\x66status\x18\xc8"

@@ -135,7 +135,7 @@ fn what_is_late_once_is_well_afterwards() {
         config.functions[0].options.abandon_max = 1;
     });
     assert_eq!(ward.status("/"), 504);
-    ward.server.wait("it came back", |counted| counted.workers.abandoned == 0);
+    ward.late(1);
     ward.failed(&[("timeout", 1)]);
     for _ in 0..20 {
         assert_eq!(ward.status("/"), 200, "long before its quarantine ends");
@@ -158,11 +158,10 @@ fn a_serial_function_is_alone_with_each_call() {
         config.functions[0].options.abandon_max = 5;
     });
     assert_eq!(ward.status("/1000"), 504);
-    assert_eq!(ward.status("/5"), 504, "the first is still inside");
-    ward.server.wait("it came back", |counted| counted.workers.abandoned == 0);
+    assert_eq!(ward.status("/5"), 503, "the first is still inside, and nobody else can be");
+    ward.late(1);
     assert_eq!(at_once(&ward, &["/5"; 4]), [200; 4]);
-    ward.failed(&[("timeout", 2)]);
-    assert_eq!(ward.sick().late, 1);
+    ward.failed(&[("timeout", 1), ("limit", 1)]);
     // The second was never called.
     assert_eq!(ward.settled(5)["inside_max"], 1);
 }
@@ -173,17 +172,19 @@ fn what_lies_about_blocking_is_found_out_once() {
     let ward = Ward::of(artifact("inline_liar"), |config| {
         config.functions[0].options.placement = Some(Placement::Inline);
     });
-    assert_eq!(ward.status("/0"), 200);
-    assert_eq!(ward.status("/300"), 200, "it is in time");
-    ward.server.wait("the loop was rescued", |counted| {
-        counted.functions.values().map(|one| one.rescues).sum::<u64>() == 1
-    });
-    for _ in 0..3 {
-        assert_eq!(ward.status("/100"), 200);
+    let mut calls = 0;
+    // A worker makes the first calls if no thread stands ready yet to take the loop over.
+    while ward.sick().rescues == 0 {
+        assert_eq!(ward.status("/30"), 200, "it is in time");
+        calls += 1;
+        assert!(calls < 500, "no call was made on the loop");
+    }
+    for _ in 0..5 {
+        assert_eq!(ward.status("/30"), 200);
     }
     assert_eq!(ward.sick().rescues, 1, "workers make its calls now");
     ward.failed(&[]);
-    ward.settled(5);
+    ward.settled(calls + 5);
 }
 
 #[test]
@@ -195,7 +196,8 @@ fn a_slow_first_call_is_slow_once() {
         for _ in 0..10 {
             assert_eq!(ward.status("/"), 200);
         }
-        assert_eq!(ward.sick().rescues, u64::from(placement == Placement::Inline));
+        // A worker makes the first call if no thread stands ready yet to take the loop over.
+        assert!(ward.sick().rescues <= u64::from(placement == Placement::Inline));
         ward.failed(&[]);
         ward.settled(10);
     }

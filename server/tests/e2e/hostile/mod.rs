@@ -52,6 +52,7 @@ fn get(path: &str) -> Vec<u8> {
 struct Healthy {
     enough: Arc<AtomicBool>,
     asking: Option<JoinHandle<u64>>,
+    answers: u64,
 }
 
 impl Healthy {
@@ -73,13 +74,16 @@ impl Healthy {
             }
             answers
         });
-        Self { enough, asking: Some(asking) }
+        Self { enough, asking: Some(asking), answers: 0 }
     }
 
     /// How often it was asked; fails if any answer was not right.
     fn answers(&mut self) -> u64 {
         self.enough.store(true, Ordering::Relaxed);
-        self.asking.take().map_or(0, |asking| asking.join().expect("every answer was right"))
+        if let Some(asking) = self.asking.take() {
+            self.answers = asking.join().expect("every answer was right");
+        }
+        self.answers
     }
 }
 
@@ -127,6 +131,14 @@ impl Ward {
             std::thread::sleep(Duration::from_millis(5));
         }
         assert_eq!(self.sick().errors, stages);
+    }
+
+    /// Waits until so many calls of the sick function came back too late.
+    fn late(&self, calls: u64) {
+        self.server.wait("calls came back late", |counted| {
+            counted.functions.values().map(|one| one.late).sum::<u64>() == calls
+        });
+        assert_eq!(self.sick().late, calls);
     }
 
     /// What the function itself counted; it answers that as any other request.
