@@ -3,10 +3,10 @@
  * Must happen: /segments, /padded, /packed, /pairs, /unknown and /shuffled are 200 with the same
  * body: the format allows them. /open, /segment-kind, /segment-in-segment, /stray-break and
  * /reserved are no CBOR: 502, stage deserialize_response. /odd-map is a map that ends between a key
- * and its value: the same. /tagged, /undefined, /numbers and /three are CBOR of another shape: 502,
- * stage response_envelope. /panic says that the function panicked, and it may: 500, stage panic.
- * /version claims another version than the handshake settled: 502, stage response_envelope;
- * /settled claims that one, and is right. */
+ * and its value: the same. /tagged, /undefined, /numbers and /three hold items of a kind that may
+ * not stand there: 502, stage response_decode. /panic says that the function panicked, and it may:
+ * 500, stage panic. /version claims another version than the handshake settled: 502, stage
+ * response_envelope; /settled claims that one, and is right. */
 #include "hostile.h"
 
 /* {"functions": {"handle": 2}} */
