@@ -79,8 +79,8 @@ fn a_lock_that_is_held_for_ever_is_its_own() {
     assert_eq!((ledger["outstanding"], ledger["strange"]), (0, 0), "{ledger:?}");
 }
 
-/// Many calls, all too late: each client gets its 504, each answer is freed once, by the thread that
-/// made it, and nobody gets somebody else's.
+/// Many calls, all too late: each client gets its 504, and each answer is freed once, by the thread
+/// that made it.
 #[test]
 fn late_answers_are_freed_once() {
     let ward = Ward::of(artifact("sleep"), |config| {
@@ -265,7 +265,7 @@ fn an_end_that_hangs_does_not_keep_the_server() {
         assert_eq!(ward.status("/"), 200);
         ward.failed(&[]);
         ward.settled(1);
-        assert!(ward.healthy.answers() > 0);
+        ward.healthy.finish();
         let clock = fezz_server::clock::Clock::start();
         ward.server.handle.drain();
         let report = ward.server.join();
