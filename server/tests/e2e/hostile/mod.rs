@@ -167,6 +167,11 @@ impl Ward {
             .collect()
     }
 
+    /// What the function counted of its own under this name.
+    fn own(&self, name: &str) -> u64 {
+        self.ledger().get(name).copied().unwrap_or(0)
+    }
+
     /// Everything that was handed over was given back as the contract says, and every call that
     /// began has returned.
     fn settled(&self, calls: u64) -> BTreeMap<String, u64> {
@@ -194,4 +199,25 @@ fn with_healthy(artifact: PathBuf) -> Config {
     config.workers.threads = 3;
     route(&mut config, "hello", example("hello"), "/hello");
     config
+}
+
+/// Each function of the folder stands in its table and is served by a test.
+#[test]
+fn the_gallery_is_whole() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/hostile");
+    let read = |path: &Path| std::fs::read_to_string(path).expect("a text");
+    let table = read(&folder.join("README.md"));
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/hostile");
+    let files = |folder: &Path| std::fs::read_dir(folder).expect("a folder").flatten();
+    let tests: String = files(&tests).map(|file| read(&file.path())).collect();
+    let mut functions = 0;
+    for path in files(&folder).map(|file| file.path()) {
+        if path.extension().is_some_and(|kind| kind == "c") {
+            let name = path.file_stem().expect("a name").to_str().expect("text");
+            assert!(table.contains(&format!("| `{name}`")), "{name} is not in the table");
+            assert!(tests.contains(&format!("\"{name}\"")), "{name} is served by no test");
+            functions += 1;
+        }
+    }
+    assert!(functions >= 40, "{functions}");
 }
