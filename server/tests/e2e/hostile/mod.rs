@@ -6,6 +6,7 @@ mod begin;
 mod crash;
 mod late;
 mod log;
+mod odd;
 mod panics;
 mod process;
 
@@ -211,7 +212,7 @@ fn the_gallery_is_whole() {
     let tests: String = files(&tests).map(|file| read(&file.path())).collect();
     let mut functions = 0;
     for path in files(&folder).map(|file| file.path()) {
-        if path.extension().is_some_and(|kind| kind == "c") {
+        if path.extension().is_some_and(|kind| kind == "c" || kind == "cpp") {
             let name = path.file_stem().expect("a name").to_str().expect("text");
             assert!(table.contains(&format!("| `{name}`")), "{name} is not in the table");
             assert!(tests.contains(&format!("\"{name}\"")), "{name} is served by no test");
