@@ -46,7 +46,7 @@ fn apology(config: &mut Config) {
         content_type: "text/x-sorry".to_owned(),
         body: b"we are sorry".to_vec(),
     });
-    options.timeout = Some(Duration::from_millis(200));
+    options.timeout = Some(Duration::from_millis(600));
     options.abandon_max = 1;
 }
 
@@ -114,7 +114,7 @@ fn the_version_before_answers() {
     config.functions[0].name = Some("same".to_owned());
     config.functions[0].version = Version::parse("1.1").ok();
     config.functions[0].options.fallback = Some(Fallback::Previous);
-    config.functions[0].options.timeout = Some(Duration::from_millis(200));
+    config.functions[0].options.timeout = Some(Duration::from_millis(600));
     config.functions[0].options.abandon_max = 1;
     for (version, status) in [("1.0", 202), ("0.9", 201), ("1.2", 203)] {
         let mut other = config.functions[0].clone();

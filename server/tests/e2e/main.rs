@@ -11,6 +11,7 @@ mod endings;
 mod examples;
 mod fallback;
 mod harness;
+mod hostile;
 mod loading;
 mod overload;
 mod reload;

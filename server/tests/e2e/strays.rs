@@ -20,7 +20,7 @@ static int asks(FezzSlice r, const char *what) {
 FezzOwned fezz_handle_v2(FezzSlice r) {
     if (asks(r, "/hang")) for (;;) pause();
     if (asks(r, "/spin")) for (volatile int i = 0;; i++) ;
-    if (asks(r, "/nap")) usleep(400 * 1000);
+    if (asks(r, "/nap")) usleep(1200 * 1000);
     FezzOwned o = { malloc(sizeof answer - 1), sizeof answer - 1 };
     memcpy(o.ptr, answer, sizeof answer - 1);
     return o;
@@ -75,7 +75,7 @@ fn all_workers_stuck_for_ever_are_replaced_at_the_deadline() {
 fn a_function_in_quarantine_is_tried_and_released() {
     let mut config = serving(hanging("trial"));
     config.workers.threads = 2;
-    config.functions[0].options.timeout = Some(Duration::from_millis(100));
+    config.functions[0].options.timeout = Some(Duration::from_millis(600));
     config.functions[0].options.abandon_max = 1;
     config.functions[0].options.quarantine = Duration::from_millis(200);
     let server = Running::start(&config);
@@ -113,7 +113,7 @@ fn a_function_is_well_as_soon_as_its_trial_is_over() {
 fn a_call_that_comes_back_late_releases_its_function() {
     let mut config = serving(hanging("late"));
     config.workers.threads = 2;
-    config.functions[0].options.timeout = Some(Duration::from_millis(100));
+    config.functions[0].options.timeout = Some(Duration::from_millis(600));
     config.functions[0].options.abandon_max = 1;
     let server = Running::start(&config);
     assert_eq!(statuses(&server.talk(&get("/nap"))), [504]);
