@@ -202,12 +202,12 @@ impl Dispatcher {
 
     /// Nobody waits for a call that may be under way: the function can ask, or is told.
     fn cancel(&self, callee: &'static Callee, ticket: Ticket, why: Void) {
-        let call = DESK.cancel(self.place.house, self.home, ticket);
         let reason = match why {
             Void::Late => CancelReason::Deadline,
             Void::PeerGone => CancelReason::ClientGone,
             Void::Killed => CancelReason::Drain,
         };
+        let call = DESK.cancel(self.place.house, self.home, ticket, reason);
         if let Some(call) = call.filter(|_| callee.function.exports().cancel) {
             self.place.errands.send(&self.place, Errand::Cancel { callee, call, reason });
         }
@@ -299,14 +299,16 @@ impl Judge for Dispatcher {
             (None, Some(place)) => self.inline.remove(place),
             (None, None) => self.place.inbound.forget(self.home, ticket),
         };
+        let Some(Served { callee, .. }) = facts.served else { return };
         match job {
             Some(job) => hub.keep_buffer(job.job.envelope),
-            // Somebody is inside the call: from now on the sweep looks after it.
-            None => self.place.alarm.expect(millis(self.now)),
-        }
-        let Some(Served { callee, .. }) = facts.served else { return };
-        if callee.wants_call {
-            self.cancel(callee, ticket, why);
+            None => {
+                // Somebody is inside the call: from now on the sweep looks after it.
+                self.place.alarm.expect(millis(self.now));
+                if callee.wants_call {
+                    self.cancel(callee, ticket, why);
+                }
+            }
         }
         let fault = match why {
             Void::Late => Fault::new(Stage::Timeout, "no answer by the deadline"),

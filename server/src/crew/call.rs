@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use fezz_proto::{Instant, Reply};
 
-use super::Workplace;
 use super::callee::Callee;
 use super::inbound::Job;
+use super::{Errand, Workplace};
 use crate::accord::settle;
 use crate::desk::{Begin, DESK, Line};
 use crate::envelope;
@@ -45,7 +45,11 @@ impl Caller {
         if callee.wants_call {
             let line = self.line.get_or_insert_with(|| DESK.claim(place.house, place.clock));
             let (home, ticket, deadline) = (job.home, job.ticket, job.deadline);
-            let call = line.begin(&Begin { function: &callee.name, home, ticket, deadline });
+            let begin = Begin { function: &callee.name, home, ticket, deadline };
+            let (call, cancelled) = line.begin(&begin);
+            if let Some(reason) = cancelled.filter(|_| callee.function.exports().cancel) {
+                self.place.errands.send(&self.place, Errand::Cancel { callee, call, reason });
+            }
             fezz_wire::set_call(&mut load.envelope, &load.layout, call);
         }
         self.spare.clear();

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::post::given_up_at;
-use super::{Callee, STACK_BYTES, Workplace};
+use super::{Callee, Inside, STACK_BYTES, Workplace};
 use crate::{desk, log, sys};
 use fezz_abi::CancelReason;
 
@@ -123,12 +123,12 @@ fn hire(place: &Arc<Workplace>) -> bool {
 fn attend(place: &Arc<Workplace>) {
     loop {
         let errand = place.errands.next();
-        let (callee, ms_max) = match &errand {
-            Errand::Cancel { callee, .. } => (*callee, CANCEL_MS_MAX),
-            Errand::End { callee, .. } => (*callee, END_MS_MAX),
+        let (callee, ms_max, inside) = match &errand {
+            Errand::Cancel { callee, .. } => (*callee, CANCEL_MS_MAX, Inside::Cancel),
+            Errand::End { callee, .. } => (*callee, END_MS_MAX, Inside::End),
         };
         let deadline = place.clock.now().plus_millis(ms_max);
-        let left = place.strays.add(callee, deadline, sys::thread::current(), true);
+        let left = place.strays.add(callee, deadline, sys::thread::current(), inside);
         place.alarm.expect(given_up_at(deadline) + 1);
         desk::under_name(&callee.name, || run(errand, place));
         if !left.ends_in_time() {

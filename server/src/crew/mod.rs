@@ -47,7 +47,7 @@ pub(crate) use inbound::{Inbound, Job, Load};
 pub(crate) use outbound::{Completion, Outbound};
 pub(crate) use pace::{Pace, Placement};
 pub(crate) use post::{Post, given_up_at, millis};
-pub(crate) use strays::{Left, Strays};
+pub(crate) use strays::{Inside, Left, Strays};
 pub(crate) use sweep::Sweep;
 pub use tally::{FunctionCounts, ImageCounts, WorkerCounts};
 pub(crate) use worker::{AbortOnPanic, waited_too_long};
@@ -154,13 +154,15 @@ impl Workplace {
                 self.expect_idle(callee);
                 continue;
             }
-            if !self
-                .inbound
-                .with(|roster| roster.in_flight(callee.id) == 0 && !is_inside(roster, callee))
-            {
-                self.alarm.expect(millis(now) + IDLE_AGAIN_MS);
-            } else if callee.accord.has_to_end() {
+            let (idle, stuck) = self.inbound.with(|roster| {
+                let idle = roster.in_flight(callee.id) == 0 && !is_inside(roster, callee);
+                (idle, roster.abandoned(callee.id) > 0)
+            });
+            if idle && callee.accord.has_to_end() {
                 self.errands.send(self, Errand::End { callee, last: false });
+            } else if !idle && !stuck {
+                // Where it is stuck, whoever comes back rings the alarm.
+                self.alarm.expect(millis(now) + IDLE_AGAIN_MS);
             }
         }
     }

@@ -10,7 +10,9 @@ use fezz_proto::{Instant, Ticket};
 
 use super::drive::stand_by;
 use super::spares::Spares;
-use crate::crew::{Berth, Callee, Left, Rescued, STACK_BYTES, Workplace, given_up_at, millis};
+use crate::crew::{
+    Berth, Callee, Inside, Left, Rescued, STACK_BYTES, Workplace, given_up_at, millis,
+};
 use crate::log;
 use crate::turn::{Ended, Loop};
 
@@ -76,7 +78,7 @@ impl Yard {
             if parked
                 && let Some(rescued) = berth.rescue(before_us, |call| {
                     let Call { callee, deadline, thread, .. } = *call;
-                    self.place.strays.add(callee, deadline, thread, false)
+                    self.place.strays.add(callee, deadline, thread, Inside::Call)
                 })
             {
                 self.take_over(home, rescued, now);

@@ -141,3 +141,30 @@ fn nobody_waits_for_an_end_that_waits_for_cancellations() {
     assert!(asked.elapsed() < Duration::from_secs(3));
     assert!(!mark.exists());
 }
+
+/// A function does not come back from its end. Whoever asks for it hears so at once, and nobody
+/// else's place in the queue is taken by those who do.
+#[test]
+fn a_function_that_hangs_in_its_end_is_in_quarantine() {
+    let body = r#"
+void fezz_fini_v1(void) { for (;;) pause(); }
+FezzOwned fezz_handle_v2(FezzSlice r) {
+    (void)r;
+    FezzOwned o = { malloc(10), 10 };
+    memcpy(o.ptr, "\xa1\x66status\x18\xc8", 10);
+    return o;
+}
+void fezz_free_v2(FezzOwned o) { free(o.ptr); }
+"#;
+    let mut config = serving(c_function("hangs_in_its_end", body));
+    config.functions[0].options.ttl = Some(Duration::from_millis(100));
+    config.functions[0].options.timeout = Some(Duration::from_millis(500));
+    let server = Running::start(&config);
+    assert_eq!(statuses(&server.talk(&get("/"))), [200]);
+    server.wait("it is given up", |counted| counted.workers.abandoned == 1);
+    for _ in 0..3 {
+        let text = server.talk(&get("/"));
+        assert_eq!(statuses(&text), [503], "{text}");
+        assert!(text.contains("retry-after: "), "{text}");
+    }
+}
