@@ -57,8 +57,7 @@ pub fn tls_records(octets: &[u8]) {
     let Some(gate) = GATE.get_or_init(open) else { return };
     let Some((most, left)) = octets.split_first() else { return };
     let mut given = Given { left, most: 1 + usize::from(*most) * 16, taken: 0 };
-    let mut scratch = Scratch::default();
-    scratch.handshakes_left = 1;
+    let mut scratch = Scratch::for_handshakes(1);
     let mut transport = Transport::Tls(Box::new(Session::new(Arc::clone(gate))));
     let mut into = [0; 1_000];
     for _ in 0..=octets.len() {

@@ -15,7 +15,7 @@ use mio::{Events, Poll};
 use crate::clock::Clock;
 use crate::control::Control;
 use crate::crew::{Completion, Outbound};
-use crate::dispatch::{Dispatcher, Unserved};
+use crate::dispatch::Dispatcher;
 use crate::link::{Link, Pumped, pump};
 use crate::listen::Listener;
 use crate::observe::Observer;
@@ -61,7 +61,8 @@ pub(crate) struct Lists {
     /// To be released at the end of the turn.
     closed: Vec<(ConnId, bool)>,
     completions: Vec<Completion>,
-    unserved: Vec<Unserved>,
+    /// Jobs that nobody takes.
+    failed: Vec<Completion>,
     date_second: u64,
     nap_ms: u64,
     /// When jobs last came back, or went out while none was out: a steady stream of new ones must

@@ -18,6 +18,11 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
+    /// For a turn that may begin so many handshakes.
+    pub(crate) fn for_handshakes(handshakes_left: u32) -> Self {
+        Self { handshakes_left, ..Self::default() }
+    }
+
     /// Memory is taken only when there is something to encrypt.
     pub(super) fn warm_up(&mut self) {
         if self.input.is_empty() {
