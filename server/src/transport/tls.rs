@@ -280,11 +280,14 @@ impl Session {
             }
         };
         if matches!(step, Step::Failed(_)) {
-            // Asked once more, rustls has the alert.
-            while let Ok(ConnectionState::EncodeTlsData(mut data)) =
-                rustls.process_tls_records(&mut []).state
-            {
+            // Asked once more, rustls has the alert. It remembers places in what is left of the
+            // input, so that it must see that again.
+            while rustls.wants_write() {
+                let unread = input.get_mut(gone..).unwrap_or_default();
+                let UnbufferedStatus { discard, state } = rustls.process_tls_records(unread);
+                let Ok(ConnectionState::EncodeTlsData(mut data)) = state else { break };
                 say(|into| data.encode(into), output);
+                gone += discard;
             }
         }
         self.starved = !matches!(step, Step::Full);
