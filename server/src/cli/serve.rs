@@ -65,8 +65,8 @@ fn run(config: &Config, loading: &Loading) -> Result<DrainReport, StartError> {
     let count = registry.len();
     let settings = Settings::of(config, functions, descriptors.now)
         .map_err(|error| StartError::Config(vec![ConfigError::Limits(error)]))?;
-    for address in &config.listeners {
-        refuse_taken(*address).map_err(|error| StartError::Listen { address: *address, error })?;
+    for address in config.addresses() {
+        refuse_taken(address).map_err(|error| StartError::Listen { address, error })?;
     }
     let server = Server::bind(settings)?;
     log::open();
@@ -78,7 +78,9 @@ fn run(config: &Config, loading: &Loading) -> Result<DrainReport, StartError> {
         say(format_args!("fezz: descriptor limit raised from {before} to {now}"));
     }
     say(ReadyReport {
-        addresses: server.addresses().to_vec(),
+        addresses: server.plain_addresses(),
+        secured: server.secured_addresses(),
+        redirecting: server.redirecting_addresses(),
         functions: count,
         loops: server.event_loops(),
         workers: server.workers(),
@@ -100,7 +102,7 @@ fn refuse_taken(address: SocketAddr) -> io::Result<()> {
 /// Descriptors below which serving makes no sense: for each loop a poll, a waker and a listener
 /// per address, and a few for files, functions and connections.
 fn descriptors_least(config: &Config) -> u64 {
-    let listeners = u64::try_from(config.listeners.len()).unwrap_or(u64::MAX);
+    let listeners = u64::try_from(config.addresses().len()).unwrap_or(u64::MAX);
     listeners.saturating_add(2).saturating_mul(config.event_loops.into()).saturating_add(32)
 }
 

@@ -14,6 +14,7 @@ use super::pace::{Pace, Placement};
 use super::tally::Tally;
 use crate::fault::Fault;
 use crate::log;
+use crate::tls::Wishes;
 
 /// A loaded function. Artifacts are never unloaded, so that a callee lives as long as the process.
 pub(crate) struct Callee {
@@ -26,6 +27,8 @@ pub(crate) struct Callee {
     pub(crate) tally: Tally,
     pub(crate) fallback: Fallback,
     pub(crate) accord: Accord,
+    /// What it wants to know of handshakes.
+    pub(crate) tls: Wishes,
     /// Whether it asks about its calls, so that they need numbers.
     pub(crate) wants_call: bool,
     /// Microseconds of the server's clock before which its requests are refused; the roster's word
@@ -54,6 +57,7 @@ pub(crate) struct Terms {
     pub(crate) limits: CalleeLimits,
     pub(crate) fallback: Fallback,
     pub(crate) accord: Accord,
+    pub(crate) tls: Wishes,
 }
 
 impl Callee {
@@ -67,6 +71,7 @@ impl Callee {
             pace: Pace::new(terms.placement),
             tally: Tally::default(),
             fallback: terms.fallback,
+            tls: terms.tls,
             quarantined_until_us: AtomicU64::new(0),
             retired: AtomicBool::new(false),
             deaf: AtomicBool::new(false),
