@@ -50,6 +50,7 @@ pub fn check(octets: &[u8]) {
             client_ip: client_ip.as_deref(),
             version,
             call: calls.map(|(first, _)| first),
+            tls: None,
         },
         header_count: count,
     };

@@ -245,6 +245,7 @@ impl Tally {
             Notice::Accepted => ("accepted", "", 1),
             Notice::Shed => ("shed", "", 1),
             Notice::Secured => ("secured", "", 1),
+            Notice::HandshakeFailed(why) => ("handshake_failed", why.name(), 1),
             Notice::HeadDone => ("head_done", "", 1),
             Notice::Refused(why @ Refusal::Head(_)) => ("refused_head", why.name(), 1),
             Notice::Refused(why) => ("refused", why.name(), 1),
