@@ -23,7 +23,8 @@ FezzOwned fezz_handshake_v1(FezzSlice offer) {
   bool again = asked++ > 0;
   if (strcmp(how, "noise") == 0 || (again && strcmp(how, "sours") == 0))
     return exactly(LITERAL("\xff\xff"));
-  if (strcmp(how, "version") == 0) return exactly(LITERAL("\xa1\x69" "functions\xa1\x66handle\x03"));
+  if (strcmp(how, "version") == 0)
+    return exactly(LITERAL("\xa1\x69" "functions\xa1\x66handle\x03"));
   if (strcmp(how, "needs") == 0)
     return exactly(LITERAL("\xa1\x6c" "capabilities\x81\x68teleport"));
   if (strcmp(how, "nothing") == 0) return (FezzOwned){NULL, 0};

@@ -1,8 +1,8 @@
 /* Changes what belongs to the whole process: /cwd its directory, /umask its mask for new files,
  * /locale its decimal point, /environment a variable.
  *
- * Must happen: 200, and everybody is served; relative paths that are used later (a reload on SIGHUP)
- * mean another place from then on. In an isolated runner: nobody else notices. */
+ * Must happen: 200, and everybody is served; relative paths that are used later (a reload on
+ * SIGHUP) mean another place from then on. In an isolated runner: nobody else notices. */
 #include "hostile.h"
 #include <locale.h>
 #include <sys/stat.h>

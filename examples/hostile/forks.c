@@ -1,10 +1,10 @@
 /* Forks. The child stays where the call was for as many milliseconds as the path says, and ends.
  *
  * Must happen: 200, and everybody is served. The child is a copy of the server with one thread and
- * all of its descriptors: until it ends, the listening socket and every connection that was open
- * stay open, whatever the server does; connections still end, because the server shuts them down
- * before it closes them. Nobody waits for the child: it is a zombie until the server ends. An
- * isolated runner may not fork. */
+ * all of its descriptors: until it ends, the address stays taken although the server has ended, and
+ * of the connections that were open only those end that the server shuts down before it closes them
+ * (Connection: close, not a client that left). Nobody waits for the child: it is a zombie until the
+ * server ends. An isolated runner may not fork. */
 #include "hostile.h"
 
 static FezzOwned misbehave(FezzSlice request) {

@@ -2,8 +2,8 @@
  * order and wait for each other for ever. Each call takes as many milliseconds as the path says.
  *
  * Must happen: calls queue up one after another, all 200, and /__count says inside_max 1. A
- * call that was given up is still inside: until it comes back nobody else may enter, so the function
- * is in quarantine at once, whatever abandon_max says: 503, stage limit. */
+ * call that was given up is still inside: until it comes back nobody else may enter, so the
+ * function is in quarantine at once, whatever abandon_max says: 503, stage limit. */
 #include "hostile.h"
 
 static pthread_mutex_t first = PTHREAD_MUTEX_INITIALIZER, second = PTHREAD_MUTEX_INITIALIZER;

@@ -1,10 +1,11 @@
-/* Changes what signals do to the process: /ignore-term, /default-term, /default-pipe, and /block for
- * all of them on its own thread. With the setting `when=begin` it ignores SIGTERM in fezz_init_v1.
+/* Changes what signals do to the process: /ignore-term, /default-term, /default-pipe, and /block
+ * for all of them on its own thread. With the setting `when=begin` it ignores SIGTERM in
+ * fezz_init_v1.
  *
  * Must happen: the answers are 200, and everybody is served. An ignored SIGTERM does not drain the
- * server any more: SIGINT does, and the supervisor's SIGKILL. A default one ends it without a drain.
- * A default SIGPIPE ends nothing while the server writes without it. An isolated runner has signals
- * of its own. */
+ * server any more: SIGINT does, and the supervisor's SIGKILL. A default one ends it without a
+ * drain. A default SIGPIPE and a mask change nothing: the server writes without that signal, and
+ * takes the others on a thread of its own. An isolated runner has signals of its own. */
 #include "hostile.h"
 #include <signal.h>
 

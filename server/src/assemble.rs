@@ -20,6 +20,7 @@ use crate::plugin::registry::{Entry, FunctionId, Registry};
 use crate::plugin::root;
 use crate::plugin::router::{Route, Router};
 use crate::plugin::version::{Selector, Version};
+use crate::tls::Gate;
 
 /// What serves: functions, and who of them gets which request.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub struct Functions {
     pub registry: Registry,
     /// The routes to them.
     pub router: Router,
+    /// Who is let in with TLS, if that is spoken; a reload leaves that as it is.
+    pub(crate) gate: Option<Arc<Gate>>,
 }
 
 impl Functions {
@@ -37,8 +40,15 @@ impl Functions {
     /// Everything that is wrong, at once: values, artifacts, routes.
     pub fn load(config: &Config) -> Result<Self, Vec<ConfigError>> {
         let mut registry = Registry::default();
-        let router = assemble(config, &Registry::default(), &mut registry)?;
-        Ok(Self { registry, router })
+        let assembled = assemble(config, &Registry::default(), &mut registry);
+        match (assembled, Gate::of(&config.tls)) {
+            (Ok(router), Ok(gate)) => Ok(Self { registry, router, gate: gate.map(Arc::new) }),
+            (assembled, gate) => {
+                let mut complaints = assembled.err().unwrap_or_default();
+                complaints.extend(gate.err().unwrap_or_default().into_iter().map(ConfigError::Tls));
+                Err(complaints)
+            }
+        }
     }
 
     /// Like [`load`](Self::load), while `present` serves: an artifact is not loaded again if the
@@ -57,7 +67,7 @@ impl Functions {
                 accord::discard(&entry.to_string(), &entry.function);
             }
         }
-        Ok(Self { router: assembled?, registry })
+        Ok(Self { router: assembled?, registry, gate: None })
     }
 }
 

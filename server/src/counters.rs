@@ -8,11 +8,12 @@ use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use fezz_proto::{Instant, Notice, Phase};
+use fezz_proto::{HandshakeFault, Instant, Notice, Phase};
 
 use crate::crew::{FunctionCounts, ImageCounts, WorkerCounts};
 use crate::listen::AcceptFault;
 use crate::observe::Observer;
+use crate::tls::GateCounts;
 
 /// A number that one thread raises and all may read.
 #[derive(Debug, Default)]
@@ -35,6 +36,7 @@ pub struct Counters {
     accept_failed: Count,
     shed: Count,
     secured: Count,
+    handshake_failed: [Count; HandshakeFault::ALL.len()],
     heads: Count,
     dispatched: Count,
     replied: [Count; 6],
@@ -62,6 +64,10 @@ pub struct Snapshot {
     pub shed: u64,
     /// TLS handshakes finished.
     pub secured: u64,
+    /// TLS handshakes that failed, by reason.
+    pub handshake_failed: BTreeMap<&'static str, u64>,
+    /// Certificates, and how often they were exchanged.
+    pub tls: GateCounts,
     /// Whole, valid heads.
     pub heads: u64,
     /// Requests handed to a worker.
@@ -129,6 +135,10 @@ impl Snapshot {
             let count = |counts: &[Count]| counts.get(place).map_or(0, Count::get);
             *self.closed.entry(phase.name()).or_default() += count(&one.closed);
             *self.timed_out.entry(phase.name()).or_default() += count(&one.timed_out);
+        }
+        for (place, fault) in HandshakeFault::ALL.iter().enumerate() {
+            let count = one.handshake_failed.get(place).map_or(0, Count::get);
+            *self.handshake_failed.entry(fault.name()).or_default() += count;
         }
         self.forbidden += one.forbidden.get();
         self.dropped += one.dropped.get();
@@ -211,13 +221,33 @@ impl Snapshot {
             ("fezz_connections_closed_total", "state", &self.closed),
             ("fezz_http_timeouts_total", "phase", &self.timed_out),
             ("fezz_http_rejected_total", "reason", &self.refused),
+            ("fezz_tls_handshake_failures_total", "reason", &self.handshake_failed),
         ];
         for (name, label, values) in labelled {
             for (key, value) in values {
                 let _infallible = writeln!(page, "{name}{{{label}=\"{key}\"}} {value}");
             }
         }
+        self.render_certificates(&mut page);
         page
+    }
+
+    fn render_certificates(&self, page: &mut String) {
+        let GateCounts { reloads, reloads_failed, certificates } = &self.tls;
+        if certificates.is_empty() {
+            return;
+        }
+        for (outcome, value) in [("ok", reloads), ("failed", reloads_failed)] {
+            let name = "fezz_tls_certificate_reloads_total";
+            let _infallible = writeln!(page, "{name}{{outcome=\"{outcome}\"}} {value}");
+        }
+        for (place, certificate) in certificates.iter().enumerate() {
+            let _infallible = writeln!(
+                page,
+                "fezz_tls_certificate_expiry_seconds{{certificate=\"{place}\"}} {}",
+                certificate.not_after_s
+            );
+        }
     }
 }
 
@@ -262,6 +292,11 @@ impl Observer for Counting {
             Notice::Accepted => counters.accepted.add(1),
             Notice::Shed => counters.shed.add(1),
             Notice::Secured => counters.secured.add(1),
+            Notice::HandshakeFailed(why) => {
+                if let Some(count) = counters.handshake_failed.get(*why as usize) {
+                    count.add(1);
+                }
+            }
             Notice::HeadDone => counters.heads.add(1),
             Notice::Refused(why) => {
                 let mut refused = counters.refused.lock().unwrap_or_else(PoisonError::into_inner);

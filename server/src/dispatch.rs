@@ -17,7 +17,7 @@ use crate::crew::{
 use crate::desk::DESK;
 use crate::envelope;
 use crate::fault::Fault;
-use crate::link::{Facts, Judge};
+use crate::link::{Facts, Judge, Way};
 use crate::plugin::Verdict;
 use crate::site::{Present, Site};
 
@@ -43,6 +43,7 @@ enum Decision {
     Quarantined(Served, Instant),
     NotAllowed(String),
     Options(String),
+    Elsewhere(Result<Reply, Refusal>),
 }
 
 impl Dispatcher {
@@ -159,8 +160,19 @@ impl Dispatcher {
         envelope: &mut Vec<u8>,
     ) -> Option<Decision> {
         let head = hub.head(id)?;
-        if head.target_scheme() == Some(Scheme::Https) {
+        let secured = match &facts.way {
             // RFC 9110 §7.4: a secured target on an unsecured connection.
+            Way::Plain if head.target_scheme() == Some(Scheme::Https) => {
+                return Some(Decision::Refuse(Refusal::Misdirected));
+            }
+            Way::Plain => None,
+            Way::Redirect(redirect) => return Some(Decision::Elsewhere(redirect.answer(&head))),
+            Way::Tls(secured) => secured.as_deref(),
+        };
+        if let Some(secured) = secured
+            && let Some(authority) = head.authority_octets()
+            && !str::from_utf8(authority).is_ok_and(|authority| secured.is_for(authority))
+        {
             return Some(Decision::Refuse(Refusal::Misdirected));
         }
         let verdict = self.site.router.resolve_head(&head);
@@ -195,8 +207,10 @@ impl Dispatcher {
             client_ip: Some(client),
             version: callee.accord.version(),
             call: callee.wants_call.then_some(0),
+            tls: secured.and_then(|secured| secured.meta(callee.tls)),
         };
-        facts.layout = envelope::request(envelope, &head, meta);
+        let scheme: &[u8] = if secured.is_some() { b"https" } else { b"http" };
+        facts.layout = envelope::request(envelope, &head, scheme, meta);
         Some(Decision::Admit { body_bytes_max: route.body_bytes_max, handle_ms_max, late })
     }
 
@@ -242,6 +256,13 @@ impl Judge for Dispatcher {
             }
             Some(Decision::Options(allow)) => {
                 hub.handle_answered(id, envelope::server_options(buffer, &allow), now);
+            }
+            Some(Decision::Elsewhere(answer)) => {
+                hub.keep_buffer(buffer);
+                match answer {
+                    Ok(reply) => hub.handle_answered(id, reply, now),
+                    Err(why) => hub.handle_refused(id, why, None, now),
+                }
             }
             Some(Decision::Quarantined(served, until)) => {
                 hub.keep_buffer(buffer);

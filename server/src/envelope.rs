@@ -22,7 +22,12 @@ impl Octets for Text<'_> {
 }
 
 /// Writes the envelope of a request up to its content.
-pub(crate) fn request(into: &mut Vec<u8>, head: &Head<'_>, meta: Meta<'_, [u8]>) -> Layout {
+pub(crate) fn request(
+    into: &mut Vec<u8>,
+    head: &Head<'_>,
+    scheme: &[u8],
+    meta: Meta<'_, [u8]>,
+) -> Layout {
     let slot = match head.framing() {
         fezz_parser::Framing::None => BodySlot::Known(0),
         fezz_parser::Framing::Length(length) => BodySlot::Known(length),
@@ -30,7 +35,7 @@ pub(crate) fn request(into: &mut Vec<u8>, head: &Head<'_>, meta: Meta<'_, [u8]>)
     };
     let request = RequestHead {
         method: head.method_octets(),
-        scheme: Some(b"http".as_slice()),
+        scheme: Some(scheme),
         authority: head.authority_octets(),
         path: head.path_octets(),
         query: head.query_octets(),

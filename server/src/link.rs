@@ -1,19 +1,17 @@
 //! One stream with sticky readiness, and the only function that moves octets: [`pump`].
 
+use std::sync::Arc;
+
 use fezz_proto::{Action, ConnId, Hub, Instant, Ticket, Void};
 use fezz_wire::Layout;
 
 use crate::crew::Served;
-use crate::transport::{Moved, Stream, Transport};
+use crate::redirect::Redirect;
+use crate::tls::Secured;
+use crate::transport::{Moved, Scratch, Shaken, Stream, Transport};
 
 /// Octets one connection may move in one turn before the others have theirs.
 const PUMP_BYTES_MAX: usize = 256 * 1024;
-
-/// A read that filled less than the space offered has emptied the socket, and a write that took
-/// less than it was given has filled it: epoll(7) allows the conclusion for stream sockets, and
-/// saves one system call in three. Where that is not promised (kqueue), the call that says so is
-/// made.
-const SHORT_MEANS_BLOCKED: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 /// The text of a peer's address, without its port.
 #[derive(Clone, Copy, Debug)]
@@ -44,11 +42,24 @@ impl ClientIp {
     }
 }
 
+/// By which way a connection came.
+#[derive(Debug)]
+pub(crate) enum Way {
+    /// Plain, to be served.
+    Plain,
+    /// Plain, to be sent to `https`.
+    Redirect(Arc<Redirect>),
+    /// With TLS; nothing is known before the handshake is done.
+    Tls(Option<Box<Secured>>),
+}
+
 /// What the driver remembers of a connection for its judge.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Facts {
     /// Whose request it is.
     pub(crate) client: ClientIp,
+    /// By which way it came.
+    pub(crate) way: Way,
     /// Who answers the present request.
     pub(crate) served: Option<Served>,
     /// How the present envelope is laid out.
@@ -111,30 +122,86 @@ pub(crate) fn pump<S: Stream>(
     link: &mut Link<S>,
     hub: &mut Hub,
     judge: &mut impl Judge,
+    scratch: &mut Scratch,
     now: Instant,
 ) -> Pumped {
     let mut budget = PUMP_BYTES_MAX;
     loop {
-        match act(link, hub, judge, now) {
+        match act(link, hub, judge, scratch, now) {
             Acted::All => {}
             Acted::Answering => break,
             Acted::Closed(closed) => return closed,
+        }
+        if let Some(going) = shake(link, hub, scratch, now) {
+            match going {
+                Going::On => continue,
+                Going::Nowhere => break,
+                Going::Later => return Pumped::Unfinished,
+            }
         }
         if budget == 0 {
             hub.settle(link.id);
             return Pumped::Unfinished;
         }
-        let moved = match send(link, hub, now) {
-            0 => receive(link, hub, now),
+        let moved = match send(link, hub, scratch, now) {
+            0 => receive(link, hub, scratch, now),
             bytes => Some(bytes),
         };
         match moved {
             Some(bytes) => budget = budget.saturating_sub(bytes),
+            None if flush(link, hub, now) => {}
             None => break,
         }
     }
     hub.settle(link.id);
     Pumped::Settled
+}
+
+/// Where a handshake leads.
+enum Going {
+    /// It is over, or the core has to decide.
+    On,
+    /// Nowhere before an event.
+    Nowhere,
+    /// On in another turn.
+    Later,
+}
+
+/// Goes on with a handshake, if one is under way.
+#[inline]
+fn shake<S: Stream>(
+    link: &mut Link<S>,
+    hub: &mut Hub,
+    scratch: &mut Scratch,
+    now: Instant,
+) -> Option<Going> {
+    let session = link.transport.handshaking()?;
+    let end_announced = link.end_announced;
+    let shaken = session.shake(&mut link.stream, &mut link.readable, end_announced, scratch);
+    match shaken {
+        Shaken::Secured => {
+            scratch.handshakes_ended += 1;
+            link.readable |= session.holds_more();
+            link.facts.way = Way::Tls(session.take_secured());
+            hub.handle_secured(link.id, now);
+        }
+        Shaken::Waiting => return Some(Going::Later),
+        Shaken::Starved | Shaken::Stuffed => {
+            link.writable &= shaken != Shaken::Stuffed;
+            if std::mem::take(&mut link.broken) {
+                hub.handle_peer_gone(link.id, now);
+                return Some(Going::On);
+            }
+            return Some(Going::Nowhere);
+        }
+        Shaken::Failed(why) => {
+            scratch.handshakes_ended += 1;
+            hub.handle_handshake_failed(link.id, why, now);
+        }
+        Shaken::Eof => hub.handle_peer_eof(link.id, now),
+        Shaken::Gone => hub.handle_peer_gone(link.id, now),
+    }
+    Some(Going::On)
 }
 
 /// How far the core's actions lead.
@@ -152,6 +219,7 @@ fn act<S: Stream>(
     link: &mut Link<S>,
     hub: &mut Hub,
     judge: &mut impl Judge,
+    scratch: &mut Scratch,
     now: Instant,
 ) -> Acted {
     let mut acted = Acted::All;
@@ -169,14 +237,25 @@ fn act<S: Stream>(
                     hub.handle_peer_gone(link.id, now);
                 }
             }
-            Action::Close { reset } => return Acted::Closed(Pumped::Closed { reset }),
+            Action::Close { reset } => {
+                scratch.handshakes_ended += u32::from(link.transport.handshaking().is_some());
+                if !reset {
+                    link.transport.part(&mut link.stream);
+                }
+                return Acted::Closed(Pumped::Closed { reset });
+            }
         }
     }
     acted
 }
 
 /// Sends what is promised; the number of octets that left.
-fn send<S: Stream>(link: &mut Link<S>, hub: &mut Hub, now: Instant) -> usize {
+fn send<S: Stream>(
+    link: &mut Link<S>,
+    hub: &mut Hub,
+    scratch: &mut Scratch,
+    now: Instant,
+) -> usize {
     if !link.writable {
         return 0;
     }
@@ -184,9 +263,9 @@ fn send<S: Stream>(link: &mut Link<S>, hub: &mut Hub, now: Instant) -> usize {
     if promised == 0 {
         return 0;
     }
-    match link.transport.send(&mut link.stream, hub.unsent(link.id)) {
+    match link.transport.send(&mut link.stream, hub.unsent(link.id), scratch) {
         Moved::Bytes(bytes) => {
-            link.writable = bytes as u64 == promised || !SHORT_MEANS_BLOCKED;
+            link.writable = link.transport.may_take_more(bytes as u64 == promised);
             hub.handle_sent(link.id, bytes, now);
             bytes
         }
@@ -202,8 +281,34 @@ fn send<S: Stream>(link: &mut Link<S>, hub: &mut Hub, now: Instant) -> usize {
     }
 }
 
+/// Sends what the transport has to say beside the core, once that has nothing to say; true when the
+/// connection turned out to be broken.
+#[inline]
+fn flush<S: Stream>(link: &mut Link<S>, hub: &mut Hub, now: Instant) -> bool {
+    if !link.writable {
+        return false;
+    }
+    match link.transport.flush(&mut link.stream) {
+        Moved::Bytes(_) => false,
+        Moved::Blocked => {
+            link.writable = false;
+            false
+        }
+        Moved::Eof | Moved::Gone => {
+            link.writable = false;
+            hub.handle_peer_gone(link.id, now);
+            true
+        }
+    }
+}
+
 /// Receives what the core has room for; `None` when there is nothing to do until an event.
-fn receive<S: Stream>(link: &mut Link<S>, hub: &mut Hub, now: Instant) -> Option<usize> {
+fn receive<S: Stream>(
+    link: &mut Link<S>,
+    hub: &mut Hub,
+    scratch: &mut Scratch,
+    now: Instant,
+) -> Option<usize> {
     if !link.readable || !hub.wants_read(link.id) {
         if std::mem::take(&mut link.broken) {
             hub.handle_peer_gone(link.id, now);
@@ -213,9 +318,9 @@ fn receive<S: Stream>(link: &mut Link<S>, hub: &mut Hub, now: Instant) -> Option
     }
     let space = hub.recv_space(link.id);
     let room = space.len();
-    match link.transport.receive(&mut link.stream, space) {
+    match link.transport.receive(&mut link.stream, space, scratch) {
         Moved::Bytes(bytes) => {
-            link.readable = bytes == room || link.end_announced || !SHORT_MEANS_BLOCKED;
+            link.readable = link.transport.may_have_more(bytes == room) || link.end_announced;
             hub.handle_received(link.id, bytes, now);
             Some(bytes)
         }

@@ -6,10 +6,14 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use fezz_proto::Instant;
 use mio::net::{TcpListener, TcpStream};
 use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::redirect::Redirect;
+use crate::tls::Gate;
 
 /// Connections taken in one turn before those that are here have theirs.
 pub(crate) const ACCEPTS_PER_TURN_MAX: usize = 64;
@@ -60,10 +64,23 @@ pub enum AcceptFault {
     Aborted,
 }
 
+/// How connections of a listener are served.
+#[derive(Clone, Debug)]
+pub(crate) enum Door {
+    /// As they are.
+    Plain,
+    /// They are sent to `https`.
+    Redirect(Arc<Redirect>),
+    /// With TLS.
+    Tls(Arc<Gate>),
+}
+
 /// A listener of one loop.
 #[derive(Debug)]
 pub(crate) struct Listener {
     pub(crate) socket: TcpListener,
+    /// How its connections are served.
+    pub(crate) door: Door,
     /// Connections may be waiting.
     pub(crate) pending: bool,
     /// Not to be tried before this point.
@@ -83,8 +100,8 @@ pub(crate) enum Accepted {
 }
 
 impl Listener {
-    pub(crate) const fn new(socket: TcpListener) -> Self {
-        Self { socket, pending: true, paused_until: None, skipped: 0 }
+    pub(crate) const fn new(socket: TcpListener, door: Door) -> Self {
+        Self { socket, door, pending: true, paused_until: None, skipped: 0 }
     }
 
     /// Whether an attempt may be made now.
@@ -161,7 +178,7 @@ mod tests {
     fn a_fault_that_does_not_pass_makes_a_pause() {
         // A socket that does not listen: EINVAL for ever.
         let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
-        let mut listener = Listener::new(TcpListener::from_std(socket.into()));
+        let mut listener = Listener::new(TcpListener::from_std(socket.into()), Door::Plain);
         let now = Instant::ZERO;
         for _ in 0..SKIPS_MAX {
             assert!(listener.is_due(now), "one connection's fault is not the next one's");

@@ -9,6 +9,10 @@ use std::time::Duration;
 pub struct ReadyReport {
     /// The addresses it listens on, with the ports the system chose.
     pub addresses: Vec<SocketAddr>,
+    /// Those where it speaks TLS.
+    pub secured: Vec<SocketAddr>,
+    /// Those from where it leads to them.
+    pub redirecting: Vec<SocketAddr>,
     /// Functions loaded.
     pub functions: usize,
     /// Event loops.
@@ -47,6 +51,12 @@ impl fmt::Display for ReadyReport {
         for address in &self.addresses {
             write!(out, " http://{address}")?;
         }
+        for address in &self.secured {
+            write!(out, " https://{address}")?;
+        }
+        for address in &self.redirecting {
+            write!(out, " redirect:http://{address}")?;
+        }
         let Self { functions, loops, workers, .. } = self;
         write!(out, " functions={functions} loops={loops} workers={workers}")
     }
@@ -82,12 +92,14 @@ mod tests {
     fn all_lines() {
         let ready = ReadyReport {
             addresses: vec!["127.0.0.1:8080".parse().unwrap(), "[::1]:80".parse().unwrap()],
+            secured: vec!["[::1]:443".parse().unwrap()],
+            redirecting: Vec::new(),
             functions: 1,
             loops: 2,
             workers: 3,
         };
-        let line =
-            "fezz ready: http://127.0.0.1:8080 http://[::1]:80 functions=1 loops=2 workers=3";
+        let line = "fezz ready: http://127.0.0.1:8080 http://[::1]:80 https://[::1]:443 \
+                    functions=1 loops=2 workers=3";
         assert_eq!(ready.to_string(), line);
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let published = PublishReport {

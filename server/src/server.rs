@@ -17,11 +17,12 @@ use crate::counters::{Counters, Counting, Snapshot};
 use crate::crew::{self, Outbound, Workplace};
 use crate::dispatch::Dispatcher;
 use crate::error::{StartError, Task};
-use crate::listen::{self, Listener};
+use crate::listen::{self, Door, Listener};
 use crate::observe::Observer;
 use crate::report::{DrainReport, PublishReport};
-use crate::settings::Settings;
+use crate::settings::{Opening, Settings};
 use crate::site::{Present, Site};
+use crate::tls::{self, Gate, TlsError, wishes};
 use crate::token::{WAKE, of_listener};
 use crate::turn::{EVENTS_PER_TURN_MAX, Lists, Loop};
 use crate::watch::{self, Yard};
@@ -36,6 +37,7 @@ const END_MAX: Duration = Duration::from_secs(1);
 pub struct Server {
     loops: Vec<Loop>,
     addresses: Vec<SocketAddr>,
+    doors: Vec<Door>,
     place: Arc<Workplace>,
     handle: Handle,
 }
@@ -47,6 +49,7 @@ pub struct Handle {
     counters: Arc<Vec<Arc<Counters>>>,
     place: Arc<Workplace>,
     present: Arc<Present>,
+    gate: Option<Arc<Gate>>,
 }
 
 impl Handle {
@@ -66,6 +69,15 @@ impl Handle {
         }
     }
 
+    /// Reads certificates and keys again, all of them; those in use stay when one is no good.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the files.
+    pub fn reload_certificates(&self) -> Result<(), Vec<TlsError>> {
+        self.gate.as_ref().map_or(Ok(()), |gate| gate.reload())
+    }
+
     /// Serves `functions` instead of those that are served now, without dropping a request: what
     /// was sent after this returned is answered by them, what was admitted before by those that
     /// admitted it. Who is in both with equal options goes on as before. An image that comes back
@@ -75,7 +87,10 @@ impl Handle {
     ///
     /// To be called from a thread that serves nobody: it may wait for another publication.
     pub fn publish(&self, functions: Functions) -> PublishReport {
-        let Functions { registry, router } = functions;
+        let Functions { registry, router, gate: _ } = functions;
+        if let Some(gate) = &self.gate {
+            gate.wish(registry.iter().map(|(_, entry)| wishes(entry.options.tls)));
+        }
         let entries = registry.iter().map(|(_, entry)| entry.clone()).collect();
         let change =
             self.present.replace(|present| present.followed_by(router, entries, &self.place));
@@ -92,6 +107,7 @@ impl Handle {
             functions: self.place.function_counts(),
             workers: self.place.worker_counts(),
             images: self.place.image_counts(),
+            tls: self.gate.as_ref().map(|gate| gate.counted()).unwrap_or_default(),
             ..Snapshot::of(&self.counters)
         }
     }
@@ -124,18 +140,24 @@ impl Server {
         let mut loops = Vec::new();
         for (number, (poll, outbound)) in polls.into_iter().zip(outbound).enumerate() {
             let mut listeners = Vec::new();
-            for (place, socket) in sockets.pop().unwrap_or_default().into_iter().enumerate() {
+            let doors = settings.listen.iter().map(|opening| &opening.door);
+            let opened = sockets.pop().unwrap_or_default();
+            for (place, (socket, door)) in opened.into_iter().zip(doors).enumerate() {
                 let mut socket = TcpListener::from_std(socket);
                 poll.registry()
                     .register(&mut socket, of_listener(place), Interest::READABLE)
                     .map_err(system)?;
-                listeners.push(Listener::new(socket));
+                listeners.push(Listener::new(socket, door.clone()));
             }
             let home = u16::try_from(number).unwrap_or(0);
+            let mut hub = Hub::new(settings.limits);
+            let fields = hub.set_secured_fields(&settings.secured_fields);
+            debug_assert!(fields.is_ok(), "one short line");
             loops.push(Loop {
                 poll,
                 listeners,
-                hub: Hub::new(settings.limits),
+                hub,
+                handshakes_max: settings.handshakes_max,
                 dispatcher: Dispatcher::new(home, Arc::clone(&present), Arc::clone(&place)),
                 outbound,
                 control: Arc::default(),
@@ -154,14 +176,39 @@ impl Server {
             counters: Arc::new(counters),
             place: Arc::clone(&place),
             present,
+            gate: settings.gate,
         };
-        Ok(Self { loops, addresses, place, handle })
+        let doors = settings.listen.into_iter().map(|opening| opening.door).collect();
+        Ok(Self { loops, addresses, doors, place, handle })
     }
 
     /// Where the server listens, with the ports that the system chose.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Those of them where it speaks TLS.
+    #[must_use]
+    pub fn secured_addresses(&self) -> Vec<SocketAddr> {
+        self.addresses_of(|door| matches!(door, Door::Tls(_)))
+    }
+
+    /// Those of them from where it leads to TLS.
+    #[must_use]
+    pub fn redirecting_addresses(&self) -> Vec<SocketAddr> {
+        self.addresses_of(|door| matches!(door, Door::Redirect(_)))
+    }
+
+    /// Those of them where it serves without TLS.
+    #[must_use]
+    pub fn plain_addresses(&self) -> Vec<SocketAddr> {
+        self.addresses_of(|door| matches!(door, Door::Plain))
+    }
+
+    fn addresses_of(&self, wanted: impl Fn(&Door) -> bool) -> Vec<SocketAddr> {
+        let doors = self.addresses.iter().zip(&self.doors);
+        doors.filter(|(_, door)| wanted(door)).map(|(address, _)| *address).collect()
     }
 
     /// The number of event loops.
@@ -198,6 +245,9 @@ impl Server {
         let Self { loops, place, handle, .. } = self;
         for number in 0..place.posts.len() {
             place.hire(number)?;
+        }
+        if let Some(gate) = &handle.gate {
+            tls::watch(gate)?;
         }
         let (ended, endings) = mpsc::channel();
         let yard = Arc::new(Yard::new(Arc::clone(&place), loops.len(), ended));
@@ -247,12 +297,12 @@ type Sockets = Vec<std::net::TcpListener>;
 
 /// One socket per loop and address; the addresses as bound.
 fn open_all(
-    listen: &[SocketAddr],
+    listen: &[Opening],
     event_loops: usize,
 ) -> Result<(Vec<SocketAddr>, Vec<Sockets>), StartError> {
     let mut addresses = Vec::new();
     let mut sockets: Vec<Sockets> = (0..event_loops).map(|_| Vec::new()).collect();
-    for &address in listen {
+    for &Opening { address, .. } in listen {
         let failed = |error| StartError::Listen { address, error };
         let mut bound = address;
         for (number, one) in sockets.iter_mut().enumerate() {

@@ -1,6 +1,7 @@
 //! What the operator asked for, in the units of the core: the one place where the two meet.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fezz_parser::HeadLimits;
@@ -10,13 +11,31 @@ use fezz_wire::WireLimits;
 
 use crate::assemble::Functions;
 use crate::config::Config;
+use crate::listen::Door;
 use crate::plugin::Router;
 use crate::plugin::registry::Entry;
+use crate::redirect::Redirect;
+use crate::tls::{Gate, wishes};
+
+/// An address to listen on, and who is let in there.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// The address.
+    pub address: SocketAddr,
+    /// How.
+    pub(crate) door: Door,
+}
 
 /// What a server is made of.
 pub struct Settings {
     /// Where to listen, at most [`crate::LISTENERS_MAX`]; port 0 lets the system choose.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<Opening>,
+    /// Who is let in with TLS.
+    pub(crate) gate: Option<Arc<Gate>>,
+    /// Handshakes under way at once in one loop.
+    pub handshakes_max: u32,
+    /// Field lines of every reply with TLS.
+    pub secured_fields: Vec<u8>,
     /// Event loops, each with its own thread.
     pub event_loops: usize,
     /// How many workers there are, and how much may wait for them.
@@ -53,10 +72,16 @@ impl Settings {
             body_bytes_max: bytes(config.limits.response_body_bytes_max),
             ..WireLimits::default()
         };
+        if let Some(gate) = &functions.gate {
+            gate.wish(functions.registry.iter().map(|(_, entry)| wishes(entry.options.tls)));
+        }
         let functions_by_number =
             functions.registry.iter().map(|(_, entry)| entry.clone()).collect();
         Ok(Self {
-            listen: config.listeners.clone(),
+            listen: openings(config, functions.gate.as_ref()),
+            gate: functions.gate.clone(),
+            handshakes_max: config.tls.handshakes_max,
+            secured_fields: secured_fields(config),
             event_loops: event_loops as usize,
             roster: RosterLimits {
                 workers: config.workers.threads.max(1),
@@ -72,6 +97,32 @@ impl Settings {
             functions: functions_by_number,
         })
     }
+}
+
+/// All listeners of a configuration, in the order of [`Config::addresses`].
+fn openings(config: &Config, gate: Option<&Arc<Gate>>) -> Vec<Opening> {
+    let opening = |door: Door| move |address| Opening { address, door: door.clone() };
+    let mut all: Vec<Opening> =
+        config.listeners.iter().copied().map(opening(Door::Plain)).collect();
+    if let Some(gate) = gate {
+        let secured = config.tls.listeners.iter().copied();
+        all.extend(secured.map(opening(Door::Tls(Arc::clone(gate)))));
+    }
+    for listener in &config.tls.redirects {
+        let redirect = Redirect {
+            https_port: listener.https_port,
+            acme_dir: config.tls.acme_dir.clone(),
+            gate: gate.cloned(),
+        };
+        all.push(opening(Door::Redirect(Arc::new(redirect)))(listener.address));
+    }
+    all
+}
+
+/// RFC 6797 §6.1.
+fn secured_fields(config: &Config) -> Vec<u8> {
+    let line = |seconds| format!("strict-transport-security: max-age={seconds}\r\n").into_bytes();
+    config.tls.hsts_s.map_or_else(Vec::new, line)
 }
 
 fn limits(config: &Config, descriptors: u64, event_loops: u32) -> Limits {
@@ -93,6 +144,7 @@ fn limits(config: &Config, descriptors: u64, event_loops: u32) -> Limits {
         connections_max: config.connections_max(descriptors).div_ceil(event_loops).max(1),
         requests_per_connection_max: sizes.requests_per_connection_max,
         connection_age_ms_max: u64::from(millis(times.connection_age)),
+        handshake_ms_max: millis(times.tls_handshake),
         head_ms_max: millis(times.request_header),
         idle_ms_max: millis(times.keep_alive),
         handle_ms_max: millis(times.handler),

@@ -15,6 +15,7 @@ use crate::envelope;
 use crate::plugin::Router;
 use crate::plugin::registry::{Entry, newest_before};
 use crate::report::PublishReport;
+use crate::tls::wishes;
 
 pub(crate) use present::Present;
 
@@ -119,6 +120,7 @@ fn terms(entry: &Entry, now: Instant) -> Terms {
             abandoned_max: options.abandon_max,
             quarantine_us: micros(options.quarantine),
         },
+        tls: wishes(options.tls),
         fallback: fallback(entry),
         accord: Accord::new(
             options.config.clone(),

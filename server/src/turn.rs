@@ -20,9 +20,12 @@ use crate::link::{Link, Pumped, pump};
 use crate::listen::Listener;
 use crate::observe::Observer;
 use crate::token;
+use crate::transport::Scratch;
 
 /// Events taken from the kernel in one turn.
 pub(crate) const EVENTS_PER_TURN_MAX: usize = 1_024;
+/// Handshakes begun in one turn: one costs as much as fifty requests, and those who are here wait.
+const HANDSHAKES_PER_TURN_MAX: u32 = 8;
 /// Milliseconds of the first wait for workers that may owe a wake; doubled while nothing comes.
 const NAP_MS_MIN: u64 = 1;
 /// Milliseconds of the longest such wait.
@@ -37,6 +40,8 @@ pub(crate) struct Loop {
     pub(crate) outbound: Arc<Outbound>,
     pub(crate) control: Arc<Control>,
     pub(crate) clock: Clock,
+    /// Handshakes under way at once.
+    pub(crate) handshakes_max: u32,
     pub(crate) drain_delay_ms: u64,
     pub(crate) drain_ms: u64,
     pub(crate) observers: Vec<Box<dyn Observer>>,
@@ -69,6 +74,9 @@ pub(crate) struct Lists {
     /// The next step of the drain, while there is one.
     drain_next: Option<Instant>,
     cut: u64,
+    scratch: Scratch,
+    /// Handshakes under way.
+    handshaking: u32,
 }
 
 /// How a loop ended.
@@ -124,6 +132,7 @@ impl Loop {
         }
         self.events = events;
         waited?;
+        self.lists.scratch.handshakes_left = HANDSHAKES_PER_TURN_MAX;
         self.accept(now);
         self.time_out(now);
         self.pump_ready(now);
@@ -149,6 +158,7 @@ impl Loop {
     /// 11. hand the notices to the observers.
     pub(crate) fn end_turn(&mut self) {
         let now = self.dispatcher.now();
+        self.count_handshakes();
         self.release();
         self.report(now);
     }
@@ -248,13 +258,27 @@ impl Loop {
             return;
         }
         link.listed = false;
-        match pump(link, &mut self.hub, &mut self.dispatcher, now) {
+        let scratch = &mut self.lists.scratch;
+        match pump(link, &mut self.hub, &mut self.dispatcher, scratch, now) {
             Pumped::Settled => {}
             Pumped::Unfinished => {
                 link.listed = true;
                 self.lists.unfinished.push(id);
             }
             Pumped::Closed { reset } => self.lists.closed.push((id, reset)),
+        }
+    }
+
+    /// Handshakes are over, one way or the other.
+    fn count_handshakes(&mut self) {
+        let ended = std::mem::take(&mut self.lists.scratch.handshakes_ended);
+        if ended == 0 {
+            return;
+        }
+        let was_full = self.lists.handshaking >= self.handshakes_max;
+        self.lists.handshaking = self.lists.handshaking.saturating_sub(ended);
+        if was_full {
+            self.listeners.iter_mut().for_each(Listener::resume);
         }
     }
 

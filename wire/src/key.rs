@@ -70,6 +70,7 @@ pub(crate) const CLIENT_IP: [u8; 11] = *b"\x69client_ip\x60";
 /// After it, an unsigned integer of nine octets.
 pub(crate) const CALL: [u8; 5] = *b"\x64call";
 pub(crate) const VERSION: [u8; 8] = *b"\x67version";
+pub(crate) const TLS: [u8; 4] = *b"\x63tls";
 pub(crate) const BODY: [u8; 6] = *b"\x64body\x40";
 
 pub(crate) const STATUS: [u8; 9] = *b"\xa3\x66status\x00";

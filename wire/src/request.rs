@@ -46,6 +46,9 @@ pub struct Meta<'a, S: ?Sized = str> {
     /// The call's number, as the host's services and `fezz_cancel_v1` know it. Nothing is written
     /// without one. Corrected by [`set_call`].
     pub call: Option<u64>,
+    /// What is known of the connection's TLS: one CBOR map, which is written as it is. Nothing is
+    /// written without one.
+    pub tls: Option<&'a [u8]>,
 }
 
 impl<S: ?Sized> Clone for RequestHead<'_, S> {
@@ -80,7 +83,14 @@ impl<S: ?Sized> Copy for Meta<'_, S> {}
 
 impl<S: ?Sized> Default for Meta<'_, S> {
     fn default() -> Self {
-        Self { trace_id: None, deadline_ms: None, client_ip: None, version: None, call: None }
+        Self {
+            trace_id: None,
+            deadline_ms: None,
+            client_ip: None,
+            version: None,
+            call: None,
+            tls: None,
+        }
     }
 }
 
@@ -168,8 +178,9 @@ pub fn write_request<'h, S: AsRef<[u8]> + ?Sized>(
     });
     sheet.finish();
     let mut call_at = 0;
-    if head.meta.version.is_some() || head.meta.call.is_some() {
-        call_at = offset(negotiated(buf, at, head.meta.version, head.meta.call, slot));
+    let Meta { version, call, tls, .. } = head.meta;
+    if version.is_some() || call.is_some() || tls.is_some() {
+        call_at = offset(negotiated(buf, at, (version, call, tls), slot));
     }
     Layout {
         start: offset(start),
@@ -351,7 +362,7 @@ fn put_after_deadline<S: AsRef<[u8]> + ?Sized>(
     }
 }
 
-/// Puts what only functions with a handshake or host services are told between `meta`, which was
+/// Puts what only functions that asked for it are told between `meta`, which was
 /// written for the usual three entries at `meta_at`, and the body's head. Says where the value of
 /// `call` is; 0 if there is none.
 #[cold]
@@ -359,8 +370,7 @@ fn put_after_deadline<S: AsRef<[u8]> + ?Sized>(
 fn negotiated(
     buf: &mut Vec<u8>,
     meta_at: usize,
-    version: Option<u64>,
-    call: Option<u64>,
+    (version, call, tls): (Option<u64>, Option<u64>, Option<&[u8]>),
     slot: BodySlot,
 ) -> usize {
     let body_key = key::BODY.len() - 1;
@@ -369,7 +379,7 @@ fn negotiated(
         BodySlot::Open => body_key + OPEN_SLOT_BYTES,
     };
     if let Some(head) = buf.get_mut(meta_at + key::META.len()) {
-        *head += u8::from(version.is_some()) + u8::from(call.is_some());
+        *head += u8::from(version.is_some()) + u8::from(call.is_some()) + u8::from(tls.is_some());
     }
     // Written behind the body's head, then turned to stand before it.
     let body_head_at = buf.len().saturating_sub(body_head);
@@ -382,6 +392,10 @@ fn negotiated(
         buf.extend_from_slice(&key::CALL);
         call_at = buf.len() - body_head;
         buf.extend_from_slice(&wide(call));
+    }
+    if let Some(tls) = tls {
+        buf.extend_from_slice(&key::TLS);
+        buf.extend_from_slice(tls);
     }
     if let Some(turned) = buf.get_mut(body_head_at..) {
         turned.rotate_left(body_head);

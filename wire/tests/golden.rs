@@ -122,6 +122,7 @@ const GET: RequestHead<'_> = RequestHead {
         client_ip: Some("127.0.0.1"),
         version: None,
         call: None,
+        tls: None,
     },
     header_count: 0,
 };

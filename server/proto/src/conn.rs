@@ -46,6 +46,7 @@ pub(crate) struct Conn {
     phase: Phase,
     keep: bool,
     eof: bool,
+    secure: bool,
     pending: Pending,
     /// Number of the present exchange; zero between them.
     exchange: u64,
@@ -65,6 +66,7 @@ impl Conn {
             phase: if secure { Phase::Handshake } else { Phase::Idle },
             keep: true,
             eof: false,
+            secure,
             pending: Pending {
                 route: false,
                 dispatch: false,

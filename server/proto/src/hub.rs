@@ -11,8 +11,8 @@ use slab::Slab;
 use crate::action::{Action, Admission};
 use crate::conn::Conn;
 use crate::limits::{Checked, Limits};
-use crate::notice::Notice;
-use crate::output::Reply;
+use crate::notice::{HandshakeFault, Notice};
+use crate::output::{Reply, SECURED_FIELDS_BYTES_MAX};
 use crate::phase::{Event, Phase};
 use crate::refusal::Refusal;
 use crate::shared::Shared;
@@ -256,6 +256,14 @@ impl Hub {
         }
     }
 
+    /// The TLS handshake failed; what is left to say about it leaves before the connection does.
+    pub fn handle_handshake_failed(&mut self, id: ConnId, why: HandshakeFault, now: Instant) {
+        if let Some(conn) = find(&mut self.conns, id) {
+            self.shared.notice(Notice::HandshakeFailed(why));
+            conn.handle_event(Event::Refused, &mut self.shared, now);
+        }
+    }
+
     /// The peer ended its side in order.
     pub fn handle_peer_eof(&mut self, id: ConnId, now: Instant) {
         if let Some(conn) = find(&mut self.conns, id) {
@@ -405,6 +413,19 @@ impl Hub {
     /// Sets the text of the `date` field (RFC 9110 §6.6.1).
     pub const fn set_date(&mut self, date: [u8; 29]) {
         self.shared.date = date;
+    }
+
+    /// Sets field lines, each with its CRLF, that every reply on a secured connection ends with.
+    ///
+    /// # Errors
+    ///
+    /// Their number of octets, when it is above [`SECURED_FIELDS_BYTES_MAX`].
+    pub fn set_secured_fields(&mut self, lines: &[u8]) -> Result<(), usize> {
+        if lines.len() > SECURED_FIELDS_BYTES_MAX {
+            return Err(lines.len());
+        }
+        self.shared.secured_fields = lines.to_vec();
+        Ok(())
     }
 
     /// An empty buffer, for an envelope or a reply.

@@ -3,6 +3,56 @@
 use crate::phase::{Forbidden, Phase};
 use crate::refusal::Refusal;
 
+/// Why a TLS handshake failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HandshakeFault {
+    /// The peer speaks HTTP without TLS.
+    PlainHttp,
+    /// What came is not TLS, or breaks its rules.
+    Malformed,
+    /// The first message is longer than any honest one.
+    HelloTooLarge,
+    /// No certificate here has the name that was asked for.
+    UnknownName,
+    /// No version, cipher or key exchange is known to both sides.
+    Incompatible,
+    /// The client's certificate is missing or not good enough.
+    ClientCertificate,
+    /// The peer gave up, and said so.
+    PeerAlert,
+    /// We could not go on: an internal failure.
+    Ours,
+}
+
+impl HandshakeFault {
+    /// Every fault, in counting order.
+    pub const ALL: [Self; 8] = [
+        Self::PlainHttp,
+        Self::Malformed,
+        Self::HelloTooLarge,
+        Self::UnknownName,
+        Self::Incompatible,
+        Self::ClientCertificate,
+        Self::PeerAlert,
+        Self::Ours,
+    ];
+
+    /// The stable reason word in metrics and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PlainHttp => "plain_http",
+            Self::Malformed => "malformed",
+            Self::HelloTooLarge => "hello_too_large",
+            Self::UnknownName => "unknown_name",
+            Self::Incompatible => "incompatible",
+            Self::ClientCertificate => "client_certificate",
+            Self::PeerAlert => "peer_alert",
+            Self::Ours => "internal",
+        }
+    }
+}
+
 /// One thing that happened in the core, in the order in which it happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
@@ -12,6 +62,8 @@ pub enum Notice {
     Shed,
     /// A TLS handshake finished.
     Secured,
+    /// A TLS handshake failed.
+    HandshakeFailed(HandshakeFault),
     /// A whole, valid head arrived.
     HeadDone,
     /// A request got no answer from a function.

@@ -13,6 +13,8 @@ use fezz_parser::{Ending, Octets, TAIL_BYTES_MAX, write_tail};
 const CONTENT_BYTES_MOVED_MAX: usize = 1_024;
 /// Octets of backlog memory that a connection keeps for its next burst.
 const BACKLOG_BYTES_KEPT: usize = 4 * 1024;
+/// Octets of field lines that all replies of a secured connection may have in common.
+pub const SECURED_FIELDS_BYTES_MAX: usize = 96;
 
 /// A reply as the driver hands it over: status line, field lines and framing in
 /// `octets[..head_bytes]`, without date, connection options and the empty line, which the core
@@ -60,15 +62,16 @@ pub(crate) struct Outbox {
 
 #[derive(Debug)]
 struct Tail {
-    octets: [u8; TAIL_BYTES_MAX],
+    octets: [u8; TAIL_BYTES_ROOM],
     filled: u8,
 }
 
-const _: () = assert!(TAIL_BYTES_MAX <= u8::MAX as usize);
+const TAIL_BYTES_ROOM: usize = SECURED_FIELDS_BYTES_MAX + TAIL_BYTES_MAX;
+const _: () = assert!(TAIL_BYTES_ROOM <= u8::MAX as usize);
 
 impl Default for Tail {
     fn default() -> Self {
-        Self { octets: [0; TAIL_BYTES_MAX], filled: 0 }
+        Self { octets: [0; TAIL_BYTES_ROOM], filled: 0 }
     }
 }
 
@@ -79,7 +82,7 @@ impl Octets for Tail {
             room.copy_from_slice(octets);
             self.filled += u8::try_from(octets.len()).unwrap_or(0);
         } else {
-            debug_assert!(false, "TAIL_BYTES_MAX is too small");
+            debug_assert!(false, "TAIL_BYTES_ROOM is too small");
         }
     }
 }
@@ -110,13 +113,14 @@ impl Outbox {
         u64::from(self.head_bytes) + u64::from(self.tail.filled) + u64::from(self.content_bytes)
     }
 
-    /// A reply becomes the outbox; its tail is frozen here. `with_content` is false for HEAD
-    /// (RFC 9110 §9.3.2).
+    /// A reply becomes the outbox; its tail is frozen here, `secured_fields` at its begin.
+    /// `with_content` is false for HEAD (RFC 9110 §9.3.2).
     pub(crate) fn stage(
         &mut self,
         source: Source,
         head_bytes: usize,
         with_content: bool,
+        secured_fields: &[u8],
         date: &[u8; 29],
         ending: Ending,
     ) {
@@ -129,6 +133,9 @@ impl Outbox {
         self.head_bytes = u32::try_from(head_bytes).unwrap_or(u32::MAX);
         self.source = source;
         self.tail.filled = 0;
+        if !secured_fields.is_empty() {
+            self.tail.put(secured_fields);
+        }
         write_tail(&mut self.tail, date, ending);
         if content <= CONTENT_BYTES_MOVED_MAX {
             self.join();
@@ -251,7 +258,7 @@ mod tests {
     fn staged() -> Outbox {
         let mut outbox = Outbox::default();
         let source = Source::Owned(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nhello".to_vec());
-        outbox.stage(source, 36, true, &DATE, Ending::KeepAlive);
+        outbox.stage(source, 36, true, b"", &DATE, Ending::KeepAlive);
         outbox
     }
 
@@ -286,7 +293,7 @@ mod tests {
         outbox.promise(b"first");
         outbox.sent(2);
         let source = Source::Owned(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nhello".to_vec());
-        outbox.stage(source, 36, true, &DATE, Ending::KeepAlive);
+        outbox.stage(source, 36, true, b"", &DATE, Ending::KeepAlive);
         assert!(outbox.can_absorb(1_000));
         assert!(outbox.absorb().is_some());
         assert_eq!(all(&outbox), [b"rst".as_slice(), &whole].concat());
@@ -296,7 +303,7 @@ mod tests {
     #[test]
     fn a_head_request_gets_no_content() {
         let mut outbox = Outbox::default();
-        outbox.stage(Source::Fixed(b"HEADcontent"), 4, false, &DATE, Ending::Close);
+        outbox.stage(Source::Fixed(b"HEADcontent"), 4, false, b"", &DATE, Ending::Close);
         let text = all(&outbox);
         assert!(text.starts_with(b"HEADdate: "));
         assert!(text.ends_with(b"connection: close\r\n\r\n"));

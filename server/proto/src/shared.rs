@@ -22,6 +22,8 @@ pub(crate) struct Shared {
     pub(crate) index_exchange: u64,
     /// The text of the `date` field, renewed by the driver once a second.
     pub(crate) date: [u8; 29],
+    /// Field lines of every reply on a secured connection.
+    pub(crate) secured_fields: Vec<u8>,
     pub(crate) body_bytes_held: u64,
     pub(crate) discard: Vec<u8>,
     pub(crate) notices: Vec<Notice>,
@@ -37,6 +39,7 @@ impl Shared {
             index: Index::new(),
             index_exchange: 0,
             date: fezz_parser::imf_fixdate(0),
+            secured_fields: Vec::new(),
             body_bytes_held: 0,
             discard: alloc::vec![0; DISCARD_BYTES],
             notices: Vec::new(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::tls_flags::TlsFlags;
 use crate::config::{
     Config, ConfigError, Drain, FunctionConfig, FunctionFlag, FunctionOptions, LOOPS_MAX, Limits,
     OptionFault, OptionFlag, RouteConfig, RouteFlag, THREADS_MAX, Target, Timeouts, Workers,
@@ -20,6 +21,7 @@ Examples:
   fezz serve --function hello=./libhello.so@/hello/{*rest} --function ./libecho.so@/{*rest}
   fezz serve --function a@1.2=./a.so --route 'a@1=GET,POST:api.example.org/v1/{*rest}'
   fezz serve --root /srv/fezz --listen '[::]:8080' --limit-body 16MiB --timeout-handler 5s
+  fezz serve -f ./a.so --listen-tls '[::]:443' --certificate cert.pem,key.pem
   fezz serve -f a=./a.so --set a.max-concurrency=4 --set a.timeout=2s --set '*.abandon-max=1'
 
 A function:  [NAME[@VERSION]=]PATH[@ROUTE]
@@ -34,6 +36,7 @@ An option:   NAME[@VERSION].KEY=VALUE or *.KEY=VALUE; the narrower one holds. Th
   fallback=fail_request|previous|static:STATUS:BODY
                                   what a client gets when it did not answer
   ttl=TIME|off                    unused for so long, it is finished and begins anew
+  tls=off|facts|hello             what it is told about the connection's TLS (default off)
   abi=v2|v1                       the boundary it speaks; v1 is for migration
   sha256=HEX                      the digest its artifact must have
   config.K=V                      what it is given when it begins
@@ -62,7 +65,9 @@ pub(super) struct ServeFlags {
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
     /// Listen on ADDRESS:PORT; port 0 lets the system choose
-    #[arg(short, long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    ///
+    /// Without this and --listen-tls: 127.0.0.1:8080.
+    #[arg(short, long, value_name = "ADDR")]
     listen: Vec<String>,
     /// Event loops, each with a thread; auto: one per processor
     #[arg(long, value_name = "N|auto", default_value = "auto")]
@@ -76,6 +81,8 @@ pub(super) struct ServeFlags {
     /// Calls that may be abandoned at once; each leaves a thread behind
     #[arg(long, value_name = "N", default_value = "4")]
     abandon_max: String,
+    #[command(flatten)]
+    tls: TlsFlags,
     #[command(flatten)]
     limits: LimitFlags,
     #[command(flatten)]
@@ -129,6 +136,9 @@ struct LimitFlags {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Timeouts")]
 struct TimeoutFlags {
+    /// From accept to the end of a TLS handshake; then reset
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    timeout_tls_handshake: String,
     /// From accept or first octet to the end of a head; then 408
     #[arg(long, value_name = "TIME", default_value = "10s")]
     timeout_request_header: String,
@@ -172,7 +182,8 @@ impl ServeFlags {
         let (functions, routes) = reader.functions(&self.function, &self.route);
         let options = reader.options(&self.set);
         let config = Config {
-            listeners: self.listen.iter().filter_map(|text| reader.listen(text)).collect(),
+            listeners: self.listeners(&mut reader),
+            tls: self.tls.read(&mut reader),
             functions,
             root: self.root.clone(),
             options,
@@ -194,6 +205,14 @@ impl ServeFlags {
             },
         };
         if reader.complaints.is_empty() { Ok(config) } else { Err(reader.complaints) }
+    }
+
+    /// Who says nothing about listeners gets one on loopback.
+    fn listeners(&self, reader: &mut Reader) -> Vec<SocketAddr> {
+        if self.listen.is_empty() && !self.tls.listens() {
+            return Config::default().listeners;
+        }
+        self.listen.iter().filter_map(|text| reader.listen("--listen", text)).collect()
     }
 }
 
@@ -230,6 +249,7 @@ impl LimitFlags {
 impl TimeoutFlags {
     fn read(&self, reader: &mut Reader) -> Timeouts {
         Timeouts {
+            tls_handshake: reader.time("--timeout-tls-handshake", &self.timeout_tls_handshake),
             request_header: reader.time("--timeout-request-header", &self.timeout_request_header),
             body_idle: reader.time("--timeout-body-idle", &self.timeout_body_idle),
             pace_grace: reader.time("--timeout-grace", &self.timeout_grace),
@@ -247,7 +267,7 @@ impl TimeoutFlags {
 /// Reads values and keeps the complaints; a value that cannot be read becomes its type's default
 /// and is never used.
 #[derive(Default)]
-struct Reader {
+pub(super) struct Reader {
     complaints: Vec<ConfigError>,
 }
 
@@ -272,7 +292,11 @@ impl Reader {
         self.value(flag, text, parse_size)
     }
 
-    fn count(&mut self, flag: &'static str, text: &str, max: u32) -> u32 {
+    pub(super) fn complain(&mut self, error: ConfigError) {
+        self.complaints.push(error);
+    }
+
+    pub(super) fn count(&mut self, flag: &'static str, text: &str, max: u32) -> u32 {
         self.value(flag, text, |text| parse_count(text, max))
     }
 
@@ -280,10 +304,9 @@ impl Reader {
         if text == "auto" { processors().min(max) } else { self.count(flag, text, max) }
     }
 
-    fn listen(&mut self, text: &str) -> Option<SocketAddr> {
-        let read = parse_listen(text);
-        read.map_err(|why| self.complaints.push(ConfigError::Listen { text: text.to_owned(), why }))
-            .ok()
+    pub(super) fn listen(&mut self, flag: &'static str, text: &str) -> Option<SocketAddr> {
+        let complain = |why| ConfigError::Listen { flag, text: text.to_owned(), why };
+        parse_listen(text).map_err(|why| self.complaints.push(complain(why))).ok()
     }
 
     /// What is said about functions, each thing once.

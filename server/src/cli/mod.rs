@@ -18,6 +18,7 @@ mod json;
 mod message;
 mod reload;
 mod serve;
+mod tls_flags;
 
 use crate::error::{EXIT_OK, EXIT_USAGE};
 

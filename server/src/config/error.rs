@@ -11,6 +11,7 @@ use super::option_flag::OptionFault;
 use crate::plugin::root::RootError;
 use crate::plugin::router::RouteError;
 use crate::plugin::version::{NameError, Selector};
+use crate::tls::TlsError;
 use crate::units::UnitError;
 
 /// One thing the operator has to change.
@@ -27,11 +28,26 @@ pub enum ConfigError {
     },
     /// An address to listen on is wrong.
     Listen {
+        /// The flag.
+        flag: &'static str,
         /// What was written.
         text: String,
         /// What is wrong with it.
         why: ListenFault,
     },
+    /// A flag about TLS is wrong.
+    TlsFlag {
+        /// The flag.
+        flag: &'static str,
+        /// What was written.
+        text: String,
+        /// What is wrong with it.
+        why: TlsFlagFault,
+    },
+    /// TLS is to be spoken without a certificate.
+    NoCertificate,
+    /// A certificate, a key or an authority is not usable.
+    Tls(TlsError),
     /// A function is written in the wrong way.
     Function {
         /// What was written.
@@ -143,6 +159,36 @@ pub enum ListenFault {
     Shape,
 }
 
+/// What is wrong with a flag about TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsFlagFault {
+    /// Not two files.
+    Pair,
+    /// No file.
+    NoFile,
+    /// Not `reject` or `default`.
+    UnknownSni,
+    /// Not `1.2` or `1.3`.
+    Version,
+    /// Not a number of seconds.
+    Seconds,
+    /// Not a port.
+    Port,
+}
+
+impl fmt::Display for TlsFlagFault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Pair => "write the file of the certificate, a comma, and the file of its key",
+            Self::NoFile => "the file of the authorities is missing",
+            Self::UnknownSni => "write 'reject' or 'default'",
+            Self::Version => "write '1.2' or '1.3'; older versions are broken and not offered",
+            Self::Seconds => "write whole seconds, for example 31536000 for a year",
+            Self::Port => "write ADDRESS:PORT=HTTPS_PORT with a port from 1 to 65535",
+        })
+    }
+}
+
 impl fmt::Display for ListenFault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
@@ -165,6 +211,9 @@ impl ConfigError {
         match self {
             Self::Number { .. } => "number",
             Self::Listen { .. } => "listen",
+            Self::TlsFlag { .. } => "tls_flag",
+            Self::NoCertificate => "no_certificate",
+            Self::Tls(error) => error.name(),
             Self::Function { .. } => "function",
             Self::Route { .. } => "route",
             Self::Option { .. } => "option",
@@ -191,7 +240,13 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Number { flag, text, why } => write!(out, "{flag} '{text}': {why}"),
-            Self::Listen { text, why } => write!(out, "--listen '{text}': {why}"),
+            Self::Listen { flag, text, why } => write!(out, "{flag} '{text}': {why}"),
+            Self::TlsFlag { flag, text, why } => write!(out, "{flag} '{text}': {why}"),
+            Self::NoCertificate => out.write_str(
+                "there is nothing to speak TLS with; add --certificate CERT.pem,KEY.pem, or \
+                 --tls-self-signed for development",
+            ),
+            Self::Tls(error) => write!(out, "TLS: {error}"),
             Self::Function { text, why } => write!(out, "--function '{text}': {why}"),
             Self::Route { text, why } => write!(out, "--route '{text}': {why}"),
             Self::Option { text, why } => write!(out, "--set '{text}': {why}"),

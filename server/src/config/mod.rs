@@ -6,18 +6,23 @@ mod grammar;
 mod nearest;
 mod option_flag;
 mod options;
+mod tls;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use error::{ConfigError, ListenFault};
+pub use error::{ConfigError, ListenFault, TlsFlagFault};
 pub use grammar::{FunctionFault, FunctionFlag, RouteFlag, parse_listen};
 pub(crate) use nearest::nearest;
 pub(crate) use option_flag::parse_digest;
 pub use option_flag::{OPTION_KEYS, OptionFault, OptionFlag, resolve};
 pub use options::{
-    Abi, Change, FUNCTION_ABANDON_MAX, Fallback, FunctionOptions, Placement, QUARANTINE,
+    Abi, Change, FUNCTION_ABANDON_MAX, Fallback, FunctionOptions, Placement, QUARANTINE, TlsWish,
+};
+pub use tls::{
+    CertificateFiles, ClientCa, HANDSHAKES_MAX, HTTPS_PORT, RedirectListener, Tls, TlsVersion,
+    UnknownSni,
 };
 
 use crate::plugin::pattern::Pattern;
@@ -28,6 +33,8 @@ use crate::plugin::version::{Selector, Version};
 pub struct Config {
     /// Where to listen; port 0 lets the system choose.
     pub listeners: Vec<SocketAddr>,
+    /// Listeners with TLS, and those that lead to them.
+    pub tls: Tls,
     /// Artifacts to load.
     pub functions: Vec<FunctionConfig>,
     /// A directory of functions, each served below `/rpc/<name>/<version>/`.
@@ -120,6 +127,8 @@ pub struct Limits {
 /// How long everything may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
+    /// From accept to the end of a TLS handshake; then reset.
+    pub tls_handshake: Duration,
     /// From accept or first octet to the end of a head; then 408.
     pub request_header: Duration,
     /// Without a single octet of a body; then 408.
@@ -156,6 +165,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listeners: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
+            tls: Tls { handshakes_max: HANDSHAKES_MAX, ..Tls::default() },
             functions: Vec::new(),
             root: None,
             options: Vec::new(),
@@ -196,6 +206,7 @@ impl Default for Limits {
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
+            tls_handshake: Duration::from_secs(10),
             request_header: Duration::from_secs(10),
             body_idle: Duration::from_secs(30),
             pace_grace: Duration::from_secs(20),
@@ -244,20 +255,32 @@ impl Config {
         })
     }
 
+    /// Everywhere to listen: without TLS, with it, to redirect.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        let redirects = self.tls.redirects.iter().map(|one| one.address);
+        let plain = self.listeners.iter().chain(&self.tls.listeners).copied();
+        plain.chain(redirects).collect()
+    }
+
     /// What is wrong between values that are each right.
     #[must_use]
     pub fn complaints(&self) -> Vec<ConfigError> {
         let mut found = Vec::new();
-        if self.listeners.is_empty() {
+        let listeners = self.addresses();
+        if self.listeners.is_empty() && self.tls.listeners.is_empty() {
             found.push(ConfigError::NoListener);
         }
-        if self.listeners.len() > crate::LISTENERS_MAX {
+        if listeners.len() > crate::LISTENERS_MAX {
             found.push(ConfigError::TooManyListeners { max: crate::LISTENERS_MAX });
         }
-        for (index, address) in self.listeners.iter().enumerate() {
-            if address.port() != 0 && self.listeners[..index].contains(address) {
+        for (index, address) in listeners.iter().enumerate() {
+            if address.port() != 0 && listeners[..index].contains(address) {
                 found.push(ConfigError::RepeatedListener { address: *address });
             }
+        }
+        if !self.tls.listeners.is_empty() && !self.tls.has_certificate() {
+            found.push(ConfigError::NoCertificate);
         }
         if self.functions.is_empty() && self.root.is_none() {
             found.push(ConfigError::NoFunction);

@@ -3,7 +3,7 @@
 //! ```text
 //! option    NAME[@VERSION].KEY=VALUE      or  *.KEY=VALUE for every function
 //! KEY       placement, max-concurrency, max-in-flight, abandon-max, quarantine, fallback, abi,
-//!           sha256, timeout, ttl, config.K
+//!           sha256, timeout, tls, ttl, config.K
 //! ```
 //!
 //! A name may have dots and so may a version: the key begins behind the first dot that has a known
@@ -13,7 +13,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::nearest::nearest;
-use super::options::{Abi, Change, Fallback, FunctionOptions, Placement};
+use super::options::{Abi, Change, Fallback, FunctionOptions, Placement, TlsWish};
 use crate::plugin::version::{NameError, Selector, Version};
 use crate::units::{UnitError, parse_count, parse_duration};
 
@@ -27,7 +27,7 @@ pub struct OptionFlag {
 }
 
 /// The keys, as they are shown.
-pub const OPTION_KEYS: [&str; 11] = [
+pub const OPTION_KEYS: [&str; 12] = [
     "placement",
     "max-concurrency",
     "max-in-flight",
@@ -37,6 +37,7 @@ pub const OPTION_KEYS: [&str; 11] = [
     "abi",
     "sha256",
     "timeout",
+    "tls",
     "ttl",
     "config.",
 ];
@@ -222,6 +223,7 @@ fn change(key: &str, value: &str) -> Result<Change, OptionFault> {
         "abandon-max" => Change::AbandonMax(count(value)?),
         "quarantine" => Change::Quarantine(time(value)?),
         "fallback" => Change::Fallback(fallback(value)?),
+        "tls" => Change::Tls(word(value, TLS_WISHES)?),
         "abi" => Change::Abi(word(value, ABIS)?),
         "sha256" => Change::Sha256(parse_digest(value)?),
         "timeout" => Change::Timeout(time(value)?),
@@ -234,6 +236,8 @@ type Words<T, const N: usize> = (&'static [&'static str; N], [T; N]);
 
 const PLACEMENTS: Words<Placement, 3> =
     (&["worker", "inline", "auto"], [Placement::Worker, Placement::Inline, Placement::Auto]);
+const TLS_WISHES: Words<TlsWish, 3> =
+    (&["off", "facts", "hello"], [TlsWish::Off, TlsWish::Facts, TlsWish::Hello]);
 const ABIS: Words<Abi, 2> = (&["v2", "v1"], [Abi::V2, Abi::V1]);
 const FALLBACKS: &[&str] = &["fail_request", "previous", "static:STATUS:BODY"];
 

@@ -42,6 +42,18 @@ pub enum Abi {
     V1,
 }
 
+/// What a function is told about the TLS of a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsWish {
+    /// Nothing.
+    #[default]
+    Off,
+    /// Protocol, cipher, name, fingerprints, the client's certificate.
+    Facts,
+    /// The octets of the ClientHello, too.
+    Hello,
+}
+
 /// Everything that can be said about one function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FunctionOptions {
@@ -61,6 +73,8 @@ pub struct FunctionOptions {
     /// What answers in its place; unset: what it asked for in its handshake, else
     /// [`Fallback::FailRequest`].
     pub fallback: Option<Fallback>,
+    /// What it is told about TLS.
+    pub tls: TlsWish,
     /// The boundary it speaks.
     pub abi: Abi,
     /// SHA-256 that the octets of its artifact must have.
@@ -87,6 +101,7 @@ impl Default for FunctionOptions {
             abandon_max: FUNCTION_ABANDON_MAX,
             quarantine: QUARANTINE,
             fallback: None,
+            tls: TlsWish::Off,
             abi: Abi::V2,
             sha256: None,
             timeout: None,
@@ -111,6 +126,8 @@ pub enum Change {
     Quarantine(Duration),
     /// [`FunctionOptions::fallback`].
     Fallback(Fallback),
+    /// [`FunctionOptions::tls`].
+    Tls(TlsWish),
     /// [`FunctionOptions::abi`].
     Abi(Abi),
     /// [`FunctionOptions::sha256`].
@@ -133,6 +150,7 @@ impl FunctionOptions {
             Change::AbandonMax(calls) => self.abandon_max = *calls,
             Change::Quarantine(time) => self.quarantine = *time,
             Change::Fallback(fallback) => self.fallback = Some(fallback.clone()),
+            Change::Tls(wish) => self.tls = *wish,
             Change::Abi(abi) => self.abi = *abi,
             Change::Sha256(digest) => self.sha256 = Some(*digest),
             Change::Timeout(time) => self.timeout = Some(*time),

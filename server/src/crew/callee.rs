@@ -14,6 +14,7 @@ use super::pace::{Pace, Placement};
 use super::tally::Tally;
 use crate::fault::Fault;
 use crate::log;
+use crate::tls::Wishes;
 
 /// A loaded function. Artifacts are never unloaded, so that a callee lives as long as the process.
 pub(crate) struct Callee {
@@ -26,6 +27,8 @@ pub(crate) struct Callee {
     pub(crate) tally: Tally,
     pub(crate) fallback: Fallback,
     pub(crate) accord: Accord,
+    /// What it wants to know of handshakes.
+    pub(crate) tls: Wishes,
     /// Whether it asks about its calls, so that they need numbers.
     pub(crate) wants_call: bool,
     /// Microseconds of the server's clock before which its requests are refused; the roster's word
@@ -33,6 +36,8 @@ pub(crate) struct Callee {
     quarantined_until_us: AtomicU64,
     /// Whether no route leads to it any more.
     retired: AtomicBool,
+    /// Whether it hangs in a cancellation: it is told of no other one meanwhile.
+    deaf: AtomicBool,
 }
 
 /// Who answers on a route.
@@ -52,6 +57,7 @@ pub(crate) struct Terms {
     pub(crate) limits: CalleeLimits,
     pub(crate) fallback: Fallback,
     pub(crate) accord: Accord,
+    pub(crate) tls: Wishes,
 }
 
 impl Callee {
@@ -65,8 +71,10 @@ impl Callee {
             pace: Pace::new(terms.placement),
             tally: Tally::default(),
             fallback: terms.fallback,
+            tls: terms.tls,
             quarantined_until_us: AtomicU64::new(0),
             retired: AtomicBool::new(false),
+            deaf: AtomicBool::new(false),
         }
     }
 
@@ -95,6 +103,16 @@ impl Callee {
     /// Whether no route leads to it any more.
     pub(super) fn is_retired(&self) -> bool {
         self.retired.load(Ordering::Relaxed)
+    }
+
+    /// It hangs in a cancellation, or came back from it.
+    pub(super) fn set_deaf(&self, deaf: bool) {
+        self.deaf.store(deaf, Ordering::Relaxed);
+    }
+
+    /// Whether telling it of a cancellation would cost another thread.
+    pub(super) fn is_deaf(&self) -> bool {
+        self.deaf.load(Ordering::Relaxed)
     }
 
     /// A dispatch failed: one count and one line for it.

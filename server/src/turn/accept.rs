@@ -9,10 +9,10 @@ use mio::net::TcpStream;
 
 use super::Loop;
 use crate::control::Order;
-use crate::link::{ClientIp, Facts, Link};
-use crate::listen::{ACCEPTS_PER_TURN_MAX, Accepted, BACKLOG_CONNECTIONS};
+use crate::link::{ClientIp, Facts, Link, Way};
+use crate::listen::{ACCEPTS_PER_TURN_MAX, Accepted, BACKLOG_CONNECTIONS, Door};
 use crate::token;
-use crate::transport::Transport;
+use crate::transport::{Session, Transport};
 
 impl Loop {
     pub(super) fn obey(&mut self, now: Instant) {
@@ -83,16 +83,19 @@ impl Loop {
     pub(super) fn accept_one(&mut self, number: usize, now: Instant) -> bool {
         let full = !self.hub.has_room();
         let Some(listener) = self.listeners.get_mut(number) else { return false };
-        if full && !self.hub.can_shed(now) {
+        let shaken_full = self.lists.handshaking >= self.handshakes_max;
+        let over_handshakes = matches!(listener.door, Door::Tls(_)) && shaken_full;
+        if over_handshakes || full && !self.hub.can_shed(now) {
             listener.pause(now);
             return false;
         }
+        let door = listener.door.clone();
         match listener.accept(now) {
             Accepted::Stream(stream, peer) => {
                 if full && let Some(leaving) = self.hub.handle_full(now) {
                     self.list(leaving);
                 }
-                self.welcome(stream, peer, now);
+                self.welcome(stream, peer, door, now);
                 true
             }
             Accepted::Empty => false,
@@ -105,23 +108,37 @@ impl Loop {
         }
     }
 
-    pub(super) fn welcome(&mut self, mut stream: TcpStream, peer: SocketAddr, now: Instant) {
+    pub(super) fn welcome(
+        &mut self,
+        mut stream: TcpStream,
+        peer: SocketAddr,
+        door: Door,
+        now: Instant,
+    ) {
         if cfg!(not(target_os = "linux")) {
             // Elsewhere the listener's option is not handed on; failing costs speed, nothing else.
             drop(stream.set_nodelay(true));
         }
-        let Some(id) = self.hub.handle_accepted(false, now) else { return };
+        let secure = matches!(door, Door::Tls(_));
+        let Some(id) = self.hub.handle_accepted(secure, now) else { return };
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registered = self.poll.registry().register(&mut stream, token::of_conn(id), interest);
         if registered.is_err() {
             self.hub.handle_peer_gone(id, now);
         }
+        self.lists.handshaking += u32::from(secure);
+        let (transport, way) = match door {
+            Door::Plain => (Transport::Plain, Way::Plain),
+            Door::Redirect(redirect) => (Transport::Plain, Way::Redirect(redirect)),
+            Door::Tls(gate) => (Transport::Tls(Box::new(Session::new(gate))), Way::Tls(None)),
+        };
         let link = Link {
             stream,
-            transport: Transport::Plain,
+            transport,
             id,
             facts: Facts {
                 client: ClientIp::of(peer.ip()),
+                way,
                 served: None,
                 layout: Layout::default(),
             },

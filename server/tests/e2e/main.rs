@@ -18,4 +18,5 @@ mod reload;
 mod settle;
 mod strays;
 mod supervisor;
+mod tls;
 mod versions;

@@ -132,6 +132,7 @@ proptest! {
                 client_ip: client_ip.as_deref(),
                 version,
                 call: calls.map(|(first, _)| first),
+                tls: None,
             },
             header_count: pairs.len(),
         };

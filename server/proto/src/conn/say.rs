@@ -120,7 +120,9 @@ impl Conn {
         self.keep &= work.exchange.persistence != fezz_parser::Persistence::Close;
         let ending = work.exchange.ending(self.keep);
         let with_content = !work.exchange.head_only;
-        work.outbox.stage(staged.source, staged.head_bytes, with_content, &shared.date, ending);
+        let fields = if self.secure { shared.secured_fields.as_slice() } else { &[] };
+        let (source, head_bytes) = (staged.source, staged.head_bytes);
+        work.outbox.stage(source, head_bytes, with_content, fields, &shared.date, ending);
         if !self.keep {
             return self.drop_input();
         }

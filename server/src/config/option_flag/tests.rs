@@ -34,6 +34,7 @@ fn every_key_has_its_place() {
         ),
         ("abi=v1", Change::Abi(Abi::V1)),
         (&format!("sha256={digest}"), Change::Sha256([0xAB; 32])),
+        ("tls=facts", Change::Tls(TlsWish::Facts)),
         ("timeout=1s", Change::Timeout(second)),
         ("ttl=1s", Change::Ttl(Some(second))),
         ("ttl=off", Change::Ttl(None)),

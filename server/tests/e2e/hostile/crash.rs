@@ -2,14 +2,14 @@
 //! ends, and that its log does not tell another story.
 
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::{artifact, get, panics};
 use crate::binary::Serving;
 use crate::harness::{Client, example, statuses};
 
 /// A server with the sick function on `/sick` and a healthy one on `/hello`.
-pub(super) fn serving(sick: &PathBuf, more: &[&str]) -> Serving {
+pub(super) fn serving(sick: &Path, more: &[&str]) -> Serving {
     let sick = format!("sick={}@/sick/{{*rest}}", sick.display());
     let hello = format!("hello={}@/hello", example("hello").display());
     let mut words = vec!["--function", &sick, "--function", &hello, "--event-loops", "1"];
@@ -26,7 +26,7 @@ enum End {
 }
 
 /// Asks a healthy function, then for `path`; gives what was said after the ready line.
-fn ends(sick: &PathBuf, path: &str, expected: &End) -> String {
+fn ends(sick: &Path, path: &str, expected: &End) -> String {
     let server = serving(sick, &["--set", "sick.placement=worker"]);
     let mut healthy = Client::to(server.address);
     healthy.send(&get("/hello"));

@@ -79,8 +79,8 @@ fn a_lock_that_is_held_for_ever_is_its_own() {
     assert_eq!((ledger["outstanding"], ledger["strange"]), (0, 0), "{ledger:?}");
 }
 
-/// Many calls, all too late: each client gets its 504, each answer is freed once, by the thread
-/// that made it, and nobody gets somebody else's.
+/// Many calls, all too late: each client gets its 504, and each answer is freed once, by the thread
+/// that made it.
 #[test]
 fn late_answers_are_freed_once() {
     let ward = Ward::of(artifact("sleep"), |config| {
@@ -237,12 +237,12 @@ fn a_cancellation_that_hangs_holds_nobody_up() {
         assert_eq!(ward.status("/250"), 504);
         ward.failed(&[("timeout", round)]);
         for _ in 0..500 {
-            if ward.ledger()["cancels"] == round {
+            if ward.own("cancels") == round {
                 break;
             }
             std::thread::sleep(ms(10));
         }
-        assert_eq!(ward.ledger()["cancels"], round);
+        assert_eq!(ward.own("cancels"), round);
     }
     ward.server.wait("the calls came back", |counted| counted.workers.busy == 0);
     for _ in 0..100 {
@@ -265,7 +265,7 @@ fn an_end_that_hangs_does_not_keep_the_server() {
         assert_eq!(ward.status("/"), 200);
         ward.failed(&[]);
         ward.settled(1);
-        assert!(ward.healthy.answers() > 0);
+        ward.healthy.finish();
         let clock = fezz_server::clock::Clock::start();
         ward.server.handle.drain();
         let report = ward.server.join();

@@ -6,13 +6,15 @@ mod begin;
 mod crash;
 mod late;
 mod log;
+mod odd;
 mod panics;
 mod process;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -51,39 +53,49 @@ fn get(path: &str) -> Vec<u8> {
 /// A client of the healthy function: every answer must be right, from the first to the last.
 struct Healthy {
     enough: Arc<AtomicBool>,
-    asking: Option<JoinHandle<u64>>,
-    answers: u64,
+    answers: Arc<AtomicU64>,
+    asking: Option<JoinHandle<()>>,
 }
 
 impl Healthy {
-    fn ask(address: std::net::SocketAddr) -> Self {
-        let enough = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&enough);
+    /// Begins to ask, and waits for the first answer.
+    fn ask(address: SocketAddr) -> Self {
+        let (enough, answers) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
+        let (told, answered) = (Arc::clone(&enough), Arc::clone(&answers));
         let asking = std::thread::spawn(move || {
-            let mut answers = 0;
             while !told.load(Ordering::Relaxed) {
                 let mut client = Client::to(address);
-                for _ in 0..HEALTHY_PER_CONNECTION {
+                for round in 0..HEALTHY_PER_CONNECTION {
                     client.send(&get("/hello"));
                     let (head, content) = client.reply();
-                    assert!(head.starts_with("HTTP/1.1 200 "), "after {answers}: {head}");
-                    assert_eq!(content, b"hello", "after {answers}");
-                    answers += 1;
+                    assert!(head.starts_with("HTTP/1.1 200 "), "round {round}: {head}");
+                    assert_eq!(content, b"hello", "round {round}");
+                    answered.fetch_add(1, Ordering::Relaxed);
                     std::thread::sleep(Duration::from_millis(1));
                 }
             }
-            answers
         });
-        Self { enough, asking: Some(asking), answers: 0 }
+        let healthy = Self { enough, answers, asking: Some(asking) };
+        healthy.another();
+        healthy
     }
 
-    /// How often it was asked; fails if any answer was not right.
-    fn answers(&mut self) -> u64 {
+    /// Waits for an answer that comes after this.
+    fn another(&self) {
+        let before = self.answers.load(Ordering::Relaxed);
+        let asking = || self.asking.as_ref().is_some_and(|asking| !asking.is_finished());
+        while asking() && self.answers.load(Ordering::Relaxed) == before {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Ends after one more answer; fails if any answer was not right.
+    fn finish(&mut self) {
+        self.another();
         self.enough.store(true, Ordering::Relaxed);
         if let Some(asking) = self.asking.take() {
-            self.answers = asking.join().expect("every answer was right");
+            asking.join().expect("every answer was right");
         }
-        self.answers
     }
 }
 
@@ -155,6 +167,11 @@ impl Ward {
             .collect()
     }
 
+    /// What the function counted of its own under this name.
+    fn own(&self, name: &str) -> u64 {
+        self.ledger().get(name).copied().unwrap_or(0)
+    }
+
     /// Everything that was handed over was given back as the contract says, and every call that
     /// began has returned.
     fn settled(&self, calls: u64) -> BTreeMap<String, u64> {
@@ -170,7 +187,7 @@ impl Ward {
 impl Drop for Ward {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            assert!(self.healthy.answers() > 0, "the healthy function was asked");
+            self.healthy.finish();
         }
     }
 }
@@ -182,4 +199,25 @@ fn with_healthy(artifact: PathBuf) -> Config {
     config.workers.threads = 3;
     route(&mut config, "hello", example("hello"), "/hello");
     config
+}
+
+/// Each function of the folder stands in its table and is served by a test.
+#[test]
+fn the_gallery_is_whole() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/hostile");
+    let read = |path: &Path| std::fs::read_to_string(path).expect("a text");
+    let table = read(&folder.join("README.md"));
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/hostile");
+    let files = |folder: &Path| std::fs::read_dir(folder).expect("a folder").flatten();
+    let tests: String = files(&tests).map(|file| read(&file.path())).collect();
+    let mut functions = 0;
+    for path in files(&folder).map(|file| file.path()) {
+        if path.extension().is_some_and(|kind| kind == "c" || kind == "cpp") {
+            let name = path.file_stem().expect("a name").to_str().expect("text");
+            assert!(table.contains(&format!("| `{name}`")), "{name} is not in the table");
+            assert!(tests.contains(&format!("\"{name}\"")), "{name} is served by no test");
+            functions += 1;
+        }
+    }
+    assert!(functions >= 40, "{functions}");
 }

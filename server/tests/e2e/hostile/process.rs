@@ -110,27 +110,40 @@ fn another_directory_is_another_place_for_a_reload() {
     assert_eq!(server.end().1, Some(0));
 }
 
-/// The child keeps the descriptors: connections end all the same, the address stays taken.
+/// The child keeps the descriptors: the address stays taken, and a connection that the server does
+/// not shut down before it closes it does not end.
 #[test]
 fn a_child_keeps_the_address_until_it_ends() {
     let mut server = serving(&artifact("forks"), &[]);
-    assert_eq!(ask(&server, "/sick/60000"), [200]);
+    let mut known = [(); 2].map(|()| Client::to(server.address));
+    for client in &mut known {
+        client.send(&get("/hello"));
+        client.reply();
+    }
+    let mut forking = Client::to(server.address);
+    forking.send(&get("/sick/60000"));
+    assert!(forking.reply().0.starts_with("HTTP/1.1 200 "));
     let tasks = std::fs::read_dir(format!("/proc/{}/task", server.id())).expect("a process");
     let children = tasks.flatten().map(|task| task.path().join("children"));
     let child: String = children.filter_map(|path| std::fs::read_to_string(path).ok()).collect();
     let child = child.trim().to_owned();
     assert!(child.parse::<u32>().is_ok(), "one child: {child:?}");
-    // Whoever was connected before the child began sees the end of the connection.
     healthy(&server);
+    let [mut told, mut left] = known;
+    told.send(b"GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    assert_eq!(statuses(&told.rest()), [200], "shut down, as the client asked");
+    left.end();
+    left.0.set_read_timeout(Some(Duration::from_millis(300))).expect("a timeout");
+    let open = std::io::Read::read(&mut left.0, &mut [0]).expect_err("closed, but in one process");
+    assert_eq!(open.kind(), ErrorKind::WouldBlock);
+    drop(forking);
     server.signal("TERM");
     server.line_with("fezz drained:");
-    let address = server.address;
-    let taken = TcpListener::bind(address).expect_err("the child has it");
+    let taken = TcpListener::bind(server.address).expect_err("the child has it");
     assert_eq!(taken.kind(), ErrorKind::AddrInUse);
-    // It would be connected to nobody.
-    drop(TcpStream::connect(address).expect("the system completes it"));
     let killed = Command::new("kill").args(["-s", "KILL", &child]).status().expect("kill runs");
     assert!(killed.success());
+    assert_eq!(left.rest(), "");
     assert_eq!(server.end().1, Some(0));
 }
 
@@ -165,10 +178,31 @@ fn a_closed_poll_ends_the_server() {
     let mut known = Client::to(server.address);
     known.send(&get("/hello"));
     known.reply();
-    assert_eq!(ask(&server, "/sick/poll").len(), 0, "the loop that would answer is gone");
+    // It may be in time to answer this one.
+    ask(&server, "/sick/poll");
     assert_eq!(known.rest(), "");
     let (said, status) = server.ended();
     assert!(!status.success() && !said.contains("drained"), "{said}");
+}
+
+/// The next connection gets the number of what wakes the loop: what is meant to wake it is sent to
+/// that client, between its replies.
+#[test]
+fn a_closed_waker_writes_to_a_client() {
+    let server = serving(&artifact("closes_descriptors"), &[]);
+    assert_eq!(ask(&server, "/sick/wake"), [200]);
+    let mut client = Client::to(server.address);
+    let mut got = Vec::new();
+    for _ in 0..100 {
+        client.send(&get("/hello"));
+        let mut some = [0; 4096];
+        let count = std::io::Read::read(&mut client.0, &mut some).expect("the server writes");
+        got.extend_from_slice(&some[..count]);
+        if got.windows(8).any(|octets| octets == 1_u64.to_ne_bytes()) {
+            return;
+        }
+    }
+    panic!("only replies: {}", String::from_utf8_lossy(&got));
 }
 
 /// The numbers are given to the next connections, and then the server's lines go to a client.
@@ -184,9 +218,21 @@ fn closed_standard_descriptors_send_lines_to_a_client() {
         client.send(&get("/hello"));
         assert!(client.reply().0.starts_with("HTTP/1.1 200 "));
     }
-    server.signal("TERM");
-    let got: String = clients.iter_mut().map(Client::rest).collect();
-    assert!(got.contains("fezz draining: SIGTERM"), "{got}");
+    // Answered with a line, whatever else happens.
+    server.signal("USR1");
+    for _ in 0..200 {
+        for client in &mut clients {
+            let some = Duration::from_millis(10);
+            client.0.set_read_timeout(Some(some)).expect("a timeout");
+            let mut octets = [0; 4096];
+            if let Ok(count) = std::io::Read::read(&mut client.0, &mut octets) {
+                let text = String::from_utf8_lossy(&octets[..count]);
+                assert!(text.starts_with("fezz: SIGUSR1 is reserved"), "{text}");
+                return;
+            }
+        }
+    }
+    panic!("nobody got the line");
 }
 
 /// The process grows by what is leaked; nothing else happens before its limit.

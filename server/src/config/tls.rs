@@ -1,0 +1,89 @@
+//! What the operator asked for about TLS, as plain data.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Listeners that speak TLS, and what they offer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// Where to listen.
+    pub listeners: Vec<SocketAddr>,
+    /// Certificates and their keys; the first is the default.
+    pub certificates: Vec<CertificateFiles>,
+    /// Whether a certificate for development is made.
+    pub self_signed: bool,
+    /// What a client gets that asks for a name without a certificate.
+    pub unknown_sni: UnknownSni,
+    /// The oldest version.
+    pub version_min: TlsVersion,
+    /// Whose client certificates count.
+    pub client_ca: Option<ClientCa>,
+    /// Seconds for which browsers are told to come with TLS only.
+    pub hsts_s: Option<u64>,
+    /// Listeners that answer everything with the same target under `https`.
+    pub redirects: Vec<RedirectListener>,
+    /// Where the files of ACME challenges are.
+    pub acme_dir: Option<PathBuf>,
+    /// Handshakes under way at once in one event loop.
+    pub handshakes_max: u32,
+}
+
+/// A certificate with its chain, and its key, in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFiles {
+    /// The server's own certificate, then its issuers.
+    pub chain: PathBuf,
+    /// The key.
+    pub key: PathBuf,
+}
+
+/// What a client gets that asks for a name without a certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnknownSni {
+    /// An alert.
+    #[default]
+    Reject,
+    /// The first certificate.
+    Default,
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// 1.2.
+    #[default]
+    V12,
+    /// 1.3.
+    V13,
+}
+
+/// Whose client certificates count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCa {
+    /// The authorities, in PEM.
+    pub file: PathBuf,
+    /// Whether a client without a certificate is refused.
+    pub required: bool,
+}
+
+/// A listener that answers everything with the same target under `https`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RedirectListener {
+    /// Where to listen.
+    pub address: SocketAddr,
+    /// The port in the answers.
+    pub https_port: u16,
+}
+
+/// Handshakes under way at once in one event loop, unless said otherwise.
+pub const HANDSHAKES_MAX: u32 = 256;
+/// The port of `https` (RFC 9110 §4.2.2).
+pub const HTTPS_PORT: u16 = 443;
+
+impl Tls {
+    /// Whether anything here can be served with.
+    #[must_use]
+    pub fn has_certificate(&self) -> bool {
+        self.self_signed || !self.certificates.is_empty()
+    }
+}

@@ -1,0 +1,114 @@
+//! What a handshake may settle on: versions, key exchanges, protocols, tickets, client
+//! certificates.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustls::crypto::CryptoProvider;
+use rustls::server::{NoServerSessionStorage, ProducesTickets, ServerConfig, WebPkiClientVerifier};
+use rustls::sign::SingleCertAndKey;
+use rustls::{RootCertStore, SupportedProtocolVersion};
+
+use super::error::TlsError;
+use super::identity::{Identity, certificates};
+
+/// The application protocols, best first. A second one (`h2`) comes here, and the transport tells
+/// the core which was chosen.
+const PROTOCOLS: [&[u8]; 1] = [b"http/1.1"];
+/// Tickets for one connection: each is good for one resumption, and costs a record.
+const TICKETS: usize = 2;
+
+/// Who has to show a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ClientAuthorities {
+    /// Those that sign client certificates, in PEM.
+    pub(crate) path: PathBuf,
+    /// Whether a client without one is refused.
+    pub(crate) required: bool,
+}
+
+/// The provider of cryptography, with what this server prefers.
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    #[cfg(feature = "aws-lc-rs")]
+    {
+        use rustls::crypto::aws_lc_rs;
+        // A recording made today must not be readable when quantum computers are.
+        let mut provider = aws_lc_rs::default_provider();
+        let first = aws_lc_rs::kx_group::X25519MLKEM768;
+        provider.kx_groups.retain(|group| group.name() != first.name());
+        provider.kx_groups.insert(0, first);
+        Arc::new(provider)
+    }
+    #[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
+    {
+        Arc::new(rustls::crypto::ring::default_provider())
+    }
+}
+
+#[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
+compile_error!("TLS needs a provider of cryptography: enable the feature aws-lc-rs or ring");
+
+/// Keys of tickets, which change by themselves every few hours and are kept for as long again.
+pub(crate) fn ticketer() -> Result<Arc<dyn ProducesTickets>, TlsError> {
+    #[cfg(feature = "aws-lc-rs")]
+    let made = rustls::crypto::aws_lc_rs::Ticketer::new();
+    #[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
+    let made = rustls::crypto::ring::Ticketer::new();
+    made.map_err(|_| TlsError::Provider)
+}
+
+/// Everything of an offer that does not depend on the certificate.
+pub(crate) struct Offer {
+    pub(crate) provider: Arc<CryptoProvider>,
+    pub(crate) tls13_only: bool,
+    pub(crate) tickets: Arc<dyn ProducesTickets>,
+    pub(crate) authorities: Option<ClientAuthorities>,
+}
+
+impl Offer {
+    /// The configurations of rustls for `identities`, in their order.
+    pub(crate) fn configs(
+        &self,
+        identities: &[Arc<Identity>],
+    ) -> Result<Vec<Arc<ServerConfig>>, TlsError> {
+        let both: &[&SupportedProtocolVersion] =
+            &[&rustls::version::TLS13, &rustls::version::TLS12];
+        let versions = if self.tls13_only { &both[..1] } else { both };
+        let verifier = match &self.authorities {
+            None => WebPkiClientVerifier::no_client_auth(),
+            Some(authorities) => self.verifier(authorities)?,
+        };
+        let config = |identity: &Arc<Identity>| {
+            let builder = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
+                .with_protocol_versions(versions)
+                .map_err(|_| TlsError::Provider)?;
+            let resolver = SingleCertAndKey::from(Arc::clone(&identity.key));
+            let mut config = builder
+                .with_client_cert_verifier(Arc::clone(&verifier))
+                .with_cert_resolver(Arc::new(resolver));
+            config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
+            config.ticketer = Arc::clone(&self.tickets);
+            // Tickets serve both versions, and leave nothing here to be filled up.
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = TICKETS;
+            config.max_early_data_size = 0;
+            Ok(Arc::new(config))
+        };
+        identities.iter().map(config).collect()
+    }
+
+    fn verifier(
+        &self,
+        authorities: &ClientAuthorities,
+    ) -> Result<Arc<dyn rustls::server::danger::ClientCertVerifier>, TlsError> {
+        let bad = || TlsError::BadAuthority { path: authorities.path.clone() };
+        let mut roots = RootCertStore::empty();
+        for certificate in certificates(&authorities.path)? {
+            roots.add(certificate).map_err(|_| bad())?;
+        }
+        let provider = Arc::clone(&self.provider);
+        let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+        let builder = if authorities.required { builder } else { builder.allow_unauthenticated() };
+        builder.build().map_err(|_| bad())
+    }
+}

@@ -1,0 +1,59 @@
+//! What is known of a connection once its handshake is done.
+
+use std::sync::Arc;
+
+use super::gate::Admitted;
+use super::identity::Identity;
+use super::meta::{self, Settled};
+use super::names::authority_host;
+use super::terms::Wishes;
+
+/// The facts of one secured connection that outlive its handshake.
+#[derive(Debug)]
+pub(crate) struct Secured {
+    identity: Arc<Identity>,
+    server_name: Option<Box<str>>,
+    /// For functions, in CBOR; empty when none asks.
+    facts: Box<[u8]>,
+    facts_with_hello: Box<[u8]>,
+}
+
+impl Secured {
+    /// Keeps of a handshake what is wished for. `hello` is there when something is.
+    pub(crate) fn of(
+        admitted: Admitted,
+        settled: &Settled<'_>,
+        hello: Option<&[u8]>,
+        wishes: Wishes,
+    ) -> Self {
+        let Admitted { identity, server_name, config: _ } = admitted;
+        let name = server_name.as_deref();
+        let facts = match wishes {
+            Wishes::Nothing => Box::default(),
+            Wishes::Facts | Wishes::Hello => meta::write(settled, name, hello, false),
+        };
+        let facts_with_hello = match wishes {
+            Wishes::Hello => meta::write(settled, name, hello, true),
+            Wishes::Nothing | Wishes::Facts => Box::default(),
+        };
+        Self { identity, server_name, facts, facts_with_hello }
+    }
+
+    /// What a function with such wishes is told, in CBOR.
+    pub(crate) fn meta(&self, wishes: Wishes) -> Option<&[u8]> {
+        let facts = match wishes {
+            Wishes::Nothing => return None,
+            Wishes::Facts => &self.facts,
+            Wishes::Hello => &self.facts_with_hello,
+        };
+        Some(facts).filter(|facts| !facts.is_empty()).map(|facts| &**facts)
+    }
+
+    /// Whether a request for `authority` may come this way (RFC 9110 §7.4): the certificate speaks
+    /// for it, or it is the very name for which the client accepted this certificate.
+    pub(crate) fn is_for(&self, authority: &str) -> bool {
+        let host = authority_host(authority);
+        let asked = self.server_name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(host));
+        asked || self.identity.names.cover(host)
+    }
+}

@@ -1,0 +1,8 @@
+//! TLS from the socket to the function, with clients that are not ours: curl, OpenSSL, Python's
+//! ssl, and rustls in its other flavour.
+
+mod bad_input;
+mod clients;
+mod files;
+mod meta;
+mod pki;
