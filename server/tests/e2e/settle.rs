@@ -168,6 +168,7 @@ fn a_function_hears_that_nobody_waits() {
     assert_eq!(counted, "i1 h1 c1 r1 d0 f0", "the deadline");
     assert_eq!(statuses(&server.talk(&get("/until-cancelled"))), [504]);
     wait_for(&server, |counted| counted.contains(" c2 r1 "));
+    server.wait("both have come back", |counted| counted.workers.busy == 0);
     let mut leaving = Client::to(server.address);
     leaving.send(&get("/until-told"));
     server.wait("it is inside", |counted| counted.workers.busy == 1);
