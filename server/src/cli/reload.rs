@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::log;
 use crate::plugin::registry::Registry;
 use crate::server::Handle;
+use crate::sys::signal::Signals;
 
 /// Octets of stack of the thread that loads: constructors and `init` of functions may count on as
 /// much as their calls.
@@ -115,6 +116,9 @@ impl Reloader {
     fn reload(&mut self) {
         self.loading.set(true);
         let functions = Functions::reload(&self.config, &self.present);
+        if let Err(error) = Signals::restore() {
+            log::say(format_args!("fezz reload: cannot take signals over again: {error}"));
+        }
         self.loading.set(false);
         let functions = match functions {
             Ok(functions) => functions,

@@ -12,13 +12,16 @@ use super::reload::{Loading, Reloads};
 use super::{fail, say};
 use crate::assemble::Functions;
 use crate::config::{Config, ConfigError};
-use crate::error::{EXIT_OK, StartError, Task};
+use crate::error::{EXIT_OK, EXIT_SYSTEM, StartError, Task};
 use crate::log;
 use crate::report::{DrainReport, ReadyReport};
 use crate::server::{Handle, Server};
 use crate::settings::Settings;
 use crate::sys::signal::{Signal, Signals};
 use crate::sys::{exit, open_standard_descriptors, rlimit};
+
+/// How long loops may take to obey the second signal, before the process ends without them.
+const KILL_MAX: Duration = Duration::from_secs(3);
 
 /// How long the last lines may take to be written.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -51,6 +54,8 @@ fn run(config: &Config, loading: &Loading) -> Result<DrainReport, StartError> {
     }
     let signals = Signals::install().map_err(refused(Task::Signals))?;
     let functions = Functions::load(config).map_err(StartError::Config)?;
+    // What began may have taken signals for itself, or ignored them.
+    Signals::restore().map_err(refused(Task::Signals))?;
     for (_, entry) in functions.registry.iter() {
         for caution in entry.function.inspection().cautions() {
             say(format_args!("fezz: {entry}: {}: {caution}", caution.name()));
@@ -123,7 +128,10 @@ fn obey(signals: &mut Signals, handle: &Handle, reloads: &Reloads) -> io::Result
     let second = next_stop(signals, reloads)?.name();
     log::say(format_args!("fezz ending now: {second}"));
     handle.kill();
-    Ok(())
+    // The loops end the process within a moment, unless a function took away what wakes them.
+    std::thread::sleep(KILL_MAX);
+    log::flush(LAST_WORDS);
+    exit::end_now(EXIT_SYSTEM)
 }
 
 /// The next signal that asks to stop; obeys others meanwhile.

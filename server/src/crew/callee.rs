@@ -36,6 +36,8 @@ pub(crate) struct Callee {
     quarantined_until_us: AtomicU64,
     /// Whether no route leads to it any more.
     retired: AtomicBool,
+    /// Whether it hangs in a cancellation: it is told of no other one meanwhile.
+    deaf: AtomicBool,
 }
 
 /// Who answers on a route.
@@ -72,6 +74,7 @@ impl Callee {
             tls: terms.tls,
             quarantined_until_us: AtomicU64::new(0),
             retired: AtomicBool::new(false),
+            deaf: AtomicBool::new(false),
         }
     }
 
@@ -100,6 +103,16 @@ impl Callee {
     /// Whether no route leads to it any more.
     pub(super) fn is_retired(&self) -> bool {
         self.retired.load(Ordering::Relaxed)
+    }
+
+    /// It hangs in a cancellation, or came back from it.
+    pub(super) fn set_deaf(&self, deaf: bool) {
+        self.deaf.store(deaf, Ordering::Relaxed);
+    }
+
+    /// Whether telling it of a cancellation would cost another thread.
+    pub(super) fn is_deaf(&self) -> bool {
+        self.deaf.load(Ordering::Relaxed)
     }
 
     /// A dispatch failed: one count and one line for it.

@@ -55,6 +55,9 @@ struct State {
 impl Errands {
     /// Sends an attendant; a thread is hired for that when there is none.
     pub(crate) fn send(&self, place: &Arc<Workplace>, errand: Errand) {
+        if matches!(errand, Errand::Cancel { callee, .. } if callee.is_deaf()) {
+            return;
+        }
         let mut state = self.lock();
         let advice = |errand: &Errand| matches!(errand, Errand::Cancel { .. });
         if state.waiting.len() >= ERRANDS_MAX
@@ -132,6 +135,7 @@ fn attend(place: &Arc<Workplace>) {
         place.alarm.expect(given_up_at(deadline) + 1);
         desk::under_name(&callee.name, || run(errand, place));
         if !left.ends_in_time() {
+            callee.set_deaf(false);
             place.stray_returned(callee, place.clock.now());
             return;
         }

@@ -78,7 +78,7 @@ impl Strays {
         self.lock().retain(|stray| {
             // Under the roster's lock, so that whoever comes back reports after this was charged.
             let told = place.inbound.with(|roster| {
-                let vacated = stray.seat.vacate(millis(now));
+                let vacated = roster.may_abandon() && stray.seat.vacate(millis(now));
                 let id = stray.callee.id;
                 vacated.then(|| match stray.inside {
                     Inside::Call | Inside::Cancel => roster.abandon_inline(id, now),
@@ -87,7 +87,9 @@ impl Strays {
             });
             let Some(told) = told else {
                 let deadline_ms = stray.seat.deadline_ms();
-                next_ms = next_ms.into_iter().chain(deadline_ms.map(|at_ms| at_ms + 1)).min();
+                // Who is overdue and cannot be given up waits for somebody to come back.
+                let ahead = deadline_ms.filter(|at_ms| *at_ms >= millis(now));
+                next_ms = next_ms.into_iter().chain(ahead.map(|at_ms| at_ms + 1)).min();
                 return deadline_ms.is_some();
             };
             // It fails when the thread has just come back: then there is nothing to slow down.
@@ -97,6 +99,9 @@ impl Strays {
         });
         for (callee, told, inside) in given_up {
             told_off(place, callee, told, now);
+            if inside == Inside::Cancel {
+                callee.set_deaf(true);
+            }
             if inside != Inside::Call {
                 place.errands.lose_attendant(place);
             }

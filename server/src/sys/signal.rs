@@ -63,6 +63,8 @@ pub struct Signals {
 }
 
 static INSTALLED: AtomicBool = AtomicBool::new(false);
+/// SIGHUP was ignored by whoever started this process.
+static HANGUP_IGNORED: AtomicBool = AtomicBool::new(false);
 /// The write end, or -1. Never closed once stored: a handler on another thread may be about to
 /// write to it, and the number must not come to mean something else under it.
 static WRITE_END: AtomicI32 = AtomicI32::new(-1);
@@ -82,15 +84,29 @@ impl Signals {
         }
         let (read_end, write_end) = pipe()?;
         WRITE_END.store(write_end.into_raw_fd(), Ordering::Release);
+        HANGUP_IGNORED.store(is_ignored(libc::SIGHUP)?, Ordering::Relaxed);
+        Self::restore()?;
+        unblock()?;
+        Ok(Self { pipe: read_end })
+    }
+
+    /// Takes the signals over again, after code of functions ran that may have changed that. Does
+    /// nothing before [`install`](Self::install).
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn restore() -> io::Result<()> {
+        if !INSTALLED.load(Ordering::Acquire) {
+            return Ok(());
+        }
         set_action(libc::SIGPIPE, libc::SIG_IGN)?;
         for signal in Signal::ALL {
-            if signal == Signal::Hangup && is_ignored(libc::SIGHUP)? {
+            if signal == Signal::Hangup && HANGUP_IGNORED.load(Ordering::Relaxed) {
                 continue;
             }
             set_action(signal.number(), note as *const () as libc::sighandler_t)?;
         }
-        unblock()?;
-        Ok(Self { pipe: read_end })
+        Ok(())
     }
 
     /// The next signal that has arrived, or nothing. Never blocks.

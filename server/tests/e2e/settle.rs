@@ -168,6 +168,7 @@ fn a_function_hears_that_nobody_waits() {
     assert_eq!(counted, "i1 h1 c1 r1 d0 f0", "the deadline");
     assert_eq!(statuses(&server.talk(&get("/until-cancelled"))), [504]);
     wait_for(&server, |counted| counted.contains(" c2 r1 "));
+    server.wait("both have come back", |counted| counted.workers.busy == 0);
     let mut leaving = Client::to(server.address);
     leaving.send(&get("/until-told"));
     server.wait("it is inside", |counted| counted.workers.busy == 1);
@@ -232,4 +233,63 @@ fn a_call_without_a_socket_settles_as_well() {
     assert_eq!(refused.status.code(), Some(1));
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(said.contains("stage=load"), "{said}");
+}
+
+/// Hangs in its cancellation, and its init makes the process deaf to SIGTERM.
+const STUBBORN: &str = r#"
+#include <signal.h>
+int32_t fezz_init_v1(const FezzHostV1 *host, FezzSlice settings) {
+    (void)host; (void)settings;
+    signal(SIGTERM, SIG_IGN);
+    return 0;
+}
+void fezz_cancel_v1(uint64_t call, uint32_t why) { (void)call; (void)why; for (;;) pause(); }
+FezzOwned fezz_handle_v2(FezzSlice r) {
+    (void)r;
+    usleep(300 * 1000);
+    static const uint8_t answer[] = "\xa1\x66status\x18\xc8";
+    FezzOwned o = { malloc(sizeof answer - 1), sizeof answer - 1 };
+    memcpy(o.ptr, answer, sizeof answer - 1);
+    return o;
+}
+void fezz_free_v2(FezzOwned o) { free(o.ptr); }
+"#;
+
+#[test]
+fn a_cancellation_that_hangs_costs_one_thread() {
+    let mut config = serving(c_function("stubborn", STUBBORN));
+    config.workers.threads = 2;
+    let server = Running::start(&config);
+    let leave = |number: u64| {
+        let mut leaving = Client::to(server.address);
+        leaving.send(&get("/"));
+        server.wait("it is inside", |counted| counted.workers.busy > 0);
+        let socket = socket2::SockRef::from(&leaving.0);
+        socket.set_linger(Some(Duration::ZERO)).expect("a reset at the end");
+        drop(leaving);
+        server.wait("it is cancelled", |counted| {
+            counted.functions["main"].errors.get("cancelled") == Some(&number)
+        });
+        server.wait("it came back", |counted| counted.workers.busy == 0);
+    };
+    leave(1);
+    server.wait("the attendant is given up", |counted| counted.workers.abandoned == 1);
+    for number in 2..=5 {
+        leave(number);
+    }
+    assert_eq!(statuses(&server.talk(&get("/"))), [200]);
+    assert_eq!(server.handle.counted().functions["main"].abandoned, 1);
+}
+
+#[test]
+fn a_function_that_begins_cannot_keep_the_signals_to_itself() {
+    let artifact = c_function("ignores_signals", STUBBORN);
+    let server = super::binary::Serving::start(
+        &[],
+        &["--function", artifact.to_str().expect("text"), "--drain-grace", "20s"],
+    );
+    server.signal("TERM");
+    let (said, code) = server.end();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("fezz drained: "), "{said}");
 }
