@@ -1,5 +1,4 @@
-//! Everything that the fuzzer of records keeps, and every hello cut and bent at every octet, through
-//! the transport.
+//! Everything that the fuzzer of records keeps, and each of it cut and bent, through the transport.
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
 
