@@ -5,9 +5,11 @@
 //! and how many calls were made there. A number kept too long names nothing.
 
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use fezz_abi::CancelReason;
 use fezz_abi::services::{HostServices, InvokeError, LogLevel};
 use fezz_proto::{Instant, Ticket};
 
@@ -18,13 +20,26 @@ use crate::log;
 const SERIAL_BITS: u32 = 40;
 const SERIAL_MASK: u64 = (1 << SERIAL_BITS) - 1;
 
+/// Cancellations kept for calls that are about to begin; beyond it the oldest are forgotten.
+const EARLY_MAX: usize = 64;
+
 /// The desk of this process.
-pub(crate) static DESK: Desk = Desk { lines: RwLock::new(Vec::new()) };
+pub(crate) static DESK: Desk = Desk {
+    lines: RwLock::new(Vec::new()),
+    early: Mutex::new(VecDeque::new()),
+    any_early: AtomicBool::new(false),
+};
 
 /// Where functions ask.
 pub(crate) struct Desk {
     lines: RwLock<Vec<Arc<Line>>>,
+    /// Whose calls were cancelled when they had left the queue and were not under way.
+    early: Mutex<VecDeque<(Whose, CancelReason)>>,
+    any_early: AtomicBool,
 }
+
+/// Whose call it is: which server's, which loop's, which exchange's. Never the same twice.
+type Whose = (u64, u16, u64);
 
 /// One thread that calls functions, as the desk sees it.
 pub(crate) struct Line {
@@ -52,8 +67,8 @@ pub(crate) struct Begin {
 }
 
 impl Line {
-    /// A call begins on this line; its number.
-    pub(crate) fn begin(&self, begin: &Begin) -> u64 {
+    /// A call begins on this line; its number, and why nobody waits for it if nobody does.
+    pub(crate) fn begin(&self, begin: &Begin) -> (u64, Option<CancelReason>) {
         let serial = self.serial.load(Ordering::Relaxed).wrapping_add(1) & SERIAL_MASK;
         self.serial.store(serial, Ordering::Relaxed);
         let call = (self.place + 1) << SERIAL_BITS | serial;
@@ -62,7 +77,13 @@ impl Line {
         self.home.store(begin.home.into(), Ordering::Relaxed);
         self.exchange.store(begin.ticket.exchange, Ordering::Relaxed);
         self.call.store(call, Ordering::Release);
-        call
+        // Either this finds what `cancel` noted, or `cancel` finds this line.
+        fence(Ordering::SeqCst);
+        let early = DESK.was_cancelled((self.house, begin.home, begin.ticket.exchange));
+        if early.is_some() {
+            self.cancelled.store(call, Ordering::Release);
+        }
+        (call, early)
     }
 
     /// The call is over.
@@ -104,8 +125,39 @@ impl Desk {
     }
 
     /// Nobody waits for the call that the server `house` makes for a ticket; its number, if it is
-    /// under way.
-    pub(crate) fn cancel(&self, house: u64, home: u16, ticket: Ticket) -> Option<u64> {
+    /// under way. If it is about to begin, whoever begins it hears of it.
+    pub(crate) fn cancel(
+        &self,
+        house: u64,
+        home: u16,
+        ticket: Ticket,
+        reason: CancelReason,
+    ) -> Option<u64> {
+        self.find(house, home, ticket).or_else(|| {
+            let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
+            if early.len() >= EARLY_MAX {
+                early.pop_front();
+            }
+            early.push_back(((house, home, ticket.exchange), reason));
+            self.any_early.store(true, Ordering::Relaxed);
+            drop(early);
+            fence(Ordering::SeqCst);
+            self.find(house, home, ticket)
+        })
+    }
+
+    fn was_cancelled(&self, whose: Whose) -> Option<CancelReason> {
+        if !self.any_early.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = early.iter().position(|(other, _)| *other == whose)?;
+        let found = early.remove(place);
+        self.any_early.store(!early.is_empty(), Ordering::Relaxed);
+        found.map(|(_, reason)| reason)
+    }
+
+    fn find(&self, house: u64, home: u16, ticket: Ticket) -> Option<u64> {
         let lines = self.lines.read().unwrap_or_else(PoisonError::into_inner);
         let line = lines.iter().find(|line| {
             line.house == house
@@ -182,21 +234,42 @@ mod tests {
         Begin { function: "f", home: 3, ticket, deadline }
     }
 
+    fn cancel(house: u64, home: u16, exchange: u64) -> Option<u64> {
+        DESK.cancel(house, home, Ticket { index: 0, exchange }, CancelReason::ClientGone)
+    }
+
+    /// It had left the queue, and was not under way.
+    #[test]
+    fn a_call_that_is_cancelled_before_it_begins_hears_of_it() {
+        let house = u64::MAX - 3;
+        let line = DESK.claim(house, Clock::start());
+        assert_eq!(cancel(house, 3, 7), None);
+        let (other, early) = line.begin(&begin(6));
+        assert!(early.is_none() && !DESK.cancelled(other));
+        line.end();
+        let (call, early) = line.begin(&begin(7));
+        assert!(early == Some(CancelReason::ClientGone) && DESK.cancelled(call));
+        line.end();
+        assert_eq!(line.begin(&begin(7)).1, None, "once");
+    }
+
     #[test]
     fn a_call_is_wanted_until_it_is_cancelled_or_over() {
         let house = u64::MAX - 1;
         let line = DESK.claim(house, Clock::start());
-        let first = line.begin(&begin(1));
+        let (first, early) = line.begin(&begin(1));
+        assert_eq!(early, None);
         assert!(!DESK.cancelled(first) && DESK.remaining_ns(first) > 0);
-        assert_eq!(DESK.cancel(house, 3, Ticket { index: 0, exchange: 2 }), None);
-        assert_eq!(DESK.cancel(house, 4, Ticket { index: 0, exchange: 1 }), None);
-        assert_eq!(DESK.cancel(house - 1, 3, Ticket { index: 0, exchange: 1 }), None);
-        assert_eq!(DESK.cancel(house, 3, Ticket { index: 0, exchange: 1 }), Some(first));
+        assert_eq!(cancel(house, 3, 2), None);
+        assert_eq!(cancel(house, 4, 1), None);
+        assert_eq!(cancel(house - 1, 3, 1), None);
+        assert_eq!(cancel(house, 3, 1), Some(first));
         assert!(DESK.cancelled(first));
         line.end();
         assert!(DESK.cancelled(first));
         assert_eq!(DESK.remaining_ns(first), 0);
-        let second = line.begin(&begin(2));
+        let (second, early) = line.begin(&begin(3));
+        assert_eq!(early, None);
         assert_ne!(first, second);
         assert!(DESK.cancelled(first) && !DESK.cancelled(second));
         assert_eq!(DESK.invoke(second, 2, b""), Err(InvokeError::Unsupported));
@@ -206,14 +279,14 @@ mod tests {
     fn a_line_left_behind_is_used_again_with_other_numbers() {
         let house = u64::MAX - 2;
         let line = DESK.claim(house, Clock::start());
-        let number = line.begin(&begin(1));
+        let (number, _) = line.begin(&begin(1));
         let place = line.place;
         line.end();
         drop(line);
         // Other tests claim lines too: until one of ours gets the same place.
         let others: Vec<_> = (0..64).map(|_| DESK.claim(house, Clock::start())).collect();
         if let Some(same) = others.iter().find(|line| line.place == place) {
-            assert_ne!(same.begin(&begin(1)), number);
+            assert_ne!(same.begin(&begin(1)).0, number);
         }
         assert!(DESK.cancelled(number));
         assert!(DESK.cancelled(0) && DESK.cancelled(u64::MAX), "numbers that were never given");

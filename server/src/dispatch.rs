@@ -7,13 +7,12 @@ use std::sync::atomic::Ordering;
 
 use fezz_abi::{CancelReason, Stage};
 use fezz_parser::Scheme;
-use fezz_proto::roster::Unfit;
 use fezz_proto::{Admission, ConnId, Hub, Instant, Refusal, Reply, Ticket, Void};
 use fezz_wire::Meta;
 
 use crate::crew::{
-    Callee, Errand, Fallback, Job, Load, Outcome, Pace, Served, Workplace, fall_back, millis,
-    refusal, waited_too_long,
+    Callee, Completion, Errand, Fallback, Job, Load, Pace, Served, Workplace, millis,
+    waited_too_long,
 };
 use crate::desk::DESK;
 use crate::envelope;
@@ -36,14 +35,6 @@ pub(crate) struct Dispatcher {
     /// Requests that somebody still waits for, whoever has them.
     in_flight: usize,
     now: Instant,
-}
-
-/// A request that nobody will call a function for, or nobody any more.
-pub(crate) struct Unserved {
-    pub(crate) ticket: Ticket,
-    pub(crate) outcome: Result<Reply, Refusal>,
-    /// Stands for the refusal's own octets where it says more.
-    pub(crate) reply: Option<Reply>,
 }
 
 enum Decision {
@@ -103,75 +94,61 @@ impl Dispatcher {
     /// worker's.
     pub(crate) fn next_call(&mut self) -> Option<Result<Job, Ticket>> {
         let job = self.inline.pop_front()?;
-        if self.goes_inline(&job.job.callee.pace) {
-            return Some(Ok(job));
+        let callee = job.job.callee;
+        if self.goes_inline(&callee.pace) {
+            if callee.accord.enter(self.now) {
+                return Some(Ok(job));
+            }
+            self.place.expire(callee);
         }
         let ticket = job.ticket;
         self.batch.push(job);
         Some(Err(ticket))
     }
 
-    /// Another version answers in place of one that failed.
-    pub(crate) fn redirect(&mut self, job: Job) {
+    /// Another function answers in place of one that failed.
+    pub(crate) fn redirect(&mut self, mut job: Job, callee: &'static Callee) {
+        job.callee = callee.id;
+        job.short = callee.pace.is_short();
+        job.job.callee = callee;
+        self.look_up(callee);
         self.batch.push(job);
+    }
+
+    /// A request for `callee` is about to be handed over; true when it need not be asked first.
+    fn look_up(&self, callee: &'static Callee) -> bool {
+        callee.accord.used(self.now);
+        let current = callee.accord.is_current(self.now);
+        if !current {
+            self.place.expire(callee);
+        }
+        current
     }
 
     fn goes_inline(&self, pace: &Pace) -> bool {
         pace.goes_inline() && self.place.rescuer.load(Ordering::Relaxed)
     }
 
-    /// Nothing has come back for a while: whoever sleeps may have a job. `unserved` gets those that
+    /// Nothing has come back for a while: whoever sleeps may have a job. `failed` gets those that
     /// waited too long.
-    pub(crate) fn rouse(&mut self, unserved: &mut Vec<Unserved>) {
+    pub(crate) fn rouse(&mut self, failed: &mut Vec<Completion>) {
         let mut overdue = Vec::new();
         self.place.inbound.rouse(self.home, self.now, &mut overdue);
         for job in overdue {
             let fault = waited_too_long(self.now.micros_since(job.queued));
-            self.turn_away(job, &fault, Refusal::Busy, None, unserved);
+            failed.push(Completion::of(job, Err(fault)));
         }
     }
 
-    /// Submits the turn's jobs; true when there were any. `unserved` gets those that nobody takes.
-    pub(crate) fn submit(&mut self, unserved: &mut Vec<Unserved>) -> bool {
+    /// Submits the turn's jobs; true when there were any. `failed` gets those that nobody takes.
+    pub(crate) fn submit(&mut self, failed: &mut Vec<Completion>) -> bool {
         if self.batch.is_empty() {
             return false;
         }
         let mut unfit = Vec::new();
-        // A job that goes to the version before it is submitted again, once.
-        while !self.batch.is_empty() {
-            self.place.inbound.submit(&mut self.batch, self.now, &mut unfit);
-            for (job, why) in unfit.drain(..) {
-                self.refuse_unfit(job, why, unserved);
-            }
-        }
+        self.place.inbound.submit(&mut self.batch, self.now, &mut unfit);
+        failed.extend(unfit.into_iter().map(|(job, why)| Completion::unfit(job, why)));
         true
-    }
-
-    #[cold]
-    fn refuse_unfit(&mut self, job: Job, why: Unfit, unserved: &mut Vec<Unserved>) {
-        let mut reply = None;
-        if let Unfit::Quarantined { until } = why {
-            job.job.callee.quarantine(until);
-            reply = Some(envelope::come_back(until.micros_since(self.now)));
-        }
-        let fault = Fault::new(Stage::Limit, why.name());
-        self.turn_away(job, &fault, refusal(why), reply, unserved);
-    }
-
-    /// No function was called: the operator's remedy, or the refusal.
-    fn turn_away(
-        &mut self,
-        job: Job,
-        fault: &Fault,
-        refusal: Refusal,
-        reply: Option<Reply>,
-        unserved: &mut Vec<Unserved>,
-    ) {
-        let ticket = job.ticket;
-        match fall_back(job, fault, refusal, self.now) {
-            Outcome::Answer(outcome) => unserved.push(Unserved { ticket, outcome, reply }),
-            Outcome::Instead(job) => self.batch.push(*job),
-        }
     }
 
     /// Judges the head that waits; where it is admitted, `envelope` is written up to the content.
@@ -239,12 +216,12 @@ impl Dispatcher {
 
     /// Nobody waits for a call that may be under way: the function can ask, or is told.
     fn cancel(&self, callee: &'static Callee, ticket: Ticket, why: Void) {
-        let call = DESK.cancel(self.place.house, self.home, ticket);
         let reason = match why {
             Void::Late => CancelReason::Deadline,
             Void::PeerGone => CancelReason::ClientGone,
             Void::Killed => CancelReason::Drain,
         };
+        let call = DESK.cancel(self.place.house, self.home, ticket, reason);
         if let Some(call) = call.filter(|_| callee.function.exports().cancel) {
             self.place.errands.send(&self.place, Errand::Cancel { callee, call, reason });
         }
@@ -325,12 +302,7 @@ impl Judge for Dispatcher {
             fezz_wire::close_body(envelope, layout);
         }
         self.in_flight += 1;
-        callee.accord.used(self.now);
-        let current = callee.accord.is_current(self.now);
-        if !current {
-            self.place.expire(callee);
-        }
-        let inline = current && self.goes_inline(&callee.pace);
+        let inline = self.look_up(callee) && self.goes_inline(&callee.pace);
         if inline {
             self.inline.push_back(job);
         } else {
@@ -348,14 +320,16 @@ impl Judge for Dispatcher {
             (None, Some(place)) => self.inline.remove(place),
             (None, None) => self.place.inbound.forget(self.home, ticket),
         };
+        let Some(Served { callee, .. }) = facts.served else { return };
         match job {
             Some(job) => hub.keep_buffer(job.job.envelope),
-            // Somebody is inside the call: from now on the sweep looks after it.
-            None => self.place.alarm.expect(millis(self.now)),
-        }
-        let Some(Served { callee, .. }) = facts.served else { return };
-        if callee.wants_call {
-            self.cancel(callee, ticket, why);
+            None => {
+                // Somebody is inside the call: from now on the sweep looks after it.
+                self.place.alarm.expect(millis(self.now));
+                if callee.wants_call {
+                    self.cancel(callee, ticket, why);
+                }
+            }
         }
         let fault = match why {
             Void::Late => Fault::new(Stage::Timeout, "no answer by the deadline"),

@@ -27,6 +27,8 @@ pub mod sys;
 mod tls;
 mod token;
 mod transport;
+#[doc(hidden)]
+pub mod trial;
 mod turn;
 pub mod units;
 mod watch;

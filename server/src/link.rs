@@ -127,7 +127,7 @@ pub(crate) fn pump<S: Stream>(
 ) -> Pumped {
     let mut budget = PUMP_BYTES_MAX;
     loop {
-        match act(link, hub, judge, now) {
+        match act(link, hub, judge, scratch, now) {
             Acted::All => {}
             Acted::Answering => break,
             Acted::Closed(closed) => return closed,
@@ -180,6 +180,7 @@ fn shake<S: Stream>(
     let shaken = session.shake(&mut link.stream, &mut link.readable, end_announced, scratch);
     match shaken {
         Shaken::Secured => {
+            scratch.handshakes_ended += 1;
             link.readable |= session.holds_more();
             link.facts.way = Way::Tls(session.take_secured());
             hub.handle_secured(link.id, now);
@@ -193,7 +194,10 @@ fn shake<S: Stream>(
             }
             return Some(Going::Nowhere);
         }
-        Shaken::Failed(why) => hub.handle_handshake_failed(link.id, why, now),
+        Shaken::Failed(why) => {
+            scratch.handshakes_ended += 1;
+            hub.handle_handshake_failed(link.id, why, now);
+        }
         Shaken::Eof => hub.handle_peer_eof(link.id, now),
         Shaken::Gone => hub.handle_peer_gone(link.id, now),
     }
@@ -215,6 +219,7 @@ fn act<S: Stream>(
     link: &mut Link<S>,
     hub: &mut Hub,
     judge: &mut impl Judge,
+    scratch: &mut Scratch,
     now: Instant,
 ) -> Acted {
     let mut acted = Acted::All;
@@ -233,6 +238,7 @@ fn act<S: Stream>(
                 }
             }
             Action::Close { reset } => {
+                scratch.handshakes_ended += u32::from(link.transport.handshaking().is_some());
                 if !reset {
                     link.transport.part(&mut link.stream);
                 }

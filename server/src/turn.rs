@@ -15,7 +15,7 @@ use mio::{Events, Poll};
 use crate::clock::Clock;
 use crate::control::Control;
 use crate::crew::{Completion, Outbound};
-use crate::dispatch::{Dispatcher, Unserved};
+use crate::dispatch::Dispatcher;
 use crate::link::{Link, Pumped, pump};
 use crate::listen::Listener;
 use crate::observe::Observer;
@@ -61,7 +61,8 @@ pub(crate) struct Lists {
     /// To be released at the end of the turn.
     closed: Vec<(ConnId, bool)>,
     completions: Vec<Completion>,
-    unserved: Vec<Unserved>,
+    /// Jobs that nobody takes.
+    failed: Vec<Completion>,
     date_second: u64,
     nap_ms: u64,
     /// When jobs last came back, or went out while none was out: a steady stream of new ones must
@@ -157,6 +158,7 @@ impl Loop {
     /// 11. hand the notices to the observers.
     pub(crate) fn end_turn(&mut self) {
         let now = self.dispatcher.now();
+        self.count_handshakes();
         self.release();
         self.report(now);
     }
@@ -256,31 +258,25 @@ impl Loop {
             return;
         }
         link.listed = false;
-        let shaking = link.transport.handshaking().is_some();
         let scratch = &mut self.lists.scratch;
-        let pumped = pump(link, &mut self.hub, &mut self.dispatcher, scratch, now);
-        let closed = matches!(pumped, Pumped::Closed { .. });
-        if shaking && (closed || link.transport.handshaking().is_none()) {
-            self.shaken();
-        }
-        match pumped {
+        match pump(link, &mut self.hub, &mut self.dispatcher, scratch, now) {
             Pumped::Settled => {}
             Pumped::Unfinished => {
-                if let Some(link) = self.link(id) {
-                    link.listed = true;
-                }
+                link.listed = true;
                 self.lists.unfinished.push(id);
             }
             Pumped::Closed { reset } => self.lists.closed.push((id, reset)),
         }
     }
 
-    /// A handshake is over, one way or the other.
-    #[cold]
-    fn shaken(&mut self) {
-        let shaking = &mut self.lists.handshaking;
-        let was_full = *shaking >= self.handshakes_max;
-        *shaking = shaking.saturating_sub(1);
+    /// Handshakes are over, one way or the other.
+    fn count_handshakes(&mut self) {
+        let ended = std::mem::take(&mut self.lists.scratch.handshakes_ended);
+        if ended == 0 {
+            return;
+        }
+        let was_full = self.lists.handshaking >= self.handshakes_max;
+        self.lists.handshaking = self.lists.handshaking.saturating_sub(ended);
         if was_full {
             self.listeners.iter_mut().for_each(Listener::resume);
         }

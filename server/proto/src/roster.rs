@@ -312,12 +312,18 @@ impl<J> Roster<J> {
         if let Some(renewal) = call.renewal() {
             self.break_off(renewal);
         }
-        self.charge(call.callee, call.trial(), now, 1)
+        self.charge(call.callee, call.trial(), now, 1, false)
     }
 
     /// The same for a call that held no worker's place: one that a loop made itself.
     pub fn abandon_inline(&mut self, callee: CalleeId, now: Instant) -> Abandoned {
-        self.charge(callee, None, now, 0)
+        self.charge(callee, None, now, 0, false)
+    }
+
+    /// The same for a callee that does not come back from its end: it cannot be called, and whoever
+    /// asks for it need not wait to hear that.
+    pub fn abandon_end(&mut self, callee: CalleeId, now: Instant) -> Abandoned {
+        self.charge(callee, None, now, 0, true)
     }
 
     fn charge(
@@ -326,12 +332,13 @@ impl<J> Roster<J> {
         trial: Option<u32>,
         now: Instant,
         places: u32,
+        hopeless: bool,
     ) -> Abandoned {
         self.abandoned += 1;
         let quarantined = self.change(callee, |callee| {
             callee.running = callee.running.saturating_sub(places);
             callee.abandoned += 1;
-            let too_many = callee.has_failed();
+            let too_many = hopeless || callee.has_failed();
             callee.breaker.fail(trial, too_many, now);
             match callee.breaker.circuit() {
                 Circuit::Open { until } => Some(until),

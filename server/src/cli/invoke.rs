@@ -82,7 +82,7 @@ pub(super) fn invoke(flags: &InvokeFlags) -> u8 {
     let call = function.exports().wants_call().then(|| {
         let ticket = Ticket { index: 0, exchange: 1 };
         let deadline = clock.now() + flags.deadline;
-        line.begin(&Begin { function: name, home: 0, ticket, deadline })
+        line.begin(&Begin { function: name, home: 0, ticket, deadline }).0
     });
     let envelope = match envelope(flags, version, call) {
         Ok(envelope) => envelope,

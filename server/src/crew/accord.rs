@@ -1,7 +1,7 @@
 //! What a function and its host have settled, how long that holds, and how long the function may
 //! be idle before it is brought to an end.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use fezz_abi::host::Handshake;
@@ -29,6 +29,10 @@ pub(crate) struct Accord {
     /// Idle time after which it is brought to an end.
     idle_us_max: AtomicU64,
     used_us: AtomicU64,
+    /// Calls of threads that drive loops, of which the roster does not know.
+    calls: AtomicU32,
+    /// Whether somebody is on the way to bring it to an end.
+    end_sent: AtomicBool,
 }
 
 impl Accord {
@@ -49,6 +53,8 @@ impl Accord {
             begun: AtomicBool::new(true),
             idle_us_max: AtomicU64::new(idle_max.map_or(NEVER, micros)),
             used_us: AtomicU64::new(now.as_micros()),
+            calls: AtomicU32::new(0),
+            end_sent: AtomicBool::new(false),
         };
         accord.settled(handshake, now);
         accord
@@ -78,6 +84,28 @@ impl Accord {
         }
     }
 
+    /// A thread that drives a loop is about to call it; false when it has to be asked first, which
+    /// is not for such a thread to do. Either this finds that it is about to be brought to an end,
+    /// or [`Self::ending`] finds the call.
+    pub(crate) fn enter(&self, now: Instant) -> bool {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        let current = now.as_micros() < self.expires_us.load(Ordering::SeqCst);
+        if !current {
+            self.leave();
+        }
+        current
+    }
+
+    /// That call is over, however late.
+    pub(crate) fn leave(&self) {
+        self.calls.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Whether such a thread is inside it.
+    pub(crate) fn is_inside(&self) -> bool {
+        self.calls.load(Ordering::SeqCst) > 0
+    }
+
     /// Whether the caller is the first to find that it has to be asked again.
     pub(crate) fn has_to_be_told(&self) -> bool {
         !self.told.swap(true, Ordering::AcqRel)
@@ -95,8 +123,13 @@ impl Accord {
         self.version.store(handshake.version, Ordering::Relaxed);
         self.used_us.store(now.as_micros(), Ordering::Relaxed);
         self.begun.store(true, Ordering::Release);
-        self.told.store(false, Ordering::Release);
         self.expires_us.store(expires_us, Ordering::Release);
+    }
+
+    /// The roster takes its jobs again, and may be told again. Not before: what it is told while
+    /// somebody renews is not heard, and would never be said again.
+    pub(crate) fn may_be_told(&self) {
+        self.told.store(false, Ordering::Release);
     }
 
     /// No route leads to it any more.
@@ -106,7 +139,7 @@ impl Accord {
     }
 
     /// Somebody else decides when it comes to an end.
-    pub(crate) fn leave(&self) {
+    pub(crate) fn abide(&self) {
         self.idle_us_max.store(NEVER, Ordering::Relaxed);
     }
 
@@ -119,10 +152,22 @@ impl Accord {
         ends.then(|| Instant::from_micros(used_us.saturating_add(idle_us)))
     }
 
-    /// It is about to be brought to an end: calls wait until it is asked again.
-    pub(crate) fn ending(&self) {
+    /// Whether the caller is the first to send for somebody who brings it to an end.
+    pub(crate) fn has_to_end(&self) -> bool {
+        !self.end_sent.swap(true, Ordering::AcqRel)
+    }
+
+    /// Whoever was sent to bring it to an end is here.
+    pub(crate) fn end_is_here(&self) {
+        self.end_sent.store(false, Ordering::Release);
+    }
+
+    /// It is about to be brought to an end: calls wait until it is asked again. False when a thread
+    /// that drives a loop has just begun one.
+    pub(crate) fn ending(&self) -> bool {
         self.told.store(true, Ordering::Release);
-        self.expires_us.store(0, Ordering::Release);
+        self.expires_us.store(0, Ordering::SeqCst);
+        !self.is_inside()
     }
 
     /// It was brought to an end.
@@ -138,4 +183,27 @@ impl Accord {
 
 fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(NEVER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A handshake that holds for so short a time that it has expired before its renewal is over.
+    #[test]
+    fn what_expires_while_it_is_renewed_is_told_afterwards() {
+        let now = Instant::from_micros(5);
+        let handshake = Handshake {
+            version: 2,
+            capabilities: Vec::new(),
+            fallback: None,
+            ttl: Some(Duration::ZERO),
+        };
+        let accord = Accord::new(Vec::new(), true, None, &handshake, now);
+        assert!(!accord.is_current(now) && accord.has_to_be_told());
+        accord.settled(&handshake, now);
+        assert!(!accord.is_current(now) && !accord.has_to_be_told(), "nobody would hear it");
+        accord.may_be_told();
+        assert!(accord.has_to_be_told());
+    }
 }

@@ -1,14 +1,13 @@
-//! One call of a function: tell it its time, judge its answer, and find another ending when it
-//! fails. The same for workers and for the threads that drive loops.
+//! One call of a function: tell it its time, and judge its answer. The same for workers and for the
+//! threads that drive loops.
 
 use std::sync::Arc;
 
 use fezz_proto::{Instant, Reply};
 
-use super::Workplace;
 use super::callee::Callee;
-use super::fallback::{Outcome, fall_back};
 use super::inbound::Job;
+use super::{Errand, Workplace};
 use crate::accord::settle;
 use crate::desk::{Begin, DESK, Line};
 use crate::envelope;
@@ -46,7 +45,11 @@ impl Caller {
         if callee.wants_call {
             let line = self.line.get_or_insert_with(|| DESK.claim(place.house, place.clock));
             let (home, ticket, deadline) = (job.home, job.ticket, job.deadline);
-            let call = line.begin(&Begin { function: &callee.name, home, ticket, deadline });
+            let begin = Begin { function: &callee.name, home, ticket, deadline };
+            let (call, cancelled) = line.begin(&begin);
+            if let Some(reason) = cancelled.filter(|_| callee.function.exports().cancel) {
+                self.place.errands.send(&self.place, Errand::Cancel { callee, call, reason });
+            }
             fezz_wire::set_call(&mut load.envelope, &load.layout, call);
         }
         self.spare.clear();
@@ -88,13 +91,5 @@ impl Caller {
         // It may be idle from now on.
         self.place.expect_idle(callee);
         Ok(())
-    }
-}
-
-/// What is brought home for a call that ended with `reply`.
-pub(crate) fn conclude(job: Job, reply: Result<Reply, Fault>, now: Instant) -> Outcome {
-    match reply {
-        Ok(reply) => Outcome::Answer(Ok(reply)),
-        Err(fault) => fall_back(job, &fault, fault.refusal(), now),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use fezz_abi::host::Function;
 use fezz_proto::Instant;
-use fezz_proto::roster::{CalleeId, CalleeLimits};
+use fezz_proto::roster::{CalleeId, CalleeLimits, Circuit};
 
 use super::accord::Accord;
 use super::fallback::Fallback;
@@ -82,14 +82,14 @@ impl Callee {
         (now < until).then_some(until)
     }
 
-    /// Its requests are refused until then.
-    pub(crate) fn quarantine(&self, until: Instant) {
-        self.quarantined_until_us.store(until.as_micros(), Ordering::Relaxed);
-    }
-
-    /// Its requests are taken again.
-    pub(crate) fn release(&self) {
-        self.quarantined_until_us.store(0, Ordering::Relaxed);
+    /// What the roster says of its quarantine, to be told under the roster's lock. A trial is not
+    /// of interest here: how long it takes nobody knows, and the roster refuses the others.
+    pub(super) fn heed(&self, circuit: Circuit) {
+        let until_us = match circuit {
+            Circuit::Open { until } => until.as_micros(),
+            Circuit::Closed | Circuit::HalfOpen => 0,
+        };
+        self.quarantined_until_us.store(until_us, Ordering::Relaxed);
     }
 
     /// No route leads to it any more; what it was promised, it still answers. True the first time.

@@ -6,14 +6,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use fezz_abi::CancelReason;
-use fezz_proto::roster::Renewal;
-
 use super::post::given_up_at;
-use super::{Callee, STACK_BYTES, Workplace};
+use super::{Callee, Inside, STACK_BYTES, Workplace};
 use crate::{desk, log, sys};
+use fezz_abi::CancelReason;
 
-/// Errands that wait. Beyond it the oldest are forgotten: all of them are advice.
+/// Errands that wait. Beyond it the oldest cancellations are forgotten: they are advice.
 const ERRANDS_MAX: usize = 1_024;
 /// Milliseconds that a function may take to hear that a call is cancelled.
 const CANCEL_MS_MAX: u64 = 100;
@@ -35,8 +33,8 @@ pub(crate) enum Errand {
     End {
         /// Whom to end.
         callee: &'static Callee,
-        /// Keeps its jobs waiting meanwhile; nothing where the server ends.
-        renewal: Option<Renewal>,
+        /// The server ends: it is not called any more.
+        last: bool,
     },
 }
 
@@ -58,8 +56,11 @@ impl Errands {
     /// Sends an attendant; a thread is hired for that when there is none.
     pub(crate) fn send(&self, place: &Arc<Workplace>, errand: Errand) {
         let mut state = self.lock();
-        if state.waiting.len() >= ERRANDS_MAX {
-            state.waiting.pop_front();
+        let advice = |errand: &Errand| matches!(errand, Errand::Cancel { .. });
+        if state.waiting.len() >= ERRANDS_MAX
+            && let Some(place) = state.waiting.iter().position(advice)
+        {
+            state.waiting.remove(place);
         }
         state.waiting.push_back(errand);
         if !state.attended {
@@ -122,12 +123,12 @@ fn hire(place: &Arc<Workplace>) -> bool {
 fn attend(place: &Arc<Workplace>) {
     loop {
         let errand = place.errands.next();
-        let (callee, ms_max) = match &errand {
-            Errand::Cancel { callee, .. } => (*callee, CANCEL_MS_MAX),
-            Errand::End { callee, .. } => (*callee, END_MS_MAX),
+        let (callee, ms_max, inside) = match &errand {
+            Errand::Cancel { callee, .. } => (*callee, CANCEL_MS_MAX, Inside::Cancel),
+            Errand::End { callee, .. } => (*callee, END_MS_MAX, Inside::End),
         };
         let deadline = place.clock.now().plus_millis(ms_max);
-        let left = place.strays.add(callee, deadline, sys::thread::current(), true);
+        let left = place.strays.add(callee, deadline, sys::thread::current(), inside);
         place.alarm.expect(given_up_at(deadline) + 1);
         desk::under_name(&callee.name, || run(errand, place));
         if !left.ends_in_time() {
@@ -140,7 +141,11 @@ fn attend(place: &Arc<Workplace>) {
 fn run(errand: Errand, place: &Workplace) {
     match errand {
         Errand::Cancel { callee, call, reason } => callee.function.cancel(call, reason),
-        Errand::End { callee, renewal } => {
+        Errand::End { callee, last } => {
+            let renewal = if last { None } else { place.begin_end(callee) };
+            if !last && renewal.is_none() {
+                return;
+            }
             if !callee.function.drain(END_MS_MAX * 1_000_000) {
                 let name = &callee.name;
                 log::line("fezz::workers", format_args!("function={name} does not say it drained"));

@@ -1,11 +1,15 @@
 //! What happens to a request whose dispatch failed: the operator's remedy, or the refusal that says
-//! so. One count and one line for each failure, wherever it was found.
+//! so. Wherever a failure was found, the loop whose request it is decides: one count and one line
+//! while somebody waits for the answer, and none afterwards, because a void ticket was counted.
 
 use std::sync::Arc;
 
+use fezz_abi::Stage;
+use fezz_proto::roster::Unfit;
 use fezz_proto::{Instant, Refusal, Reply};
 
-use super::inbound::{Job, redirected};
+use super::Callee;
+use super::inbound::{Job, Load};
 use crate::fault::Fault;
 
 /// The operator's remedy for a function.
@@ -37,29 +41,59 @@ impl StaticReply {
     }
 }
 
-/// What becomes of a job.
-pub(crate) enum Outcome {
-    /// Something to bring home.
-    Answer(Result<Reply, Refusal>),
-    /// Another job for the same exchange: the version before this one answers it.
-    Instead(Box<Job>),
+/// A job whose dispatch failed, on its way home.
+pub(crate) struct Failed {
+    pub(crate) job: Job,
+    pub(crate) fault: Fault,
+    /// What the peer gets where there is no remedy.
+    pub(crate) refusal: Refusal,
+    /// When it is worth asking again, where that is known.
+    pub(crate) until: Option<Instant>,
 }
 
-/// The dispatch of `job` failed at `now`, because of its function's `fault`. The peer gets
-/// `refusal` where there is no remedy.
-#[cold]
-pub(crate) fn fall_back(mut job: Job, fault: &Fault, refusal: Refusal, now: Instant) -> Outcome {
-    let callee = job.job.callee;
-    callee.blame(fault);
-    match (&callee.fallback, job.job.previous.take()) {
-        (Fallback::Static(reply), _) => {
-            callee.tally.static_answer();
-            Outcome::Answer(Ok(reply.copy(std::mem::take(&mut job.job.envelope))))
+/// What becomes of a job.
+pub(crate) enum Outcome {
+    /// The operator's own reply.
+    Answer(Reply),
+    /// The refusal.
+    Refuse,
+    /// The version before this one answers.
+    Instead(&'static Callee),
+}
+
+impl Failed {
+    /// A call that was made, or was to be made, ended with `fault`.
+    #[cold]
+    pub(crate) fn with(job: Job, fault: Fault) -> Self {
+        Self { refusal: fault.refusal(), job, fault, until: None }
+    }
+
+    /// Nobody takes the job.
+    #[cold]
+    pub(crate) fn unfit(job: Job, why: Unfit) -> Self {
+        let (refusal, until) = match why {
+            Unfit::QueueFull => (Refusal::Busy, None),
+            Unfit::Crowded => (Refusal::Crowded, None),
+            Unfit::Quarantined { until } => (Refusal::Quarantined, Some(until)),
+        };
+        Self { job, fault: Fault::new(Stage::Limit, why.name()), refusal, until }
+    }
+
+    /// Somebody waits for the answer at `now`: counts the failure, and finds the remedy.
+    #[cold]
+    pub(crate) fn fall_back(&mut self, now: Instant) -> Outcome {
+        let Load { callee, previous, envelope, .. } = &mut self.job.job;
+        callee.blame(&self.fault);
+        match (&callee.fallback, previous.take()) {
+            (Fallback::Static(reply), _) => {
+                callee.tally.static_answer();
+                Outcome::Answer(reply.copy(std::mem::take(envelope)))
+            }
+            (Fallback::Previous, Some(previous)) if now < self.job.deadline => {
+                callee.tally.previous_version();
+                Outcome::Instead(previous)
+            }
+            (Fallback::FailRequest | Fallback::Previous, _) => Outcome::Refuse,
         }
-        (Fallback::Previous, Some(previous)) if now < job.deadline => {
-            callee.tally.previous_version();
-            Outcome::Instead(Box::new(redirected(job, previous)))
-        }
-        (Fallback::FailRequest | Fallback::Previous, _) => Outcome::Answer(Err(refusal)),
     }
 }

@@ -37,14 +37,6 @@ pub(crate) struct Taken {
     pub(crate) renewal: Option<Renewal>,
 }
 
-/// The same request for another function.
-pub(crate) fn redirected(mut job: Job, callee: &'static Callee) -> Job {
-    job.callee = callee.id;
-    job.short = callee.pace.is_short();
-    job.job.callee = callee;
-    job
-}
-
 /// The queue of jobs, shared by all loops and workers.
 pub(crate) struct Inbound {
     state: Mutex<State>,

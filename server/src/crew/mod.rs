@@ -31,26 +31,23 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
 use std::time::Duration;
 
-use fezz_proto::roster::{CalleeId, RosterLimits, Unfit};
-use fezz_proto::{Instant, Refusal, Ticket};
-
-use fezz_abi::Stage;
+use fezz_proto::Instant;
+use fezz_proto::roster::{CalleeId, Renewal, Roster, RosterLimits};
 
 use crate::clock::Clock;
-use crate::fault::Fault;
 
 pub(crate) use accord::Accord;
 pub(crate) use alarm::Alarm;
 pub(crate) use berth::{Berth, Rescued};
-pub(crate) use call::{Caller, conclude};
+pub(crate) use call::Caller;
 pub(crate) use callee::{Callee, Served, Terms};
 pub(crate) use errands::{Errand, Errands};
-pub(crate) use fallback::{Fallback, Outcome, StaticReply, fall_back};
+pub(crate) use fallback::{Failed, Fallback, Outcome, StaticReply};
 pub(crate) use inbound::{Inbound, Job, Load};
 pub(crate) use outbound::{Completion, Outbound};
 pub(crate) use pace::{Pace, Placement};
 pub(crate) use post::{Post, given_up_at, millis};
-pub(crate) use strays::{Left, Strays};
+pub(crate) use strays::{Inside, Left, Strays};
 pub(crate) use sweep::Sweep;
 pub use tally::{FunctionCounts, ImageCounts, WorkerCounts};
 pub(crate) use worker::{AbortOnPanic, waited_too_long};
@@ -58,17 +55,14 @@ pub(crate) use worker::{AbortOnPanic, waited_too_long};
 /// Octets of stack of every thread that calls functions: what function authors may count on.
 pub(crate) const STACK_BYTES: usize = 4 * 1024 * 1024;
 
-/// What the peer is told when no worker takes its request.
-pub(crate) const fn refusal(why: Unfit) -> Refusal {
-    match why {
-        Unfit::QueueFull => Refusal::Busy,
-        Unfit::Crowded => Refusal::Crowded,
-        Unfit::Quarantined { .. } => Refusal::Quarantined,
-    }
-}
-
 /// Milliseconds after which a function that was busy is looked at again, if it was idle too long.
 const IDLE_AGAIN_MS: u64 = 100;
+
+/// Whether somebody is inside `callee`. Calls that loops make themselves are not the roster's to
+/// know of.
+fn is_inside(roster: &Roster<Load>, callee: &Callee) -> bool {
+    roster.running(callee.id) > 0 || roster.abandoned(callee.id) > 0 || callee.accord.is_inside()
+}
 
 /// Servers that there were in this process.
 static HOUSES: AtomicU64 = AtomicU64::new(0);
@@ -160,31 +154,49 @@ impl Workplace {
                 self.expect_idle(callee);
                 continue;
             }
-            // A call that a loop made itself is not the roster's to know of.
-            let inside = self.strays.are_in(callee);
-            let renewal = self.inbound.with(|roster| {
-                let idle = roster.in_flight(callee.id) == 0 && !inside;
-                idle.then(|| roster.begin_renewal(callee.id)).flatten()
+            let (idle, stuck) = self.inbound.with(|roster| {
+                let idle = roster.in_flight(callee.id) == 0 && !is_inside(roster, callee);
+                (idle, roster.abandoned(callee.id) > 0)
             });
-            match renewal {
-                Some(renewal) => {
-                    callee.accord.ending();
-                    self.errands.send(self, Errand::End { callee, renewal: Some(renewal) });
-                }
-                None => self.alarm.expect(millis(now) + IDLE_AGAIN_MS),
+            if idle && callee.accord.has_to_end() {
+                self.errands.send(self, Errand::End { callee, last: false });
+            } else if !idle && !stuck {
+                // Where it is stuck, whoever comes back rings the alarm.
+                self.alarm.expect(millis(now) + IDLE_AGAIN_MS);
             }
         }
+    }
+
+    /// Keeps the jobs of `callee` waiting while it is brought to an end, if it is still idle.
+    pub(super) fn begin_end(&self, callee: &'static Callee) -> Option<Renewal> {
+        callee.accord.end_is_here();
+        let now = self.clock.now();
+        if callee.accord.ends_at().is_none_or(|at| at > now) {
+            self.expect_idle(callee);
+            return None;
+        }
+        let renewal = self.inbound.with(|roster| {
+            let idle = roster.in_flight(callee.id) == 0 && !is_inside(roster, callee);
+            let renewal = idle.then(|| roster.begin_renewal(callee.id)).flatten()?;
+            if callee.accord.ending() {
+                return Some(renewal);
+            }
+            roster.break_off(renewal);
+            None
+        });
+        if renewal.is_none() {
+            self.alarm.expect(millis(now) + IDLE_AGAIN_MS);
+        }
+        renewal
     }
 
     /// The server ends: functions hear of it, `patience` at most.
     pub(crate) fn end_all(self: &Arc<Self>, patience: Duration) {
         for callee in self.callees.read().unwrap_or_else(PoisonError::into_inner).iter() {
             let exports = callee.function.exports();
-            let inside = self
-                .inbound
-                .with(|roster| roster.running(callee.id) > 0 || roster.abandoned(callee.id) > 0);
+            let inside = self.inbound.with(|roster| is_inside(roster, callee));
             if (exports.drain || exports.fini) && !inside && !callee.accord.is_dormant() {
-                self.errands.send(self, Errand::End { callee, renewal: None });
+                self.errands.send(self, Errand::End { callee, last: true });
             }
         }
         self.errands.finish(patience);
@@ -201,7 +213,7 @@ impl Workplace {
         let same = |other: &Callee| Arc::ptr_eq(&other.function, &callee.function);
         if callees.iter().any(|other| !other.is_retired() && same(other)) {
             // The image goes on on other terms: those decide when it comes to an end.
-            return callee.accord.leave();
+            return callee.accord.abide();
         }
         drop(callees);
         callee.accord.retire(self.clock.now());
@@ -265,41 +277,20 @@ impl Workplace {
     /// A call that was given up came back at `now`: its answer is freed and dropped.
     pub(crate) fn stray_returned(&self, callee: &Callee, now: Instant) {
         callee.tally.late_answer();
-        if self.inbound.with(|roster| roster.stray_returned(callee.id)) {
-            callee.release();
-        }
+        self.inbound.with(|roster| {
+            roster.stray_returned(callee.id);
+            callee.heed(roster.circuit(callee.id));
+        });
         // There may be room again for what could not be given up before.
         self.alarm.expect(millis(now));
     }
 
-    /// Submits a job that takes the place of one whose call failed; whoever refuses it answers.
-    pub(crate) fn submit_instead(&self, job: Job) {
-        let mut unfit = Vec::new();
-        self.inbound.submit(&mut vec![job], self.clock.now(), &mut unfit);
-        for (job, why) in unfit {
-            self.turn_away(job, &Fault::new(Stage::Limit, why.name()), refusal(why));
-        }
-    }
-
-    /// Brings home that no function was called: the operator's remedy, or `refusal`.
-    #[cold]
-    pub(crate) fn turn_away(&self, job: Job, fault: &Fault, refusal: Refusal) {
-        let (home, ticket) = (job.home, job.ticket);
-        let outcome = fall_back(job, fault, refusal, self.clock.now());
-        self.bring_home(home, ticket, outcome);
-    }
-
     /// Brings home what became of a job, at once.
-    pub(crate) fn bring_home(&self, home: u16, ticket: Ticket, outcome: Outcome) {
-        match outcome {
-            Outcome::Answer(outcome) => {
-                if let Some(outbound) = self.home(home)
-                    && outbound.push(Completion { ticket, outcome })
-                {
-                    outbound.wake();
-                }
-            }
-            Outcome::Instead(job) => self.submit_instead(*job),
+    pub(crate) fn bring_home(&self, home: u16, completion: Completion) {
+        if let Some(outbound) = self.home(home)
+            && outbound.push(completion)
+        {
+            outbound.wake();
         }
     }
 

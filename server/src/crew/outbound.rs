@@ -5,13 +5,31 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use fezz_proto::{Refusal, Reply, Ticket};
+use fezz_proto::roster::Unfit;
+use fezz_proto::{Reply, Ticket};
 use mio::Waker;
+
+use super::fallback::Failed;
+use super::inbound::Job;
+use crate::fault::Fault;
 
 /// What became of a job.
 pub(crate) struct Completion {
     pub(crate) ticket: Ticket,
-    pub(crate) outcome: Result<Reply, Refusal>,
+    pub(crate) outcome: Result<Reply, Box<Failed>>,
+}
+
+impl Completion {
+    /// A call for `job` was made, or was to be made, and ended with `reply`.
+    pub(crate) fn of(job: Job, reply: Result<Reply, Fault>) -> Self {
+        let ticket = job.ticket;
+        Self { ticket, outcome: reply.map_err(|fault| Box::new(Failed::with(job, fault))) }
+    }
+
+    /// Nobody takes `job`.
+    pub(crate) fn unfit(job: Job, why: Unfit) -> Self {
+        Self { ticket: job.ticket, outcome: Err(Box::new(Failed::unfit(job, why))) }
+    }
 }
 
 /// The list of one loop's finished jobs.

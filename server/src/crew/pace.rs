@@ -21,6 +21,9 @@ const DEMOTION_S: u64 = 10;
 /// The most often that time is doubled.
 const DEMOTION_DOUBLINGS_MAX: u32 = 6;
 
+/// Seconds without a rescue, after which the next one counts as the first.
+const FORGIVEN_S: u64 = DEMOTION_S << DEMOTION_DOUBLINGS_MAX;
+
 /// Who calls a function.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Placement {
@@ -112,8 +115,15 @@ impl Pace {
     }
 
     /// A loop had to be rescued from a call at `now`. Returns for how many seconds workers make the
-    /// calls from here on.
-    pub(crate) fn rescued(&self, now: Instant) -> u64 {
+    /// calls from here on; nothing where another loop was rescued from it before, and it is known.
+    pub(crate) fn rescued(&self, now: Instant) -> Option<u64> {
+        if !self.inline.swap(false, Ordering::Relaxed) {
+            return None;
+        }
+        let demoted_until = Instant::from_micros(self.demoted_until_us.load(Ordering::Relaxed));
+        if now.micros_since(demoted_until) > FORGIVEN_S * 1_000_000 {
+            self.demotions.store(0, Ordering::Relaxed);
+        }
         let doublings = self.demotions.fetch_add(1, Ordering::Relaxed).min(DEMOTION_DOUBLINGS_MAX);
         let seconds = DEMOTION_S << doublings;
         let until = now.plus_millis(seconds * 1_000).as_micros();
@@ -121,8 +131,7 @@ impl Pace {
         self.streak.store(0, Ordering::Relaxed);
         // Not short until calls have shown otherwise.
         self.call_us_16.store(u32::MAX, Ordering::Relaxed);
-        self.inline.store(false, Ordering::Relaxed);
-        seconds
+        Some(seconds)
     }
 }
 
@@ -144,7 +153,8 @@ mod tests {
         assert!(pace.is_short() && !pace.goes_inline());
         pace.took(5, s(1));
         assert!(pace.goes_inline());
-        assert_eq!(pace.rescued(s(2)), DEMOTION_S);
+        assert_eq!(pace.rescued(s(2)), Some(DEMOTION_S));
+        assert_eq!(pace.rescued(s(2)), None, "another loop, from a call that began before");
         assert!(!pace.goes_inline() && !pace.is_short());
         for _ in 0..2 * PROMOTION_CALLS {
             pace.took(5, s(3));
@@ -152,7 +162,12 @@ mod tests {
         assert!(pace.is_short() && !pace.goes_inline(), "its time is not over");
         pace.took(5, s(2 + DEMOTION_S));
         assert!(pace.goes_inline());
-        assert_eq!(pace.rescued(s(20)), 2 * DEMOTION_S);
+        assert_eq!(pace.rescued(s(20)), Some(2 * DEMOTION_S));
+        let late = s(21 + 2 * DEMOTION_S + FORGIVEN_S);
+        for _ in 0..2 * PROMOTION_CALLS {
+            pace.took(5, late);
+        }
+        assert_eq!(pace.rescued(late), Some(DEMOTION_S), "that was long ago");
     }
 
     #[test]
@@ -192,7 +207,7 @@ mod tests {
             pace.took(u64::from(SHORT_US) * 2, s(1));
         }
         assert!(pace.goes_inline(), "its operator knows that it takes a while");
-        let seconds = pace.rescued(s(1));
+        let seconds = pace.rescued(s(1)).expect("it was inline");
         assert!(!pace.goes_inline());
         for _ in 0..PROMOTION_CALLS {
             pace.took(5, s(1 + seconds));

@@ -20,8 +20,18 @@ struct Stray {
     callee: &'static Callee,
     /// The thread, as the operating system numbers it.
     thread: i32,
-    /// An attendant has to be replaced.
-    attends: bool,
+    inside: Inside,
+}
+
+/// What such a thread is inside of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Inside {
+    /// A call that kept a loop.
+    Call,
+    /// A cancellation: an attendant has to be replaced.
+    Cancel,
+    /// An end: the same, and the function cannot be called.
+    End,
 }
 
 /// What the thread inside such a call has to ask when it comes back.
@@ -45,22 +55,20 @@ impl Strays {
         callee: &'static Callee,
         deadline: Instant,
         thread: i32,
-        attends: bool,
+        inside: Inside,
     ) -> Left {
         let (seat, tenure) = Seat::running(given_up_at(deadline));
         let seat = Arc::new(seat);
-        self.lock().push(Stray { seat: Arc::clone(&seat), callee, thread, attends });
+        self.lock().push(Stray { seat: Arc::clone(&seat), callee, thread, inside });
         Left { seat, tenure }
     }
 
-    /// Calls that were not over at the last sweep, or have begun since.
-    pub(crate) fn len(&self) -> usize {
-        self.lock().len()
-    }
-
-    /// Whether one of them is inside `callee`.
-    pub(crate) fn are_in(&self, callee: &Callee) -> bool {
-        self.lock().iter().any(|stray| stray.callee.id == callee.id)
+    /// Threads that lost their loops and have not come back. Errands do not count: they hold nobody
+    /// up, and most of them are over before the next sweep.
+    pub(crate) fn kept(&self) -> usize {
+        let is_kept =
+            |stray: &&Stray| stray.inside == Inside::Call && stray.seat.deadline_ms().is_some();
+        self.lock().iter().filter(is_kept).count()
     }
 
     /// Gives up those that are overdue; says when to look again.
@@ -71,7 +79,11 @@ impl Strays {
             // Under the roster's lock, so that whoever comes back reports after this was charged.
             let told = place.inbound.with(|roster| {
                 let vacated = stray.seat.vacate(millis(now));
-                vacated.then(|| roster.abandon_inline(stray.callee.id, now))
+                let id = stray.callee.id;
+                vacated.then(|| match stray.inside {
+                    Inside::Call | Inside::Cancel => roster.abandon_inline(id, now),
+                    Inside::End => roster.abandon_end(id, now),
+                })
             });
             let Some(told) = told else {
                 let deadline_ms = stray.seat.deadline_ms();
@@ -80,12 +92,12 @@ impl Strays {
             };
             // It fails when the thread has just come back: then there is nothing to slow down.
             drop(sys::thread::make_idle(stray.thread));
-            given_up.push((stray.callee, told, stray.attends));
+            given_up.push((stray.callee, told, stray.inside));
             false
         });
-        for (callee, told, attends) in given_up {
+        for (callee, told, inside) in given_up {
             told_off(place, callee, told, now);
-            if attends {
+            if inside != Inside::Call {
                 place.errands.lose_attendant(place);
             }
         }

@@ -3,13 +3,11 @@
 
 use std::sync::Arc;
 
-use fezz_abi::Stage;
-use fezz_proto::roster::Abandoned;
-use fezz_proto::{Instant, Refusal};
+use fezz_proto::Instant;
+use fezz_proto::roster::{Abandoned, Unfit};
 
 use super::post::millis;
-use super::{Callee, Workplace};
-use crate::fault::Fault;
+use super::{Callee, Completion, Workplace};
 use crate::{log, sys};
 
 /// Milliseconds between attempts to hire a thread that could not be had.
@@ -73,11 +71,14 @@ pub(super) fn told_off(place: &Workplace, callee: &Callee, abandoned: Abandoned,
         ),
     );
     if let Some(until) = abandoned.quarantined {
-        callee.quarantine(until);
         let mut waiting = Vec::new();
-        place.inbound.with(|roster| roster.expel(callee.id, &mut waiting));
+        place.inbound.with(|roster| {
+            // It may have come back meanwhile, and be well again.
+            callee.heed(roster.circuit(callee.id));
+            roster.expel(callee.id, &mut waiting);
+        });
         for job in waiting {
-            place.turn_away(job, &Fault::new(Stage::Limit, "quarantined"), Refusal::Quarantined);
+            place.bring_home(job.home, Completion::unfit(job, Unfit::Quarantined { until }));
         }
         let seconds = until.micros_since(now).div_ceil(1_000_000);
         log::line(

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use fezz_abi::Stage;
 use fezz_proto::roster::{Ended, Renewal};
-use fezz_proto::{Instant, Refusal, Reply, Ticket};
+use fezz_proto::{Instant, Reply};
 
-use super::call::{Caller, conclude};
-use super::fallback::Outcome;
+use super::call::Caller;
 use super::inbound::{Job, Taken};
 use super::post::Post;
 use super::seat::Tenure;
@@ -63,7 +62,7 @@ impl Worker<'_> {
                 break;
             }
             if let Some(reply) = reply {
-                self.conclude(job, reply);
+                self.bring_home(job, reply);
             }
         }
         self.debts.pay(self.place);
@@ -80,6 +79,7 @@ impl Worker<'_> {
                 Err(_) => roster.break_off(renewal),
             });
             renewed?;
+            job.job.callee.accord.may_be_told();
         }
         let (reply, ended) = self.caller.call(job, self.now);
         self.now = ended;
@@ -112,17 +112,10 @@ impl Worker<'_> {
         Some(why)
     }
 
-    fn conclude(&mut self, job: Job, reply: Result<Reply, Fault>) {
-        let (home, ticket) = (job.home, job.ticket);
-        match conclude(job, reply, self.now) {
-            Outcome::Answer(outcome) => self.bring_home(home, ticket, outcome),
-            Outcome::Instead(job) => self.place.submit_instead(*job),
-        }
-    }
-
-    fn bring_home(&mut self, home: u16, ticket: Ticket, outcome: Result<Reply, Refusal>) {
+    fn bring_home(&mut self, job: Job, reply: Result<Reply, Fault>) {
         self.debts.calls += 1;
-        let completion = Completion { ticket, outcome };
+        let home = job.home;
+        let completion = Completion::of(job, reply);
         if self.place.home(home).is_some_and(|outbound| outbound.push(completion)) {
             self.debts.owe(home, self.now);
         }

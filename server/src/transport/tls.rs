@@ -35,8 +35,9 @@ const HANDSHAKE_BYTES_MAX: usize = 64 * 1024;
 /// Octets of closed records.
 const OUTPUT_BYTES: usize =
     RECORDS_PER_WRITE_MAX * (RECORD_BYTES_MAX + RECORD_OVERHEAD_BYTES_MAX) + 4 * 1024;
-/// Reads in a row that may bring no plaintext: honest peers need one or two.
-const BARREN_READS_MAX: usize = 8;
+/// Octets of records without plaintext that are taken at once: honest peers send a few alerts and
+/// messages about keys.
+const BARREN_BYTES_MAX: usize = 64 * 1024;
 
 /// How far a connection is.
 enum Stage {
@@ -186,11 +187,14 @@ impl Session {
         left: &mut &mut [u8],
     ) -> Moved {
         let room = left.len();
-        for _ in 0..BARREN_READS_MAX {
+        let mut barren = 0;
+        // A peer that fills the line with nothing wants our time, not our answer.
+        while barren < BARREN_BYTES_MAX && *held <= HANDSHAKE_BYTES_MAX {
             if *held > 0 {
                 let (gone, step) = self.step(input.get_mut(..*held).unwrap_or_default(), left);
                 input.copy_within(gone..*held, 0);
                 *held -= gone;
+                barren += gone;
                 match step {
                     Step::Starved | Step::Full => {}
                     Step::Closed => self.peer_closed = true,
@@ -215,7 +219,6 @@ impl Session {
                 }
             }
         }
-        // A peer that fills the line with nothing wants our time, not our answer.
         self.give_up(held)
     }
 
@@ -364,6 +367,7 @@ impl Session {
             let UnbufferedStatus { discard, state } = rustls.process_tls_records(input);
             match state.ok()? {
                 ConnectionState::WriteTraffic(mut traffic) => {
+                    input.drain(..discard);
                     return Some(work(&mut traffic, output.left()));
                 }
                 ConnectionState::ReadTraffic(mut traffic) => {
@@ -435,3 +439,6 @@ impl Session {
 }
 
 type Traffic<'c> = rustls::unbuffered::WriteTraffic<'c, rustls::server::ServerConnectionData>;
+
+#[cfg(test)]
+mod tests;

@@ -4,11 +4,21 @@
 use fezz_proto::{Instant, Refusal, Reply, Ticket};
 
 use super::{Loop, NAP_MS_MIN};
-use crate::crew::{Completion, Job};
-use crate::dispatch::Unserved;
+use crate::crew::{Completion, Failed, Job, Outcome, Served};
+use crate::envelope;
 
 impl Loop {
-    /// The next call that this thread makes itself, if there is one.
+    /// Whether there are calls that this thread makes itself. What the loop did up to now took its
+    /// own time, and must not be held against the first of them.
+    pub(crate) fn begin_calls(&mut self) -> bool {
+        let begins = self.dispatcher.has_calls();
+        if begins {
+            self.dispatcher.set_now(self.clock.now());
+        }
+        begins
+    }
+
+    /// The next of them.
     pub(crate) fn next_call(&mut self) -> Option<Job> {
         loop {
             match self.dispatcher.next_call()? {
@@ -19,21 +29,9 @@ impl Loop {
     }
 
     /// A call that this thread made ended at `now`.
-    pub(crate) fn handle_call(
-        &mut self,
-        ticket: Ticket,
-        outcome: Result<Reply, Refusal>,
-        now: Instant,
-    ) {
+    pub(crate) fn handle_call(&mut self, completion: Completion, now: Instant) {
         self.dispatcher.set_now(now);
-        self.answer(Completion { ticket, outcome }, now);
-    }
-
-    /// A call that this thread made failed at `now`, and another function answers instead.
-    pub(crate) fn handle_redirected(&mut self, job: Job, now: Instant) {
-        self.dispatcher.set_now(now);
-        self.list_holder(job.ticket);
-        self.dispatcher.redirect(job);
+        self.answer(completion, now);
     }
 
     /// The thread that made a call for this ticket is kept by it, and the loop was rescued: what is
@@ -65,8 +63,8 @@ impl Loop {
             self.lists.nap_ms = NAP_MS_MIN;
             self.lists.stirred = now;
         } else if now.micros_since(self.lists.stirred) >= NAP_MS_MIN * 1_000 {
-            self.dispatcher.rouse(&mut self.lists.unserved);
-            self.answer_unserved(now);
+            self.dispatcher.rouse(&mut self.lists.failed);
+            self.answer_failed(now);
         }
         for completion in completions.drain(..) {
             self.answer(completion, now);
@@ -76,39 +74,66 @@ impl Loop {
 
     /// Answers a request, if somebody still waits for that. Who does not was counted when its
     /// ticket became void.
-    pub(super) fn answer(&mut self, completion: Completion, now: Instant) {
-        if let Some(id) = self.hub.handle_reply(completion.ticket, completion.outcome, now) {
+    fn answer(&mut self, completion: Completion, now: Instant) {
+        let Completion { ticket, outcome } = completion;
+        let outcome = match outcome {
+            Ok(reply) => Ok(reply),
+            Err(failed) if self.hub.holder(ticket).is_none() => Err(failed.refusal),
+            Err(failed) => match self.find_remedy(*failed, now) {
+                Some(outcome) => outcome,
+                None => return,
+            },
+        };
+        if let Some(id) = self.hub.handle_reply(ticket, outcome, now) {
             self.dispatcher.answered();
             self.list(id);
         }
     }
 
+    /// What is said where a dispatch failed; nothing where it was said here, or another function is
+    /// asked.
+    #[cold]
+    fn find_remedy(&mut self, mut failed: Failed, now: Instant) -> Option<Result<Reply, Refusal>> {
+        let id = self.hub.holder(failed.job.ticket)?;
+        let refusal = failed.refusal;
+        match failed.fall_back(now) {
+            Outcome::Answer(reply) => return Some(Ok(reply)),
+            Outcome::Instead(previous) => {
+                if let Some(link) = self.link(id) {
+                    link.facts.served = Some(Served { callee: previous, previous: None });
+                }
+                self.dispatcher.redirect(failed.job, previous);
+            }
+            Outcome::Refuse => {
+                let Some(until) = failed.until else { return Some(Err(refusal)) };
+                let reply = envelope::come_back(until.micros_since(now));
+                self.hub.handle_refused(id, refusal, Some(reply), now);
+                self.dispatcher.answered();
+            }
+        }
+        self.list(id);
+        None
+    }
+
     pub(super) fn submit(&mut self, now: Instant) {
         let waiting = self.dispatcher.is_waiting();
-        if self.dispatcher.submit(&mut self.lists.unserved) {
+        // A job that goes to the version before it is submitted again, once.
+        while self.dispatcher.submit(&mut self.lists.failed) {
             self.lists.nap_ms = NAP_MS_MIN;
             if !waiting {
                 self.lists.stirred = now;
             }
+            self.answer_failed(now);
         }
-        self.answer_unserved(now);
         self.lists.unfinished.append(&mut self.lists.ready);
     }
 
-    /// Answers what no function will.
-    pub(super) fn answer_unserved(&mut self, now: Instant) {
-        let mut unserved = std::mem::take(&mut self.lists.unserved);
-        for Unserved { ticket, outcome, reply } in unserved.drain(..) {
-            let Some(id) = self.hub.holder(ticket) else { continue };
-            match (outcome, reply) {
-                (Err(why), Some(reply)) => {
-                    self.hub.handle_refused(id, why, Some(reply), now);
-                    self.dispatcher.answered();
-                    self.list(id);
-                }
-                (outcome, _) => self.answer(Completion { ticket, outcome }, now),
-            }
+    /// Answers what nobody takes.
+    fn answer_failed(&mut self, now: Instant) {
+        let mut all = std::mem::take(&mut self.lists.failed);
+        for failed in all.drain(..) {
+            self.answer(failed, now);
         }
-        self.lists.unserved = unserved;
+        self.lists.failed = all;
     }
 }

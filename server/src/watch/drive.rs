@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 
 use super::yard::{Call, LoopBerth, Yard};
-use crate::crew::{AbortOnPanic, Caller, Job, Outcome, conclude, millis};
+use crate::crew::{AbortOnPanic, Caller, Completion, Job, millis};
 use crate::sys;
 use crate::turn::Loop;
 
@@ -79,11 +79,11 @@ impl Driver<'_> {
     /// Makes the calls of this turn, unless the loop is taken meanwhile.
     fn make_calls(&mut self, mut held: Box<Loop>, berth: &LoopBerth) -> Result<Box<Loop>, Drove> {
         for _ in 0..ROUNDS_PER_TURN_MAX {
-            let Some(first) = held.next_call() else { break };
-            let mut next = Some(first);
-            while let Some(job) = next {
+            if !held.begin_calls() {
+                break;
+            }
+            while let Some(job) = held.next_call() {
                 held = self.call(held, job, berth)?;
-                next = held.next_call();
             }
             held.go_on();
         }
@@ -99,7 +99,7 @@ impl Driver<'_> {
     ) -> Result<Box<Loop>, Drove> {
         // A panic in here is a bug of ours, in code that other people's requests depend on.
         let bug = AbortOnPanic;
-        let (home, ticket, started) = (job.home, job.ticket, held.now());
+        let (ticket, started) = (job.ticket, held.now());
         let callee = job.job.callee;
         let facts = Call { callee, ticket, deadline: job.deadline, thread: self.thread };
         let voyage = berth.park(held, facts, started.as_micros());
@@ -107,16 +107,14 @@ impl Driver<'_> {
         // After the berth: the watch sees the call, or is woken.
         place.alarm.stir();
         let (reply, ended) = self.caller.call(&mut job, started);
+        callee.accord.leave();
         let back = match berth.take_back(&voyage) {
             Ok(mut held) => {
-                match conclude(job, reply, ended) {
-                    Outcome::Answer(outcome) => held.handle_call(ticket, outcome, ended),
-                    Outcome::Instead(job) => held.handle_redirected(*job, ended),
-                }
+                held.handle_call(Completion::of(job, reply), ended);
                 Ok(held)
             }
             Err(Some(left)) if left.ends_in_time() => {
-                place.bring_home(home, ticket, conclude(job, reply, ended));
+                place.bring_home(job.home, Completion::of(job, reply));
                 place.alarm.expect(millis(ended));
                 Err(Drove::Taken)
             }

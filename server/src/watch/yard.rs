@@ -10,7 +10,9 @@ use fezz_proto::{Instant, Ticket};
 
 use super::drive::stand_by;
 use super::spares::Spares;
-use crate::crew::{Berth, Callee, Left, Rescued, STACK_BYTES, Workplace, given_up_at, millis};
+use crate::crew::{
+    Berth, Callee, Inside, Left, Rescued, STACK_BYTES, Workplace, given_up_at, millis,
+};
 use crate::log;
 use crate::turn::{Ended, Loop};
 
@@ -76,7 +78,7 @@ impl Yard {
             if parked
                 && let Some(rescued) = berth.rescue(before_us, |call| {
                     let Call { callee, deadline, thread, .. } = *call;
-                    self.place.strays.add(callee, deadline, thread, false)
+                    self.place.strays.add(callee, deadline, thread, Inside::Call)
                 })
             {
                 self.take_over(home, rescued, now);
@@ -88,7 +90,7 @@ impl Yard {
     fn take_over(self: &Arc<Self>, home: usize, rescued: Rescued<Box<Loop>, Call>, now: Instant) {
         let Rescued { mut held, call } = rescued;
         // From here on this function is the workers'; who hangs must not keep the next one.
-        let seconds = call.callee.pace.rescued(now);
+        let demoted = call.callee.pace.rescued(now);
         call.callee.tally.rescue();
         held.handle_rescued(call.ticket);
         self.spares.give(held);
@@ -96,13 +98,15 @@ impl Yard {
         // The sweep looks after the call.
         self.place.alarm.expect(given_up_at(call.deadline) + 1);
         let name = &call.callee.name;
-        log::line(
-            "fezz::workers",
-            format_args!(
-                "function={name} kept the thread of loop {home} for more than {RESCUE_US} us: \
-                 another thread goes on, and workers make its calls for {seconds} s"
-            ),
-        );
+        if let Some(seconds) = demoted {
+            log::line(
+                "fezz::workers",
+                format_args!(
+                    "function={name} kept the thread of loop {home} for more than {RESCUE_US} us: \
+                     another thread goes on, and workers make its calls for {seconds} s"
+                ),
+            );
+        }
     }
 
     /// Sees to it that somebody stands ready, and says so to the loops.
@@ -111,7 +115,7 @@ impl Yard {
         if !place.has_inline.load(Ordering::Relaxed) {
             return;
         }
-        let kept = place.strays.len();
+        let kept = place.strays.kept();
         let room = place.inbound.with(|roster| roster.abandon_room());
         if self.spares.ready() == 0
             && let Err(error) = self.hire()

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use super::harness::{Client, c_function, example, statuses};
@@ -93,11 +93,22 @@ impl Serving {
     }
 
     /// What it said after the ready line, and its exit code.
-    pub(crate) fn end(mut self) -> (String, Option<i32>) {
+    pub(crate) fn end(self) -> (String, Option<i32>) {
+        let (said, status) = self.ended();
+        (said, status.code())
+    }
+
+    /// What it said after the ready line, and how it ended.
+    pub(crate) fn ended(mut self) -> (String, ExitStatus) {
         let mut said = String::new();
         self.output.read_to_string(&mut said).expect("text");
-        let code = self.child.wait().expect("it ends").code();
-        (said, code)
+        let status = self.child.wait().expect("it ends");
+        (said, status)
+    }
+
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 }
 

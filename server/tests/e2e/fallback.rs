@@ -46,7 +46,7 @@ fn apology(config: &mut Config) {
         content_type: "text/x-sorry".to_owned(),
         body: b"we are sorry".to_vec(),
     });
-    options.timeout = Some(Duration::from_millis(200));
+    options.timeout = Some(Duration::from_millis(600));
     options.abandon_max = 1;
 }
 
@@ -79,8 +79,10 @@ fn the_operator_has_an_answer_of_its_own() {
     sorry(&server.talk(&get("/")));
     let sick = &server.handle.counted().functions["main"];
     assert_eq!(sick.fallbacks.get("static"), Some(&5), "{sick:?}");
-    let all = [("plugin_call", 1), ("limit", 2), ("timeout", 2)];
-    assert_eq!(sick.errors, all.into_iter().collect(), "{sick:?}");
+    // On a slow machine the call that waits comes to its end by the quarantine, not by its deadline.
+    let [limit, timeout] = ["limit", "timeout"].map(|stage| sick.errors.get(stage).copied());
+    assert_eq!(sick.errors.get("plugin_call"), Some(&1), "{sick:?}");
+    assert!(matches!((limit, timeout), (Some(2), Some(2)) | (Some(3), Some(1))), "{sick:?}");
 }
 
 /// A version that does not begin is held back: the one before serves on its routes.
@@ -114,7 +116,7 @@ fn the_version_before_answers() {
     config.functions[0].name = Some("same".to_owned());
     config.functions[0].version = Version::parse("1.1").ok();
     config.functions[0].options.fallback = Some(Fallback::Previous);
-    config.functions[0].options.timeout = Some(Duration::from_millis(200));
+    config.functions[0].options.timeout = Some(Duration::from_millis(600));
     config.functions[0].options.abandon_max = 1;
     for (version, status) in [("1.0", 202), ("0.9", 201), ("1.2", 203)] {
         let mut other = config.functions[0].clone();
@@ -140,4 +142,100 @@ fn the_version_before_answers() {
     let sick = &counted.functions["same@1.1"];
     assert_eq!(sick.fallbacks.get("previous"), Some(&4), "{sick:?}");
     assert!(counted.functions["same@1.0"].errors.is_empty());
+}
+
+/// Fails after 150 ms, and says by a header of `/__count` how often it was called and told that
+/// nobody waits; `answers` instead of failing.
+fn slow(name: &str, answers: bool) -> std::path::PathBuf {
+    let body = format!(
+        r#"
+#include <stdatomic.h>
+static atomic_int calls, cancels;
+static int asks(FezzSlice r, const char *what) {{
+    for (size_t at = 0; at + strlen(what) <= r.len; at++)
+        if (!memcmp(r.ptr + at, what, strlen(what))) return 1;
+    return 0;
+}}
+void fezz_cancel_v1(uint64_t call, uint32_t why) {{ cancels += call && why == 2; }}
+FezzOwned fezz_handle_v2(FezzSlice r) {{
+    FezzOwned o = {{ NULL, 0 }};
+    if (!asks(r, "/__count")) {{
+        calls++;
+        usleep(150 * 1000);
+        if (!{answers}) return o;
+    }}
+    o.ptr = malloc(18);
+    o.len = 18;
+    memcpy(o.ptr, "\xa2\x66status\x18\xc8\x64" "body\x42", 16);
+    o.ptr[16] = (uint8_t)('0' + calls);
+    o.ptr[17] = (uint8_t)('0' + cancels);
+    return o;
+}}
+void fezz_free_v2(FezzOwned o) {{ free(o.ptr); }}
+"#,
+        answers = i32::from(answers)
+    );
+    c_function(name, &body)
+}
+
+fn leave(server: &Running, path: &str, after: Duration) {
+    let mut leaving = Client::to(server.address);
+    leaving.send(&get(path));
+    std::thread::sleep(after);
+    let socket = socket2::SockRef::from(&leaving.0);
+    socket.set_linger(Some(Duration::ZERO)).expect("a reset at the end");
+}
+
+/// A call fails when nobody waits for its answer any more: its dispatch failed once, not twice, and
+/// nobody is asked instead.
+#[test]
+fn a_dispatch_fails_once() {
+    let mut config = serving(slow("slow_newer", false));
+    config.functions[0].name = Some("same".to_owned());
+    config.functions[0].version = Version::parse("2.0").ok();
+    config.functions[0].options.fallback = Some(Fallback::Previous);
+    let mut older = config.functions[0].clone();
+    older.version = Version::parse("1.0").ok();
+    older.artifact = slow("slow_older", true);
+    older.options.fallback = None;
+    config.functions.push(older);
+    let mut route = config.routes[0].clone();
+    let pattern = "/older/{*rest}";
+    route.pattern = fezz_server::plugin::pattern::Pattern::parse(pattern).expect("a pattern");
+    route.target = fezz_server::config::Target::Function(1);
+    config.routes.push(route);
+    let server = Running::start(&config);
+    let of_older = || server.talk(&get("/older/__count"));
+    leave(&server, "/", Duration::from_millis(50));
+    server.wait("it is noticed", |counted| counted.functions["same@2.0"].errors.len() == 1);
+    std::thread::sleep(Duration::from_millis(300));
+    let sick = &server.handle.counted().functions["same@2.0"];
+    assert_eq!(sick.errors, [("cancelled", 1)].into_iter().collect(), "{sick:?}");
+    assert!(sick.fallbacks.is_empty(), "{sick:?}");
+    assert!(of_older().ends_with("\r\n\r\n00"), "nobody called it");
+    // Whoever leaves while the other version answers: that one hears of it, and is charged.
+    leave(&server, "/", Duration::from_millis(230));
+    server.wait("it is noticed", |counted| counted.functions["same@1.0"].errors.len() == 1);
+    let counted = server.handle.counted();
+    let (sick, well) = (&counted.functions["same@2.0"], &counted.functions["same@1.0"]);
+    let all = [("cancelled", 1), ("plugin_call", 1)];
+    assert_eq!(sick.errors, all.into_iter().collect(), "{sick:?}");
+    assert_eq!(well.errors, [("cancelled", 1)].into_iter().collect(), "{well:?}");
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(of_older().ends_with("\r\n\r\n11"), "it was called, and told: {}", of_older());
+}
+
+/// The same at the deadline: the call comes back with nothing in the moment that it is left.
+#[test]
+fn who_is_late_and_fails_was_late() {
+    let mut config = serving(slow("late_and_fails", false));
+    config.functions[0].options.timeout = Some(Duration::from_millis(135));
+    config.functions[0].options.abandon_max = 100;
+    config.workers.abandoned_max = 100;
+    let server = Running::start(&config);
+    let failed = (0..6).filter(|_| statuses(&server.talk(&get("/"))) == [504]).count();
+    assert!(failed > 0, "all of them were late enough to be in time");
+    std::thread::sleep(Duration::from_millis(100));
+    let sick = &server.handle.counted().functions["main"];
+    assert_eq!(sick.errors.values().sum::<u64>(), 6, "{sick:?}");
 }

@@ -161,7 +161,7 @@ fn a_handshake_that_expired_is_renewed_before_the_next_call() {
 fn a_function_hears_that_nobody_waits() {
     let mut config = serving(talkative("cancels", 60_000, 2));
     config.workers.threads = 2;
-    config.functions[0].options.timeout = Some(Duration::from_millis(200));
+    config.functions[0].options.timeout = Some(Duration::from_secs(1));
     let server = Running::start(&config);
     assert_eq!(statuses(&server.talk(&get("/until-told"))), [504]);
     let counted = wait_for(&server, |counted| counted.contains(" c1 "));

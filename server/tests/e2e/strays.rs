@@ -20,7 +20,7 @@ static int asks(FezzSlice r, const char *what) {
 FezzOwned fezz_handle_v2(FezzSlice r) {
     if (asks(r, "/hang")) for (;;) pause();
     if (asks(r, "/spin")) for (volatile int i = 0;; i++) ;
-    if (asks(r, "/nap")) usleep(400 * 1000);
+    if (asks(r, "/nap")) usleep(1200 * 1000);
     FezzOwned o = { malloc(sizeof answer - 1), sizeof answer - 1 };
     memcpy(o.ptr, answer, sizeof answer - 1);
     return o;
@@ -75,7 +75,7 @@ fn all_workers_stuck_for_ever_are_replaced_at_the_deadline() {
 fn a_function_in_quarantine_is_tried_and_released() {
     let mut config = serving(hanging("trial"));
     config.workers.threads = 2;
-    config.functions[0].options.timeout = Some(Duration::from_millis(100));
+    config.functions[0].options.timeout = Some(Duration::from_millis(600));
     config.functions[0].options.abandon_max = 1;
     config.functions[0].options.quarantine = Duration::from_millis(200);
     let server = Running::start(&config);
@@ -88,12 +88,32 @@ fn a_function_in_quarantine_is_tried_and_released() {
     }
 }
 
+/// Who asks during the trial is refused; that refusal does not outlive the trial.
+#[test]
+fn a_function_is_well_as_soon_as_its_trial_is_over() {
+    let mut config = serving(hanging("trial_over"));
+    config.workers.threads = 2;
+    config.functions[0].options.timeout = Some(Duration::from_secs(5));
+    config.functions[0].options.abandon_max = 1;
+    config.functions[0].options.quarantine = Duration::from_millis(100);
+    let server = Running::start(&config);
+    assert_eq!(statuses(&server.talk(&get("/hang"))), [504]);
+    server.wait("it is given up", |counted| counted.workers.abandoned == 1);
+    std::thread::sleep(Duration::from_millis(150));
+    let mut trial = Client::to(server.address);
+    trial.send(&get("/nap"));
+    server.wait("it is tried", |counted| counted.workers.busy == 1);
+    assert_eq!(statuses(&server.talk(&get("/"))), [503], "it is on trial");
+    assert!(trial.reply().0.starts_with("HTTP/1.1 200 "));
+    assert_eq!(statuses(&server.talk(&get("/"))), [200], "it is well");
+}
+
 /// A call comes back after its deadline: freed, counted, dropped; its function is released.
 #[test]
 fn a_call_that_comes_back_late_releases_its_function() {
     let mut config = serving(hanging("late"));
     config.workers.threads = 2;
-    config.functions[0].options.timeout = Some(Duration::from_millis(100));
+    config.functions[0].options.timeout = Some(Duration::from_millis(600));
     config.functions[0].options.abandon_max = 1;
     let server = Running::start(&config);
     assert_eq!(statuses(&server.talk(&get("/nap"))), [504]);

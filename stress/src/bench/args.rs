@@ -10,15 +10,17 @@ use super::workload::{WORKLOADS, Workload};
 use crate::load::args::seconds;
 
 const AFTER_HELP: &str = "Workloads (all of them without a name):
-  get64 get16 get1 pipelined browser post newconn    loads, in rounds
-  syscalls instructions idle                         counts (strace, valgrind, /proc)
-  sleeper loops                                      ours only
+  get64 get16 get1 pipelined browser post newconn hop    loads, in rounds
+  syscalls instructions idle                             counts (strace, valgrind, /proc)
+  sleeper loops                                          ours only
+  rescue endless stuck spinning                          ours only, a server for each round
 
 Examples:
   stress/bench                        everything; rewrites stress/RESULTS.md
   stress/bench --quick get64 post     two workloads, short rounds
   stress/bench --only null,ours,nginx pipelined --rounds 9
-  stress/bench --contender 'inline=target/release/fezz serve --listen {addr} ...' get1
+  stress/bench --only ours rescue     what it costs when a call keeps the thread of a loop
+  stress/bench --contender 'auto=target/release/fezz serve --listen {addr} ...' get1
   stress/bench --render stress/results/2026-01-31T13-05-09Z.json
   stress/bench --enforce              exit code 1 when a promise of stress/BUDGETS.md is broken";
 

@@ -16,6 +16,24 @@ const OURS_BOTH: &str = "{bin}/fezz serve --listen {addr} --event-loops 1 --work
     --function hello={bin}/libhello.so@/hello --function echo={bin}/libecho.so@/{*rest}";
 const OURS_TWO_LOOPS: &str = "{bin}/fezz serve --listen {addr} --event-loops 2 --workers 2 \
     --function {bin}/libhello.so";
+/// Added for the contender whose function is called by the thread of the loop. Both are named after
+/// their artifacts.
+const INLINE_HELLO: &str = " --set hello.placement=inline";
+const INLINE_ECHO: &str = " --set echo.placement=inline";
+// Beside functions that do not come back. Until the first call of `echo` does not, the loop makes
+// its calls.
+const OURS_RESCUE: &str = "{bin}/fezz serve --listen {addr} --event-loops 1 --workers 4 \
+    --function hello={bin}/libhello.so@/hello --function echo={bin}/libecho.so@/{*rest} \
+    --set echo.placement=inline";
+const OURS_ENDLESS: &str = "{bin}/fezz serve --listen {addr} --event-loops 1 --workers 4 \
+    --function hello={bin}/libhello.so@/hello --function echo={bin}/libecho.so@/{*rest} \
+    --set echo.placement=inline --set echo.timeout=1s";
+const OURS_STUCK: &str = "{bin}/fezz serve --listen {addr} --event-loops 1 --workers 4 \
+    --abandon-max 8 --function hello={bin}/libhello.so@/hello \
+    --function echo={bin}/libecho.so@/{*rest} --set echo.timeout=300ms";
+const OURS_SPINNING: &str = "{bin}/fezz serve --listen {addr} --event-loops 1 --workers 4 \
+    --abandon-max 8 --function hello={bin}/libhello.so@/hello \
+    --function spin={scratch}/libspin.so@/{*rest} --set spin.timeout=300ms";
 /// What must have been built before ours can take part.
 const OURS_FILES: [&str; 3] = ["fezz", "libhello.so", "libecho.so"];
 
@@ -33,6 +51,8 @@ pub(super) struct Contender {
 enum Program {
     Null,
     Ours,
+    /// Ours, with the calls made by the thread of the loop.
+    Inline,
     Nginx,
     H2o,
     Haproxy,
@@ -56,6 +76,7 @@ impl Contender {
         let known = [
             ("null", Program::Null),
             ("ours", Program::Ours),
+            ("inline", Program::Inline),
             ("nginx", Program::Nginx),
             ("h2o", Program::H2o),
             ("haproxy", Program::Haproxy),
@@ -73,6 +94,16 @@ impl Contender {
         all
     }
 
+    /// Whether its figures are void once a loop had to be rescued from a call of it.
+    pub(super) fn is_inline(&self) -> bool {
+        self.program == Program::Inline
+    }
+
+    /// Whether the time that calls take decides how it goes on.
+    pub(super) fn goes_by_time(&self) -> bool {
+        matches!(self.program, Program::Ours | Program::Inline)
+    }
+
     /// Why it cannot take part; `None` when it can.
     pub(super) fn missing(&self, places: &Places) -> Option<String> {
         let built = |file: &str| {
@@ -82,7 +113,7 @@ impl Contender {
         match &self.program {
             Program::Null => built("fezz-null-server"),
             Program::Hyper => built("fezz-hyper-server"),
-            Program::Ours => OURS_FILES.iter().find_map(|file| built(file)),
+            Program::Ours | Program::Inline => OURS_FILES.iter().find_map(|file| built(file)),
             Program::Nginx | Program::H2o | Program::Haproxy => {
                 let missing = peers::find(&self.name).is_none();
                 missing.then(|| format!("{} is not installed", self.name))
@@ -103,13 +134,27 @@ impl Contender {
             (Program::Hyper, Role::Hello | Role::Echo) => "{bin}/fezz-hyper-server --listen {addr}",
             (Program::Ours, Role::Hello) => OURS_HELLO,
             (Program::Ours, Role::Echo) => OURS_ECHO,
+            (Program::Inline, Role::Hello) => &[OURS_HELLO, INLINE_HELLO].concat(),
+            (Program::Inline, Role::Echo) => &[OURS_ECHO, INLINE_ECHO].concat(),
             (Program::Ours, Role::Both) => OURS_BOTH,
             (Program::Ours, Role::TwoLoops) => OURS_TWO_LOOPS,
+            (Program::Ours, Role::Rescue) => OURS_RESCUE,
+            (Program::Ours, Role::Endless) => OURS_ENDLESS,
+            (Program::Ours, Role::Stuck) => OURS_STUCK,
+            (Program::Ours, Role::Spinning) => OURS_SPINNING,
             (Program::Nginx, Role::Hello | Role::Echo) => peers::NGINX_COMMAND,
             (Program::H2o, Role::Hello | Role::Echo) => peers::H2O_COMMAND,
             (Program::Haproxy, Role::Hello | Role::Echo) => peers::HAPROXY_COMMAND,
             (Program::Given(line), Role::Hello | Role::Echo) => line,
-            (_, Role::Both | Role::TwoLoops) => return None,
+            (
+                _,
+                Role::Both
+                | Role::TwoLoops
+                | Role::Rescue
+                | Role::Endless
+                | Role::Stuck
+                | Role::Spinning,
+            ) => return None,
         };
         let found = peers::find(&self.name).unwrap_or_default();
         let words = line.split_whitespace().map(|word| {
@@ -131,7 +176,11 @@ impl Contender {
             Program::Nginx => ("nginx.conf", peers::nginx(&places.scratch, address)),
             Program::H2o => ("h2o.conf", peers::h2o(&places.scratch, address)),
             Program::Haproxy => ("haproxy.cfg", peers::haproxy(address)),
-            Program::Null | Program::Ours | Program::Hyper | Program::Given(_) => return None,
+            Program::Null
+            | Program::Ours
+            | Program::Inline
+            | Program::Hyper
+            | Program::Given(_) => return None,
         };
         Some((places.scratch.join(name), text))
     }
@@ -139,12 +188,13 @@ impl Contender {
     /// What the load generator is told about target and right answer.
     pub(super) fn load_arguments(&self, role: Role) -> Vec<String> {
         let words: &[&str] = match (&self.program, role) {
-            (Program::Ours, Role::Echo) => &["--path", "/echo", "--expect-echo"],
+            (Program::Ours | Program::Inline, Role::Echo) => &["--path", "/echo", "--expect-echo"],
             (Program::Hyper, Role::Echo) => &["--expect-echo"],
             (Program::H2o, Role::Echo) => &["--path", peers::H2O_MOVED, "--expect-status", "302"],
-            (Program::Ours, Role::Both) => &["--path", "/hello"],
             // What these answer is theirs; it has to be the same every time.
-            (Program::Ours | Program::Given(_), _) => &[],
+            (Program::Ours | Program::Inline, Role::Hello | Role::TwoLoops) => &[],
+            (Program::Ours | Program::Inline, _) => &["--path", "/hello"],
+            (Program::Given(_), _) => &[],
             _ => &["--expect-body", CONSTANT_BODY],
         };
         words.iter().map(|&word| word.to_owned()).collect()
@@ -155,6 +205,9 @@ impl Contender {
         match self.program {
             Program::Null => "constant, blank line found only; POST answered with the constant",
             Program::Ours => "calls a function from a shared library, through the dispatch pool",
+            Program::Inline => {
+                "calls the function on the event loop's thread, which can be rescued"
+            }
             Program::Nginx => "constant by `return`; POST: body read, constant answered",
             Program::H2o => "static file of 5 octets; POST: body read, constant redirect answered",
             Program::Haproxy => {
@@ -172,7 +225,7 @@ impl Contender {
             Program::Hyper => {
                 format!("hyper {}, tokio {}", locked_version("hyper"), locked_version("tokio"))
             }
-            Program::Ours => said(&places.bin.join("fezz"), "--version"),
+            Program::Ours | Program::Inline => said(&places.bin.join("fezz"), "--version"),
             Program::Nginx | Program::H2o | Program::Haproxy => {
                 peers::find(&self.name).map_or_else(String::new, |path| said(&path, "-v"))
             }
@@ -228,6 +281,32 @@ mod tests {
         );
         let both = ours().command(Role::Both, &places(), "127.0.0.1:9").unwrap();
         assert!(both.contains(&"echo=target/release/libecho.so@/{*rest}".to_owned()));
+    }
+
+    #[test]
+    fn inline_is_ours_with_the_placement_of_its_function() {
+        let all = Contender::all(&[]);
+        let inline = all.iter().find(|one| one.name == "inline").unwrap();
+        for (role, placement) in
+            [(Role::Hello, "hello.placement=inline"), (Role::Echo, "echo.placement=inline")]
+        {
+            let mut expected = ours().command(role, &places(), "127.0.0.1:9").unwrap();
+            expected.extend(["--set".to_owned(), placement.to_owned()]);
+            assert_eq!(inline.command(role, &places(), "127.0.0.1:9"), Some(expected));
+        }
+        assert!(inline.is_inline() && inline.goes_by_time() && !ours().is_inline());
+        assert_eq!(inline.command(Role::Stuck, &places(), "127.0.0.1:9"), None);
+    }
+
+    #[test]
+    fn a_function_that_does_not_come_back_stands_beside_hello() {
+        for role in [Role::Rescue, Role::Endless, Role::Stuck, Role::Spinning] {
+            let command = ours().command(role, &places(), "127.0.0.1:9").unwrap().join(" ");
+            assert!(command.contains("--function hello=target/release/libhello.so@/hello "));
+            assert!(command.contains("--workers 4 "), "{command}");
+            assert_eq!(ours().load_arguments(role), ["--path", "/hello"]);
+            assert_eq!(Contender::all(&[])[0].command(role, &places(), "127.0.0.1:9"), None);
+        }
     }
 
     #[test]

@@ -14,9 +14,10 @@ use rustix::process::Signal;
 use super::client::{load, words};
 use super::contender::Contender;
 use super::error::BenchError;
+use super::native::SLOW_TIME;
 use super::results::Results;
 use super::rounds::{leave_out, start_all};
-use super::server::{Bench, Server, end, tail};
+use super::server::{Bench, RESCUED, Server, end, tail};
 use super::workload::{Role, Workload};
 
 const CONNECTIONS: u32 = 64;
@@ -106,6 +107,7 @@ fn traced(
     };
     end(&mut strace, Signal::INT)?;
     loaded?;
+    must_not_be_rescued(contender, server)?;
     let text = read(&file)?;
     let calls = calls_of(&text);
     let none = BenchError::NoFigure { tool: "strace", said: tail(&text) };
@@ -118,19 +120,35 @@ fn counted(bench: &Bench, contender: &Contender, requests: u64) -> Result<u64, B
     if file.exists() {
         fs::remove_file(&file).map_err(|error| BenchError::file(&file, error))?;
     }
-    let tool: Vec<String> = words("valgrind -q --tool=callgrind --fair-sched=try")
-        .into_iter()
-        .chain([format!("--callgrind-out-file={}", file.display())])
-        .collect();
+    let mut tool = Vec::new();
+    if contender.goes_by_time() {
+        // Below callgrind every call takes long, and the first ones more than a tick of the watch:
+        // without this the loop would be rescued and workers would make the calls.
+        let slow_time = SLOW_TIME.compile(Path::new("."), &bench.places.scratch)?;
+        tool.extend(["env".to_owned(), format!("LD_PRELOAD={}", slow_time.display())]);
+    }
+    tool.extend(words("valgrind -q --tool=callgrind --fair-sched=try"));
+    tool.push(format!("--callgrind-out-file={}", file.display()));
     let started = bench.start_under(&tool, contender, Role::Hello, &bench.server_cpus())?;
     let Some(mut server) = started else {
         return Err(BenchError::NoFigure { tool: "callgrind", said: "no such role".to_owned() });
     };
     load(bench, &server, &load_arguments(contender, requests))?;
     server.stop()?;
+    must_not_be_rescued(contender, &server)?;
     let text = read(&file)?;
     instructions_of(&text)
         .ok_or_else(|| BenchError::NoFigure { tool: "callgrind", said: tail(&text) })
+}
+
+/// After a rescue workers make the calls: then it is not what was to be counted.
+fn must_not_be_rescued(contender: &Contender, server: &Server) -> Result<(), BenchError> {
+    match server.said(RESCUED)? {
+        found if contender.is_inline() && found > 0 => {
+            Err(BenchError::Rescues { expected: 0, found })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn load_arguments(contender: &Contender, requests: u64) -> Vec<String> {

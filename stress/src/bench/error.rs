@@ -36,12 +36,33 @@ pub enum BenchError {
         /// What it wrote.
         said: String,
     },
+    /// C of the benchmark's own that does not compile.
+    Native {
+        /// The file.
+        source: &'static str,
+        /// What the compiler wrote.
+        said: String,
+    },
     /// A measuring tool's output has no figure in it.
     NoFigure {
         /// The tool.
         tool: &'static str,
         /// The end of what it wrote.
         said: String,
+    },
+    /// Event loops were rescued from calls more or less often than a figure allows for.
+    Rescues {
+        /// How often, at least, they should have been; zero is never.
+        expected: usize,
+        /// How often they were.
+        found: usize,
+    },
+    /// Not as many workers were given up as a figure needs.
+    GivenUp {
+        /// How many should have been.
+        expected: usize,
+        /// How many were.
+        found: usize,
     },
     /// A budget that cannot be read.
     Budget(BudgetError),
@@ -70,7 +91,14 @@ impl fmt::Display for BenchError {
                 write!(f, "`{command}` does not accept connections: {said}")
             }
             Self::Load { said } => write!(f, "the load generator gave up: {said}"),
+            Self::Native { source, said } => write!(f, "{source} does not compile: {said}"),
             Self::NoFigure { tool, said } => write!(f, "no figure from {tool}: {said}"),
+            Self::Rescues { expected, found } => {
+                write!(f, "{found} rescues of event loops where {expected} belong")
+            }
+            Self::GivenUp { expected, found } => {
+                write!(f, "{found} workers were given up where {expected} should have been")
+            }
             Self::Budget(error) => write!(f, "stress/BUDGETS.md: {error}"),
             Self::Json(error) => error.fmt(f),
             Self::UnknownWorkload { name } => {

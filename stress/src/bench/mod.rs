@@ -5,7 +5,9 @@
 //! per request. [`run`] does what the command line says; each module measures or shows one thing.
 
 pub mod args;
+mod broken;
 pub mod budget;
+mod calls;
 mod chart;
 mod client;
 mod contender;
@@ -14,6 +16,7 @@ mod error;
 mod isolation;
 mod machine;
 mod memory;
+mod native;
 mod page;
 mod peers;
 pub mod results;
@@ -87,5 +90,6 @@ fn measure(bench: &Bench, workload: &Workload, results: &mut Results) -> Result<
         Kind::Idle => memory::measure(bench, workload, results),
         Kind::Sleeper => isolation::sleeper(bench, workload, results),
         Kind::Loops => isolation::loops(bench, workload, results),
+        Kind::Broken(broken) => broken::measure(bench, workload, *broken, results),
     }
 }

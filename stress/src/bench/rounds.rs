@@ -4,13 +4,15 @@ use super::client::{Client, words};
 use super::contender::Contender;
 use super::error::BenchError;
 use super::results::{Results, Sample, Series};
-use super::server::{Bench, Server};
+use super::server::{Bench, RESCUED, Server};
 use super::stats::Spread;
 use super::workload::{Figure, Role, Timed, Workload};
 use crate::clock::Clock;
 use crate::load::Report;
 use crate::procfs::{Usage, machine_busy_seconds, usage_of};
 
+/// Turns of one contender in one round before it is left out because its loop was rescued.
+const ATTEMPTS_MAX: usize = 5;
 /// Part of a turn that is driven before counting begins.
 const WARMUP_SHARE: f64 = 0.2;
 /// The null server's rounds lie this far apart on a machine that has something else to do.
@@ -86,6 +88,9 @@ pub(super) fn arguments(bench: &Bench, timed: &Timed, contender: &Contender) -> 
         timed.connections,
         turn * WARMUP_SHARE
     ));
+    if let Some(rate) = timed.rate {
+        arguments.extend(words(&format!("--rate {rate}")));
+    }
     if timed.fresh {
         arguments.push("--fresh".to_owned());
     } else {
@@ -145,7 +150,7 @@ pub(super) fn measure(
             let index = (round + turn) % running.len();
             let (contender, server, samples) = &mut running[index];
             let arguments = arguments(bench, timed, contender);
-            match Turn::run(bench, server, &arguments, &bench.load_cpus()) {
+            match turn_of(bench, workload, contender, server, timed.role(), &arguments, results) {
                 Ok(turn) => samples.push(turn.sample()),
                 Err(error) => {
                     leave_out(contender, workload, &error, results);
@@ -159,6 +164,7 @@ pub(super) fn measure(
         let figure = |sample: &Sample| match timed.figure {
             Figure::Rate => sample.per_second,
             Figure::MedianLatency => sample.p50_us,
+            Figure::CpuTime => sample.cpu_us,
         };
         warn_of_faults(workload, contender, &samples, results);
         results.series.push(Series {
@@ -171,6 +177,35 @@ pub(super) fn measure(
     }
     warn_of_disturbance(workload, results);
     Ok(())
+}
+
+/// One turn. After a rescue workers make the calls of a function for ten seconds and more, so a
+/// turn of [`Contender::is_inline`] with a rescue is said to be void, and repeated with a fresh
+/// server.
+fn turn_of(
+    bench: &Bench,
+    workload: &Workload,
+    contender: &Contender,
+    server: &mut Server,
+    role: Role,
+    arguments: &[String],
+    results: &mut Results,
+) -> Result<Turn, BenchError> {
+    let mut found = 0;
+    for _ in 0..ATTEMPTS_MAX {
+        let turn = Turn::run(bench, server, arguments, &bench.load_cpus())?;
+        found = if contender.is_inline() { server.said(RESCUED)? } else { 0 };
+        if found == 0 {
+            return Ok(turn);
+        }
+        let (workload, name) = (workload.name, &contender.name);
+        results.warn(format!("{workload}: {name} was rescued from a call; turn repeated"));
+        server.stop()?;
+        if let Some(fresh) = bench.start(contender, role)? {
+            *server = fresh;
+        }
+    }
+    Err(BenchError::Rescues { expected: 0, found })
 }
 
 fn warn_of_faults(
@@ -208,5 +243,31 @@ fn warn_of_disturbance(workload: &Workload, results: &mut Results) {
     }
     if !signs.is_empty() {
         results.warn(format!("{}: disturbed: {}", workload.name, signs.join("; ")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::args::Args;
+    use super::super::workload::{Kind, WORKLOADS};
+    use super::*;
+
+    #[test]
+    fn the_load_is_told_what_the_workload_says() {
+        let args = Args::try_parse_from(["stress/bench", "--seconds", "2"]).unwrap();
+        let bench = Bench::new(&args).unwrap();
+        let all = Contender::all(&[]);
+        let inline = all.iter().find(|one| one.is_inline()).unwrap();
+        let told = |name: &str| {
+            let workload = WORKLOADS.iter().find(|workload| workload.name == name).unwrap();
+            let Kind::Timed(timed) = &workload.kind else { panic!("{name} is no load") };
+            arguments(&bench, timed, inline).join(" ")
+        };
+        let common = "--connections 64 --seconds 2 --warmup 0.4";
+        assert_eq!(told("hop"), format!("--template get {common} --rate 20000 --depth 1"));
+        let post = format!("--template post {common} --depth 1 --path /echo --expect-echo");
+        assert_eq!(told("post"), post);
     }
 }

@@ -23,6 +23,8 @@ const READY_SECONDS_MAX: f64 = 10.0;
 const READY_SECONDS_MAX_SLOW: f64 = 90.0;
 const END_SECONDS_MAX: f64 = 5.0;
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// What the log of ours says when a loop is taken from a thread that a call keeps.
+pub(super) const RESCUED: &str = "kept the thread of loop";
 /// How much of a log an error quotes.
 const QUOTE_BYTES_MAX: usize = 400;
 
@@ -100,7 +102,8 @@ impl Bench {
             fs::write(&file, text).map_err(|error| BenchError::file(&file, error))?;
         }
         let words = [tool, &command].concat();
-        let log = self.places.scratch.join(format!("{}.log", contender.name));
+        // Each its own: two servers of one contender may run at the same time.
+        let log = self.places.scratch.join(format!("{}-{}.log", contender.name, address.port()));
         let output = fs::File::create(&log).map_err(|error| BenchError::file(&log, error))?;
         let mut process = Command::new(&words[0]);
         process.args(&words[1..]).stdin(Stdio::null());
@@ -163,6 +166,24 @@ impl Server {
         Err(BenchError::NotReady { command: self.command.clone(), said })
     }
 
+    /// How many lines of what the server wrote contain `words`.
+    pub(super) fn said(&self, words: &str) -> Result<usize, BenchError> {
+        let text = fs::read(&self.log).map_err(|error| BenchError::file(&self.log, error))?;
+        Ok(String::from_utf8_lossy(&text).lines().filter(|line| line.contains(words)).count())
+    }
+
+    /// Sends it a signal.
+    pub(super) fn signal(&self, signal: Signal) -> io::Result<()> {
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
+        Ok(pid.map_or(Ok(()), |pid| kill_process(pid, signal))?)
+    }
+
+    /// Ends the server by force: it has calls that do not come back.
+    pub(super) fn kill(&mut self) -> io::Result<()> {
+        self.child.kill()?;
+        self.child.wait().map(|_| ())
+    }
+
     /// Asks the server to end and waits for that; after five seconds it is killed.
     pub(super) fn stop(&mut self) -> io::Result<()> {
         end(&mut self.child, Signal::TERM)
@@ -199,14 +220,19 @@ pub(super) fn end(child: &mut Child, signal: Signal) -> io::Result<()> {
 /// Starts `command` on `cpus`: a child inherits the mask of the thread that makes it.
 pub(super) fn spawn_on(cpus: &[usize], command: &mut Command) -> io::Result<Child> {
     let before = sched_getaffinity(None)?;
+    pin_to(cpus)?;
+    let child = command.spawn();
+    sched_setaffinity(None, &before)?;
+    child
+}
+
+/// Keeps the current thread to `cpus`.
+pub(super) fn pin_to(cpus: &[usize]) -> io::Result<()> {
     let mut mask = CpuSet::new();
     for &cpu in cpus {
         mask.set(cpu);
     }
-    sched_setaffinity(None, &mask)?;
-    let child = command.spawn();
-    sched_setaffinity(None, &before)?;
-    child
+    Ok(sched_setaffinity(None, &mask)?)
 }
 
 /// An address that nobody listens on at the moment.
@@ -233,6 +259,19 @@ mod tests {
         assert_eq!(tail("a\nb\n"), "a / b");
         assert_eq!(tail(""), "it said nothing");
         assert!(tail(&"ü".repeat(500)).len() <= QUOTE_BYTES_MAX);
+    }
+
+    #[test]
+    fn what_a_server_said_is_counted_by_lines_and_it_can_be_killed() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        fs::write(&log, b"a\nfunction=x kept the thread of loop 0 kept\n\xff kept\n").unwrap();
+        let child = Command::new("sleep").arg("600").spawn().unwrap();
+        let address = free_address().unwrap();
+        let mut server = Server { child, address, command: "sleep 600".to_owned(), log };
+        assert_eq!((server.said(RESCUED).unwrap(), server.said("kept").unwrap()), (1, 2));
+        server.kill().unwrap();
+        assert!(server.child.try_wait().unwrap().is_some());
     }
 
     #[test]

@@ -28,6 +28,21 @@ pub enum Kind {
     Sleeper,
     /// Two event loops against one.
     Loops,
+    /// One function beside another that does not come back.
+    Broken(Broken),
+}
+
+/// What a function does that does not come back.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Broken {
+    /// It keeps the thread of the loop, once.
+    Rescue,
+    /// A hundred clients call it at the same time.
+    Endless,
+    /// It sleeps in every worker.
+    Stuck,
+    /// It computes in every worker.
+    Spinning,
 }
 
 /// A load of the load generator.
@@ -41,6 +56,8 @@ pub struct Timed {
     pub template: &'static str,
     /// A connection for each request.
     pub fresh: bool,
+    /// Requests per second, whatever the server does; `None`: as many as it answers.
+    pub rate: Option<u32>,
     /// The figure that is compared.
     pub figure: Figure,
 }
@@ -52,6 +69,8 @@ pub enum Figure {
     Rate,
     /// Median latency: less is better.
     MedianLatency,
+    /// CPU time of the server per request: less is better.
+    CpuTime,
 }
 
 /// What a server has to do in a workload; decides with which command it is started.
@@ -65,6 +84,27 @@ pub enum Role {
     Both,
     /// Answer GET with two event loops.
     TwoLoops,
+    /// `/hello`, and `/delay/N` on the thread of the loop.
+    Rescue,
+    /// The same, and who does not come back is given up after a second.
+    Endless,
+    /// `/hello`, and `/delay/N`, which is given up after 300 ms.
+    Stuck,
+    /// `/hello`, and `/spin`, which computes without end and is given up after 300 ms.
+    Spinning,
+}
+
+impl Broken {
+    /// The role of the server.
+    #[must_use]
+    pub fn role(self) -> Role {
+        match self {
+            Self::Rescue => Role::Rescue,
+            Self::Endless => Role::Endless,
+            Self::Stuck => Role::Stuck,
+            Self::Spinning => Role::Spinning,
+        }
+    }
 }
 
 impl Timed {
@@ -76,7 +116,8 @@ impl Timed {
 }
 
 const fn timed(connections: u32, template: &'static str) -> Timed {
-    Timed { connections, depth: 1, template, fresh: false, figure: Figure::Rate }
+    let figure = Figure::Rate;
+    Timed { connections, depth: 1, template, fresh: false, rate: None, figure }
 }
 
 /// All workloads in the order in which they run.
@@ -124,6 +165,16 @@ pub const WORKLOADS: &[Workload] = &[
         kind: Kind::Timed(Timed { fresh: true, ..timed(16, "get") }),
     },
     Workload {
+        name: "hop",
+        title: "CPU time of the server per GET at 20,000 a second, 64 kept connections",
+        unit: "µs",
+        kind: Kind::Timed(Timed {
+            rate: Some(20_000),
+            figure: Figure::CpuTime,
+            ..timed(64, "get")
+        }),
+    },
+    Workload {
         name: "syscalls",
         title: "system calls per GET, 64 kept connections",
         unit: "calls",
@@ -153,6 +204,30 @@ pub const WORKLOADS: &[Workload] = &[
         unit: "x",
         kind: Kind::Loops,
     },
+    Workload {
+        name: "rescue",
+        title: "slowest answer of a function while another keeps the thread of the loop for 10 s",
+        unit: "ms",
+        kind: Kind::Broken(Broken::Rescue),
+    },
+    Workload {
+        name: "endless",
+        title: "99th percentile of a function while 100 clients call an endless one, to without",
+        unit: "x",
+        kind: Kind::Broken(Broken::Endless),
+    },
+    Workload {
+        name: "stuck",
+        title: "requests/s of a function with 4 of 4 workers lost in sleep, to a server without",
+        unit: "x",
+        kind: Kind::Broken(Broken::Stuck),
+    },
+    Workload {
+        name: "spinning",
+        title: "requests/s of a function with 4 of 4 workers in a busy loop, to a server without",
+        unit: "x",
+        kind: Kind::Broken(Broken::Spinning),
+    },
 ];
 
 #[cfg(test)]
@@ -166,6 +241,7 @@ mod tests {
             if let Kind::Timed(timed) = &workload.kind {
                 assert!(timed.connections > 0 && timed.depth > 0);
                 assert!(!(timed.fresh && timed.depth > 1), "{}", workload.name);
+                assert!(!(timed.fresh && timed.rate.is_some()), "{}", workload.name);
             }
         }
     }

@@ -13,9 +13,16 @@ pub(crate) struct Scratch {
     pub(super) gather: Vec<u8>,
     /// Handshakes that may still be begun in this turn.
     pub(crate) handshakes_left: u32,
+    /// Handshakes that ended, one way or the other, since the driver last asked.
+    pub(crate) handshakes_ended: u32,
 }
 
 impl Scratch {
+    /// For a turn that may begin so many handshakes.
+    pub(crate) fn for_handshakes(handshakes_left: u32) -> Self {
+        Self { handshakes_left, ..Self::default() }
+    }
+
     /// Memory is taken only when there is something to encrypt.
     pub(super) fn warm_up(&mut self) {
         if self.input.is_empty() {
