@@ -79,7 +79,8 @@ fn the_operator_has_an_answer_of_its_own() {
     sorry(&server.talk(&get("/")));
     let sick = &server.handle.counted().functions["main"];
     assert_eq!(sick.fallbacks.get("static"), Some(&5), "{sick:?}");
-    // On a slow machine the call that waits comes to its end by the quarantine, not by its deadline.
+    // On a slow machine the call that waits comes to its end by the quarantine, not by its
+    // deadline.
     let [limit, timeout] = ["limit", "timeout"].map(|stage| sick.errors.get(stage).copied());
     assert_eq!(sick.errors.get("plugin_call"), Some(&1), "{sick:?}");
     assert!(matches!((limit, timeout), (Some(2), Some(2)) | (Some(3), Some(1))), "{sick:?}");
