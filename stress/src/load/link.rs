@@ -21,6 +21,8 @@ pub(super) struct Link {
     held: Vec<u8>,
     /// The server announced its close; answers that are still owed will not come here.
     closing: bool,
+    /// A handshake that ended in the same read as its connection.
+    shook: Option<bool>,
 }
 
 /// How a connection stands after a read.
@@ -104,7 +106,7 @@ impl Link {
 
     /// Once, when a handshake is over: whether it resumed an earlier connection.
     pub(super) fn take_handshake(&mut self) -> Option<bool> {
-        self.stream.as_mut()?.take_handshake()
+        self.shook.take().or_else(|| self.stream.as_mut()?.take_handshake())
     }
 
     /// Reads until the socket is empty and judges the answers. `ended`: an event said that the
@@ -184,6 +186,7 @@ impl Link {
 
     /// End of file: harmless on a connection that owes nothing (RFC 9112 §9.5).
     fn end(&mut self) -> Result<Standing, Fault> {
+        self.shook = self.take_handshake();
         self.stream = None;
         let fair = self.owed.is_empty() || self.closing;
         if fair { Ok(Standing::Over) } else { Err(Fault::ClosedEarly) }

@@ -104,9 +104,9 @@ impl Security {
             .map_err(SecurityError::Provider)?;
         let builder = match trust {
             Trust::Authority(file) => builder.with_root_certificates(authorities(file)?),
-            Trust::Anybody => builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(Believing(provider))),
+            Trust::Anybody => {
+                builder.dangerous().with_custom_certificate_verifier(Arc::new(Believing(provider)))
+            }
         };
         let mut config = builder.with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
