@@ -2,13 +2,15 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail that way")]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use fezz_stress::load::Report;
+use rustls::pki_types::PrivateKeyDer;
 
 const NULL_SERVER: &str = env!("CARGO_BIN_EXE_fezz-null-server");
 const HYPER_SERVER: &str = env!("CARGO_BIN_EXE_fezz-hyper-server");
@@ -125,4 +127,78 @@ fn idle_connections_are_held_until_standard_input_ends() {
     drop(holder.stdin.take());
     assert_eq!(lines.next().unwrap().unwrap(), "{\"still_open\":50}");
     assert!(holder.wait().unwrap().success());
+}
+
+/// A server with TLS, made of rustls and a thread for each connection; and its certificate.
+fn secured(answers: &'static [u8]) -> (SocketAddr, tempfile::NamedTempFile) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(made.cert.pem().as_bytes()).unwrap();
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().unwrap();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let config = Arc::clone(&config);
+            thread::spawn(move || serve(stream.unwrap(), config, answers));
+        }
+    });
+    (address, file)
+}
+
+/// Answers what ends in a blank line until the peer leaves, or asks for the end.
+fn serve(stream: TcpStream, config: Arc<rustls::ServerConfig>, answer: &[u8]) {
+    let tls = rustls::ServerConnection::new(config).unwrap();
+    let mut stream = rustls::StreamOwned::new(tls, stream);
+    let (mut request, mut octet) = (Vec::new(), [0]);
+    while let Ok(1) = stream.read(&mut octet) {
+        request.push(octet[0]);
+        if request.ends_with(b"\r\n\r\n") {
+            let ends = request.windows(5).any(|word| word == b"close");
+            stream.write_all(answer).unwrap();
+            if ends {
+                stream.conn.send_close_notify();
+                stream.flush().unwrap();
+                return;
+            }
+            request.clear();
+        }
+    }
+}
+
+#[test]
+fn with_tls_handshakes_are_counted_and_certificates_verified() {
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
+    const LAST: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello";
+    let load = |address: SocketAddr, words: &str| {
+        let output = Command::new(LOAD)
+            .args(["--connect", &address.to_string(), "--json", "--quiet", "--tls"])
+            .args(words.split_whitespace())
+            .output()
+            .unwrap();
+        serde_json::from_slice::<Report>(&output.stdout).unwrap()
+    };
+    let (address, file) = secured(ANSWER);
+    let trust = format!("--tls-ca {}", file.path().display());
+    let kept = load(address, &format!("{trust} --requests 300 -c 4 --depth 3 --expect-body hello"));
+    assert_eq!((kept.answers, kept.handshakes, kept.resumed), (300, 4, 0), "{kept:?}");
+    let (last, other) = secured(LAST);
+    let other = format!("--tls-ca {}", other.path().display());
+    let fresh = load(last, &format!("{other} --requests 40 -c 4 --fresh"));
+    assert_eq!((fresh.answers, fresh.handshakes, fresh.resumed), (40, 40, 0), "{fresh:?}");
+    let resumed = load(last, "--insecure-for-loopback --requests 40 -c 4 --fresh --tls-resume");
+    assert_eq!((resumed.answers, resumed.handshakes), (40, 40), "{resumed:?}");
+    assert!(resumed.resumed >= 36, "{resumed:?}");
+    // The authority of one server is not that of the other.
+    let wrong = load(last, &format!("{trust} --requests 2 -c 1 --fresh"));
+    assert_eq!((wrong.answers, wrong.faults["tls"]), (0, 2), "{wrong:?}");
 }

@@ -24,6 +24,9 @@ const SIGNATURE_ALGORITHMS: u16 = 13;
 const ALPN: u16 = 16;
 const SUPPORTED_VERSIONS: u16 = 43;
 
+/// The number of TLS 1.2 on the wire.
+const TLS12: u16 = 0x0303;
+
 /// What the octets received so far are.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Look<'a> {
@@ -204,6 +207,11 @@ impl<'a> Hello<'a> {
         numbers(list.unwrap_or_default())
     }
 
+    /// Whether the client speaks nothing newer than TLS 1.1.
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.legacy_version < TLS12 && self.extension(SUPPORTED_VERSIONS).is_none()
+    }
+
     /// Point formats, in the client's order.
     pub(crate) fn point_formats(&self) -> &'a [u8] {
         let list = self.extension(POINT_FORMATS).and_then(|mut reader| reader.short_vector());
@@ -296,6 +304,21 @@ pub(crate) mod tests {
         assert_eq!(hello.protocols().collect::<Vec<_>>(), [b"h2".as_slice(), b"http/1.1"]);
         assert_eq!(hello.versions().collect::<Vec<_>>(), [0x0304, 0x0303]);
         assert_eq!(hello.groups().count() + hello.signature_schemes().count(), 0);
+    }
+
+    #[test]
+    fn a_hello_is_outdated_that_names_no_version_from_1_2_on() {
+        let modern = message();
+        assert!(!Hello::read(&modern).unwrap().is_outdated());
+        let bare = MESSAGE_HEAD_BYTES + 2 + 32 + 1 + 6 + 2;
+        for (version, outdated) in [(0x0300_u16, true), (0x0302, true), (0x0303, false)] {
+            let mut old = modern[..bare].to_vec();
+            old[MESSAGE_HEAD_BYTES..MESSAGE_HEAD_BYTES + 2].copy_from_slice(&version.to_be_bytes());
+            assert_eq!(Hello::read(&old).unwrap().is_outdated(), outdated, "{version:#x}");
+            let mut framed = modern.clone();
+            framed[MESSAGE_HEAD_BYTES + 1] = 1;
+            assert!(!Hello::read(&framed).unwrap().is_outdated(), "the extension counts");
+        }
     }
 
     #[test]

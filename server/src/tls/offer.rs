@@ -12,9 +12,10 @@ use rustls::{RootCertStore, SupportedProtocolVersion};
 use super::error::TlsError;
 use super::identity::{Identity, certificates};
 
-/// The application protocols, best first. A second one (`h2`) comes here, and the transport tells
-/// the core which was chosen.
-const PROTOCOLS: [&[u8]; 1] = [b"http/1.1"];
+/// The application protocols, best first. Another one (`h2`) comes here, and the transport tells
+/// the core which was chosen. Some clients of HTTP/1.0 ask for that alone; its messages say their
+/// version themselves.
+const PROTOCOLS: [&[u8]; 2] = [b"http/1.1", b"http/1.0"];
 /// Tickets for one connection: each is good for one resumption, and costs a record.
 const TICKETS: usize = 2;
 

@@ -13,6 +13,7 @@ const AFTER_HELP: &str = "Workloads (all of them without a name):
   get64 get16 get1 pipelined browser post newconn hop    loads, in rounds
   syscalls instructions idle                             counts (strace, valgrind, /proc)
   sleeper loops                                          ours only
+  tls_full tls_resumed tls_get64 tls_bulk tls_idle       over TLS, beside nginx
   rescue endless stuck spinning                          ours only, a server for each round
 
 Examples:

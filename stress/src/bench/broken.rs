@@ -238,7 +238,7 @@ impl Peace<'_> {
             "--connections {CONNECTIONS} --seconds {seconds} --warmup {}",
             seconds * WARMUP_SHARE
         ));
-        arguments.extend(self.contender.load_arguments(self.broken.role()));
+        arguments.extend(self.contender.load_arguments(self.broken.role(), &self.bench.places));
         arguments
     }
 
@@ -246,7 +246,7 @@ impl Peace<'_> {
     fn paced(&self, seconds: f64) -> Vec<String> {
         let mut arguments =
             words(&format!("--connections {PACED_CONNECTIONS} --rate {PACE} --seconds {seconds}"));
-        arguments.extend(self.contender.load_arguments(self.broken.role()));
+        arguments.extend(self.contender.load_arguments(self.broken.role(), &self.bench.places));
         arguments
     }
 }

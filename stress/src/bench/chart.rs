@@ -6,7 +6,6 @@ use std::path::Path;
 use super::error::BenchError;
 use super::results::Results;
 use super::stats::Spread;
-use super::table::YARDSTICK;
 use super::workload::{Figure, Kind, WORKLOADS};
 
 const WIDTH: f64 = 760.0;
@@ -59,7 +58,7 @@ fn draw(results: &Results) -> String {
          font-family=\"sans-serif\" font-size=\"11\">\n\
          <style>.title{{font-weight:bold;font-size:12px}}</style>\n\
          <rect width=\"{WIDTH}\" height=\"{y}\" fill=\"white\"/>\n\
-         <text x=\"8\" y=\"14\">requests per second, as a share of the {YARDSTICK} server; \
+         <text x=\"8\" y=\"14\">requests per second, as a share of the null server; \
          whiskers: least and greatest round</text>\n\
          {body}\
          <line x1=\"{x}\" y1=\"20\" x2=\"{x}\" y2=\"{bottom}\" stroke=\"#334155\" \
@@ -68,8 +67,8 @@ fn draw(results: &Results) -> String {
 }
 
 fn bars(results: &Results, workload: &str) -> Vec<Bar> {
-    let Some(yardstick) = results.series(YARDSTICK, workload) else { return Vec::new() };
-    let others = results.of_workload(workload).filter(|series| series.contender != YARDSTICK);
+    let Some(yardstick) = results.series("null", workload) else { return Vec::new() };
+    let others = results.of_workload(workload).filter(|series| series.contender != "null");
     others
         .filter_map(|series| {
             let ratio = Spread::of_ratios(&series.values, &yardstick.values)?;

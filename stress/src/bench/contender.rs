@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::peers;
+use super::secure::{self, BULK_PATH};
 use super::workload::Role;
 
 // How ours is started. `{bin}` is the folder of the release build, `{addr}` the address.
@@ -16,6 +17,10 @@ const OURS_BOTH: &str = "{bin}/fezz serve --listen {addr} --event-loops 1 --work
     --function hello={bin}/libhello.so@/hello --function echo={bin}/libecho.so@/{*rest}";
 const OURS_TWO_LOOPS: &str = "{bin}/fezz serve --listen {addr} --event-loops 2 --workers 2 \
     --function {bin}/libhello.so";
+const OURS_SECURE: &str = "{bin}/fezz serve --listen-tls {addr} --event-loops 1 --workers 1 \
+    --certificate {scratch}/bench.pem,{scratch}/bench.key --function {bin}/libhello.so";
+const OURS_SECURE_BULK: &str = "{bin}/fezz serve --listen-tls {addr} --event-loops 1 --workers 1 \
+    --certificate {scratch}/bench.pem,{scratch}/bench.key --function {scratch}/libbulk.so";
 /// Added for the contender whose function is called by the thread of the loop. Both are named after
 /// their artifacts.
 const INLINE_HELLO: &str = " --set hello.placement=inline";
@@ -136,19 +141,26 @@ impl Contender {
             (Program::Ours, Role::Echo) => OURS_ECHO,
             (Program::Inline, Role::Hello) => &[OURS_HELLO, INLINE_HELLO].concat(),
             (Program::Inline, Role::Echo) => &[OURS_ECHO, INLINE_ECHO].concat(),
+            (Program::Ours, Role::Secure) => OURS_SECURE,
+            (Program::Ours, Role::SecureBulk) => OURS_SECURE_BULK,
+            (Program::Inline, Role::Secure) => &[OURS_SECURE, INLINE_HELLO].concat(),
             (Program::Ours, Role::Both) => OURS_BOTH,
             (Program::Ours, Role::TwoLoops) => OURS_TWO_LOOPS,
             (Program::Ours, Role::Rescue) => OURS_RESCUE,
             (Program::Ours, Role::Endless) => OURS_ENDLESS,
             (Program::Ours, Role::Stuck) => OURS_STUCK,
             (Program::Ours, Role::Spinning) => OURS_SPINNING,
-            (Program::Nginx, Role::Hello | Role::Echo) => peers::NGINX_COMMAND,
+            (Program::Nginx, Role::Hello | Role::Echo | Role::Secure | Role::SecureBulk) => {
+                peers::NGINX_COMMAND
+            }
             (Program::H2o, Role::Hello | Role::Echo) => peers::H2O_COMMAND,
             (Program::Haproxy, Role::Hello | Role::Echo) => peers::HAPROXY_COMMAND,
             (Program::Given(line), Role::Hello | Role::Echo) => line,
             (
                 _,
                 Role::Both
+                | Role::Secure
+                | Role::SecureBulk
                 | Role::TwoLoops
                 | Role::Rescue
                 | Role::Endless
@@ -169,11 +181,14 @@ impl Contender {
     /// The configuration file that its command names, if it has one.
     pub(super) fn configuration(
         &self,
+        role: Role,
         places: &Places,
         address: &str,
     ) -> Option<(PathBuf, String)> {
         let (name, text) = match self.program {
-            Program::Nginx => ("nginx.conf", peers::nginx(&places.scratch, address)),
+            Program::Nginx => {
+                ("nginx.conf", peers::nginx(&places.scratch, address, role.is_secure()))
+            }
             Program::H2o => ("h2o.conf", peers::h2o(&places.scratch, address)),
             Program::Haproxy => ("haproxy.cfg", peers::haproxy(address)),
             Program::Null
@@ -186,18 +201,24 @@ impl Contender {
     }
 
     /// What the load generator is told about target and right answer.
-    pub(super) fn load_arguments(&self, role: Role) -> Vec<String> {
+    pub(super) fn load_arguments(&self, role: Role, places: &Places) -> Vec<String> {
         let words: &[&str] = match (&self.program, role) {
+            (_, Role::SecureBulk) => &["--path", BULK_PATH],
             (Program::Ours | Program::Inline, Role::Echo) => &["--path", "/echo", "--expect-echo"],
             (Program::Hyper, Role::Echo) => &["--expect-echo"],
             (Program::H2o, Role::Echo) => &["--path", peers::H2O_MOVED, "--expect-status", "302"],
             // What these answer is theirs; it has to be the same every time.
-            (Program::Ours | Program::Inline, Role::Hello | Role::TwoLoops) => &[],
+            (Program::Ours | Program::Inline, Role::Hello | Role::Secure | Role::TwoLoops) => &[],
             (Program::Ours | Program::Inline, _) => &["--path", "/hello"],
             (Program::Given(_), _) => &[],
             _ => &["--expect-body", CONSTANT_BODY],
         };
-        words.iter().map(|&word| word.to_owned()).collect()
+        let words = words.iter().map(|&word| word.to_owned());
+        if role.is_secure() {
+            words.chain(secure::load_arguments(&places.scratch)).collect()
+        } else {
+            words.collect()
+        }
     }
 
     /// What it answers, for the reader of the table.
@@ -304,7 +325,7 @@ mod tests {
             let command = ours().command(role, &places(), "127.0.0.1:9").unwrap().join(" ");
             assert!(command.contains("--function hello=target/release/libhello.so@/hello "));
             assert!(command.contains("--workers 4 "), "{command}");
-            assert_eq!(ours().load_arguments(role), ["--path", "/hello"]);
+            assert_eq!(ours().load_arguments(role, &places()), ["--path", "/hello"]);
             assert_eq!(Contender::all(&[])[0].command(role, &places(), "127.0.0.1:9"), None);
         }
     }

@@ -101,7 +101,7 @@ fn traced(
     }
     let attached = said.contains("attached");
     let loaded = if attached {
-        load(bench, server, &load_arguments(contender, requests)).map(|_| ())
+        load(bench, server, &load_arguments(bench, contender, requests)).map(|_| ())
     } else {
         Err(BenchError::NoFigure { tool: "strace", said: tail(&said) })
     };
@@ -133,7 +133,7 @@ fn counted(bench: &Bench, contender: &Contender, requests: u64) -> Result<u64, B
     let Some(mut server) = started else {
         return Err(BenchError::NoFigure { tool: "callgrind", said: "no such role".to_owned() });
     };
-    load(bench, &server, &load_arguments(contender, requests))?;
+    load(bench, &server, &load_arguments(bench, contender, requests))?;
     server.stop()?;
     must_not_be_rescued(contender, &server)?;
     let text = read(&file)?;
@@ -151,10 +151,10 @@ fn must_not_be_rescued(contender: &Contender, server: &Server) -> Result<(), Ben
     }
 }
 
-fn load_arguments(contender: &Contender, requests: u64) -> Vec<String> {
+fn load_arguments(bench: &Bench, contender: &Contender, requests: u64) -> Vec<String> {
     let mut arguments =
         words(&format!("--requests {requests} --connections {CONNECTIONS} --patience 60"));
-    arguments.extend(contender.load_arguments(Role::Hello));
+    arguments.extend(contender.load_arguments(Role::Hello, &bench.places));
     arguments
 }
 

@@ -36,6 +36,8 @@ pub enum BenchError {
         /// What it wrote.
         said: String,
     },
+    /// The certificate of the benchmark cannot be made.
+    Certificate(rcgen::Error),
     /// C of the benchmark's own that does not compile.
     Native {
         /// The file.
@@ -91,6 +93,7 @@ impl fmt::Display for BenchError {
                 write!(f, "`{command}` does not accept connections: {said}")
             }
             Self::Load { said } => write!(f, "the load generator gave up: {said}"),
+            Self::Certificate(error) => write!(f, "no certificate: {error}"),
             Self::Native { source, said } => write!(f, "{source} does not compile: {said}"),
             Self::NoFigure { tool, said } => write!(f, "no figure from {tool}: {said}"),
             Self::Rescues { expected, found } => {

@@ -136,6 +136,6 @@ fn turn(
 ) -> Result<Sample, BenchError> {
     let seconds = bench.args.turn().as_secs_f64();
     let mut arguments = words(&format!("--connections {CONNECTIONS} --seconds {seconds}"));
-    arguments.extend(contender.load_arguments(role));
+    arguments.extend(contender.load_arguments(role, &bench.places));
     Ok(Turn::run(bench, server, &arguments, load_cpus)?.sample())
 }

@@ -21,6 +21,7 @@ mod page;
 mod peers;
 pub mod results;
 mod rounds;
+mod secure;
 mod server;
 pub mod stats;
 mod table;
@@ -87,7 +88,9 @@ fn measure(bench: &Bench, workload: &Workload, results: &mut Results) -> Result<
         Kind::Timed(timed) => rounds::measure(bench, workload, timed, results),
         Kind::Syscalls => counts::syscalls(bench, workload, results),
         Kind::Instructions => counts::instructions(bench, workload, results),
-        Kind::Idle => memory::measure(bench, workload, results),
+        Kind::Idle { connections, secure } => {
+            memory::measure(bench, workload, (*connections, *secure), results)
+        }
         Kind::Sleeper => isolation::sleeper(bench, workload, results),
         Kind::Loops => isolation::loops(bench, workload, results),
         Kind::Broken(broken) => broken::measure(bench, workload, *broken, results),

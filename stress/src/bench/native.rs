@@ -19,6 +19,8 @@ pub(super) struct Native {
 
 /// A function that never comes back from `/spin`.
 pub(super) const SPIN: Native = Native { source: "stress/native/spin.c", library: "libspin.so" };
+/// A function that answers everything with a mebioctet.
+pub(super) const BULK: Native = Native { source: "stress/native/bulk.c", library: "libbulk.so" };
 /// What is preloaded to let time pass slower.
 pub(super) const SLOW_TIME: Native =
     Native { source: "stress/native/slow_time.c", library: "slow_time.so" };

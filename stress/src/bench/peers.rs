@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::geteuid;
 
 use super::contender::CONSTANT_BODY;
+use super::secure;
 
 pub(super) const NGINX_COMMAND: &str = "{found} -p {scratch} -e stderr -c {scratch}/nginx.conf";
 pub(super) const H2O_COMMAND: &str = "{found} -m worker -c {scratch}/h2o.conf";
@@ -36,7 +37,9 @@ pub(super) fn find(name: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(name)).find(|program| program.is_file())
 }
 
-pub(super) fn nginx(scratch: &Path, address: &str) -> String {
+pub(super) fn nginx(scratch: &Path, address: &str, secure: bool) -> String {
+    let tls = if secure { " ssl" } else { "" };
+    let server = if secure { secure::nginx(scratch) } else { String::new() };
     let scratch = scratch.display();
     format!(
         "daemon off;\n\
@@ -56,7 +59,8 @@ pub(super) fn nginx(scratch: &Path, address: &str) -> String {
          \x20 uwsgi_temp_path {scratch}/nginx-uwsgi;\n\
          \x20 scgi_temp_path {scratch}/nginx-scgi;\n\
          \x20 server {{\n\
-         \x20   listen {address} backlog={BACKLOG};\n\
+         \x20   listen {address}{tls} backlog={BACKLOG};\n\
+{server}\
          \x20   location / {{ return 200 \"{CONSTANT_BODY}\"; }}\n\
          \x20 }}\n\
          }}\n"

@@ -88,6 +88,9 @@ pub struct Sample {
     pub foreign: f64,
     /// Times the server was put off its core, per second.
     pub involuntary_per_second: f64,
+    /// Share of the handshakes that resumed an earlier connection; zero without TLS.
+    #[serde(default)]
+    pub resumed: f64,
     /// Wrong or missing answers.
     pub faults: u64,
 }

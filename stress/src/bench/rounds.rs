@@ -6,7 +6,7 @@ use super::error::BenchError;
 use super::results::{Results, Sample, Series};
 use super::server::{Bench, RESCUED, Server};
 use super::stats::Spread;
-use super::workload::{Figure, Role, Timed, Workload};
+use super::workload::{Figure, Handshakes, Role, Timed, Workload};
 use crate::clock::Clock;
 use crate::load::Report;
 use crate::procfs::{Usage, machine_busy_seconds, usage_of};
@@ -21,6 +21,8 @@ const NULL_WIDTH_MAX: f64 = 0.15;
 pub(super) const FOREIGN_MAX: f64 = 0.05;
 /// A pinned server that is alone on its core is rarely put off it.
 const INVOLUNTARY_PER_SECOND_MAX: f64 = 200.0;
+/// The first connections of a run have nothing to resume.
+const RESUMED_MIN: f64 = 0.95;
 /// Below this the server waited for the load generator.
 pub(super) const BUSY_MIN: f64 = 0.9;
 
@@ -74,6 +76,8 @@ impl Turn {
             server_busy: self.server.cpu_seconds / self.wall_seconds,
             foreign: foreign.max(0.0) / (self.wall_seconds * self.cpus as f64),
             involuntary_per_second: self.server.involuntary_switches as f64 / self.wall_seconds,
+            resumed: sum(|report| report.resumed as f64)
+                / sum(|report| report.handshakes as f64).max(1.0),
             faults: self.reports.iter().map(|report| report.faults.values().sum::<u64>()).sum(),
         }
     }
@@ -82,9 +86,10 @@ impl Turn {
 /// What the load generator is told about a timed workload.
 pub(super) fn arguments(bench: &Bench, timed: &Timed, contender: &Contender) -> Vec<String> {
     let turn = bench.args.turn().as_secs_f64();
+    // The template of a long answer is a short request.
+    let template = if timed.role() == Role::SecureBulk { "get" } else { timed.template };
     let mut arguments = words(&format!(
-        "--template {} --connections {} --seconds {turn} --warmup {}",
-        timed.template,
+        "--template {template} --connections {} --seconds {turn} --warmup {}",
         timed.connections,
         turn * WARMUP_SHARE
     ));
@@ -96,7 +101,10 @@ pub(super) fn arguments(bench: &Bench, timed: &Timed, contender: &Contender) -> 
     } else {
         arguments.extend(words(&format!("--depth {}", timed.depth)));
     }
-    arguments.extend(contender.load_arguments(timed.role()));
+    if timed.tls == Some(Handshakes::Resumed) {
+        arguments.push("--tls-resume".to_owned());
+    }
+    arguments.extend(contender.load_arguments(timed.role(), &bench.places));
     arguments
 }
 
@@ -167,6 +175,9 @@ pub(super) fn measure(
             Figure::CpuTime => sample.cpu_us,
         };
         warn_of_faults(workload, contender, &samples, results);
+        if timed.tls == Some(Handshakes::Resumed) {
+            warn_of_full_handshakes(workload, contender, &samples, results);
+        }
         results.series.push(Series {
             workload: workload.name.to_owned(),
             contender: contender.name.clone(),
@@ -217,6 +228,20 @@ fn warn_of_faults(
     let faults: u64 = samples.iter().map(|sample| sample.faults).sum();
     if faults > 0 {
         results.warn(format!("{}: {} had {faults} faults", workload.name, contender.name));
+    }
+}
+
+fn warn_of_full_handshakes(
+    workload: &Workload,
+    contender: &Contender,
+    samples: &[Sample],
+    results: &mut Results,
+) {
+    let resumed = samples.iter().map(|sample| sample.resumed).fold(1.0, f64::min);
+    if resumed < RESUMED_MIN {
+        let (workload, name) = (workload.name, &contender.name);
+        let share = resumed * 100.0;
+        results.warn(format!("{workload}: {name} resumed only {share:.0} % of the handshakes"));
     }
 }
 

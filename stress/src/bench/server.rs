@@ -15,6 +15,7 @@ use super::args::Args;
 use super::contender::{CONSTANT_BODY, Contender, Places};
 use super::error::BenchError;
 use super::peers::{H2O_FILES, H2O_INDEX};
+use super::secure;
 use super::workload::Role;
 use crate::clock::Clock;
 
@@ -98,7 +99,10 @@ impl Bench {
         let Some(command) = contender.command(role, &self.places, &place) else {
             return Ok(None);
         };
-        if let Some((file, text)) = contender.configuration(&self.places, &place) {
+        if role.is_secure() {
+            secure::prepare(&self.places.scratch)?;
+        }
+        if let Some((file, text)) = contender.configuration(role, &self.places, &place) {
             fs::write(&file, text).map_err(|error| BenchError::file(&file, error))?;
         }
         let words = [tool, &command].concat();

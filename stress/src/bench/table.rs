@@ -5,9 +5,6 @@ use super::rounds::{BUSY_MIN, FOREIGN_MAX};
 use super::stats::{Spread, digits_for};
 use super::workload::{Kind, Workload};
 
-/// The contender that ratios are taken to.
-pub(super) const YARDSTICK: &str = "null";
-
 /// Who takes part, who is missing.
 pub(super) fn print_opening(results: &Results) {
     let machine = &results.machine;
@@ -46,7 +43,7 @@ pub(super) fn print_workload(workload: &Workload, results: &Results) {
 /// The table of one workload, headings first; only the headings when nothing was measured.
 pub(super) fn rows(workload: &Workload, results: &Results) -> Vec<Vec<String>> {
     let timed = matches!(workload.kind, Kind::Timed(_));
-    let ratio = format!("to {YARDSTICK} (min–max)");
+    let ratio = format!("to {} (min–max)", workload.yardstick());
     let headings: &[&str] = if timed {
         &[
             "contender",
@@ -62,7 +59,7 @@ pub(super) fn rows(workload: &Workload, results: &Results) -> Vec<Vec<String>> {
         &["contender", workload.unit, "remark"]
     };
     let mut rows = vec![headings.iter().map(|&heading| heading.to_owned()).collect()];
-    let yardstick = results.series(YARDSTICK, workload.name);
+    let yardstick = results.series(workload.yardstick(), workload.name);
     for series in results.of_workload(workload.name) {
         rows.push(if timed { timed_row(series, yardstick) } else { plain_row(series) });
     }
@@ -140,7 +137,7 @@ mod tests {
     fn every_row_has_all_columns() {
         let mut results = Results::default();
         for workload in WORKLOADS {
-            results.add(workload.name, YARDSTICK, vec![2.0, 4.0], "");
+            results.add(workload.name, workload.yardstick(), vec![2.0, 4.0], "");
             results.add(workload.name, "ours", vec![1.0, 3.0], "so");
         }
         for workload in WORKLOADS {

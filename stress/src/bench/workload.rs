@@ -23,7 +23,12 @@ pub enum Kind {
     /// User instructions per request (callgrind).
     Instructions,
     /// Resident memory per idle connection.
-    Idle,
+    Idle {
+        /// Connections that are held.
+        connections: usize,
+        /// Whether they are over TLS.
+        secure: bool,
+    },
     /// 99th percentile of one function while clients of another sleep.
     Sleeper,
     /// Two event loops against one.
@@ -58,8 +63,19 @@ pub struct Timed {
     pub fresh: bool,
     /// Requests per second, whatever the server does; `None`: as many as it answers.
     pub rate: Option<u32>,
+    /// Over TLS, with such handshakes; `None`: cleartext.
+    pub tls: Option<Handshakes>,
     /// The figure that is compared.
     pub figure: Figure,
+}
+
+/// What connections over TLS begin with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Handshakes {
+    /// All of it.
+    Full,
+    /// What an earlier connection is remembered by.
+    Resumed,
 }
 
 /// Which figure of a run is compared.
@@ -82,6 +98,10 @@ pub enum Role {
     Echo,
     /// Two functions: `/hello`, and `/delay/5` which takes five milliseconds.
     Both,
+    /// Answer GET over TLS.
+    Secure,
+    /// Answer GET over TLS with a mebioctet.
+    SecureBulk,
     /// Answer GET with two event loops.
     TwoLoops,
     /// `/hello`, and `/delay/N` on the thread of the loop.
@@ -107,17 +127,51 @@ impl Broken {
     }
 }
 
+impl Role {
+    /// Whether it is spoken over TLS.
+    #[must_use]
+    pub fn is_secure(self) -> bool {
+        matches!(self, Self::Secure | Self::SecureBulk)
+    }
+}
+
+impl Workload {
+    /// The contender that ratios are taken to: the null server speaks no TLS.
+    #[must_use]
+    pub fn yardstick(&self) -> &'static str {
+        let secure = match &self.kind {
+            Kind::Timed(timed) => timed.tls.is_some(),
+            Kind::Idle { secure, .. } => *secure,
+            _ => false,
+        };
+        if secure { "nginx" } else { "null" }
+    }
+}
+
 impl Timed {
     /// The role that the template asks for.
     #[must_use]
     pub fn role(&self) -> Role {
-        if self.template == "post" { Role::Echo } else { Role::Hello }
+        match (self.tls, self.template) {
+            (Some(_), BULK) => Role::SecureBulk,
+            (Some(_), _) => Role::Secure,
+            (None, "post") => Role::Echo,
+            (None, _) => Role::Hello,
+        }
     }
 }
 
 const fn timed(connections: u32, template: &'static str) -> Timed {
     let figure = Figure::Rate;
-    Timed { connections, depth: 1, template, fresh: false, rate: None, figure }
+    Timed { connections, depth: 1, template, fresh: false, rate: None, tls: None, figure }
+}
+
+/// The template of a GET whose answer is long.
+const BULK: &str = "bulk";
+
+/// Over TLS the load generator is the dearer side: servers are compared by what they use.
+const fn secured(connections: u32, tls: Handshakes) -> Timed {
+    Timed { tls: Some(tls), figure: Figure::CpuTime, ..timed(connections, "get") }
 }
 
 /// All workloads in the order in which they run.
@@ -190,7 +244,7 @@ pub const WORKLOADS: &[Workload] = &[
         name: "idle",
         title: "resident memory per idle connection, of 5,000",
         unit: "octets",
-        kind: Kind::Idle,
+        kind: Kind::Idle { connections: 5_000, secure: false },
     },
     Workload {
         name: "sleeper",
@@ -203,6 +257,37 @@ pub const WORKLOADS: &[Workload] = &[
         title: "two event loops on two cores, to one",
         unit: "x",
         kind: Kind::Loops,
+    },
+    Workload {
+        name: "tls_full",
+        title: "TLS 1.3: a full handshake for each GET, CPU time of the server, 16 clients",
+        unit: "µs",
+        kind: Kind::Timed(Timed { fresh: true, ..secured(16, Handshakes::Full) }),
+    },
+    // No more clients than a client of rustls keeps tickets.
+    Workload {
+        name: "tls_resumed",
+        title: "TLS 1.3: a resumed handshake for each GET, CPU time of the server, 4 clients",
+        unit: "µs",
+        kind: Kind::Timed(Timed { fresh: true, ..secured(4, Handshakes::Resumed) }),
+    },
+    Workload {
+        name: "tls_get64",
+        title: "TLS 1.3: GET, 64 kept connections, CPU time of the server",
+        unit: "µs",
+        kind: Kind::Timed(secured(64, Handshakes::Full)),
+    },
+    Workload {
+        name: "tls_bulk",
+        title: "TLS 1.3: GET of 1 MiB, 4 kept connections, CPU time of the server",
+        unit: "µs",
+        kind: Kind::Timed(Timed { template: BULK, ..secured(4, Handshakes::Full) }),
+    },
+    Workload {
+        name: "tls_idle",
+        title: "TLS 1.3: resident memory per idle connection, of 2,000",
+        unit: "octets",
+        kind: Kind::Idle { connections: 2_000, secure: true },
     },
     Workload {
         name: "rescue",

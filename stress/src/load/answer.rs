@@ -48,6 +48,8 @@ pub enum Fault {
     ClosedEarly,
     /// The connection could not be made, or failed.
     Connection,
+    /// The handshake failed, or a record could not be opened.
+    Tls,
 }
 
 impl Fault {
@@ -64,6 +66,7 @@ impl Fault {
             Self::Unasked => "unasked",
             Self::ClosedEarly => "closed_early",
             Self::Connection => "connection",
+            Self::Tls => "tls",
         }
     }
 }

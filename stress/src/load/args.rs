@@ -9,6 +9,7 @@ use std::{fmt, fs, io};
 use clap::Parser;
 
 use super::answer::{Expectation, ExpectedBody};
+use super::secure::{Group, Security, SecurityError, Trust};
 use super::template::{Template, TemplateError};
 use super::{Plan, Until};
 
@@ -18,6 +19,7 @@ const EXAMPLES: &str = "Examples:
   fezz-load --connect 127.0.0.1:8080 --template post --path /echo --expect-echo
   fezz-load --connect 127.0.0.1:8080 --fresh -c 16            a connection for each request
   fezz-load --connect 127.0.0.1:8080 --rate 20000 --json      open loop, latency from due time
+  fezz-load --connect 127.0.0.1:8443 --tls --tls-ca ca.pem --fresh -c 16    full handshakes
   fezz-load --connect 127.0.0.1:8080 --idle 5000              held until standard input ends";
 
 /// Sends requests, verifies every answer, reports rate and latencies.
@@ -57,6 +59,24 @@ pub struct Args {
     /// Open so many connections, one request on each, and hold them until standard input ends.
     #[arg(long, value_name = "N", conflicts_with_all = ["fresh", "rate", "requests"])]
     pub idle: Option<NonZeroUsize>,
+    /// Speak TLS; each connection has a full handshake.
+    #[arg(long)]
+    pub tls: bool,
+    /// Authority of the server's certificate, in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls", conflicts_with = "insecure_for_loopback")]
+    pub tls_ca: Option<PathBuf>,
+    /// Believe every certificate; only from a server on this machine.
+    #[arg(long, requires = "tls")]
+    pub insecure_for_loopback: bool,
+    /// Name that is asked for and that the certificate has to have.
+    #[arg(long, value_name = "NAME", default_value = "localhost")]
+    pub tls_name: String,
+    /// The only key exchange that is offered.
+    #[arg(long, value_name = "GROUP", requires = "tls")]
+    pub tls_group: Option<Group>,
+    /// Resume what an earlier connection began.
+    #[arg(long, requires = "tls")]
+    pub tls_resume: bool,
     /// Status that every answer must have.
     #[arg(long, default_value = "200", value_name = "CODE")]
     pub expect_status: u16,
@@ -89,6 +109,10 @@ pub enum ArgsError {
     },
     /// The request cannot be made.
     Template(TemplateError),
+    /// Connections cannot be secured that way.
+    Security(SecurityError),
+    /// With TLS somebody has to be believed.
+    NobodyTrusted,
 }
 
 impl fmt::Display for ArgsError {
@@ -96,6 +120,10 @@ impl fmt::Display for ArgsError {
         match self {
             Self::Unreadable { file, error } => write!(f, "{}: {error}", file.display()),
             Self::Template(error) => error.fmt(f),
+            Self::Security(error) => error.fmt(f),
+            Self::NobodyTrusted => f.write_str(
+                "--tls needs --tls-ca FILE, or --insecure-for-loopback and a server on loopback",
+            ),
         }
     }
 }
@@ -126,6 +154,7 @@ impl Args {
         };
         Ok(Plan {
             server: self.connect,
+            security: self.security()?,
             connections: self.idle.unwrap_or(self.connections).get(),
             depth: self.depth.get(),
             fresh: self.fresh,
@@ -137,6 +166,21 @@ impl Args {
             patience: self.patience,
             progress: !self.quiet,
         })
+    }
+}
+
+impl Args {
+    fn security(&self) -> Result<Option<Security>, ArgsError> {
+        if !self.tls {
+            return Ok(None);
+        }
+        let trust = match &self.tls_ca {
+            Some(file) => Trust::Authority(file.clone()),
+            None if self.insecure_for_loopback && self.connect.ip().is_loopback() => Trust::Anybody,
+            None => return Err(ArgsError::NobodyTrusted),
+        };
+        let security = Security::new(&trust, &self.tls_name, self.tls_group, self.tls_resume);
+        security.map(Some).map_err(ArgsError::Security)
     }
 }
 
@@ -179,6 +223,17 @@ mod tests {
     fn a_file_that_is_not_there_is_named() {
         let refused = args("--template /nowhere/request").plan().unwrap_err();
         assert!(refused.to_string().starts_with("/nowhere/request: "), "{refused}");
+    }
+
+    #[test]
+    fn with_tls_somebody_is_believed() {
+        assert!(args("").plan().unwrap().security.is_none());
+        assert!(matches!(args("--tls").plan(), Err(ArgsError::NobodyTrusted)));
+        let plan = args("--tls --insecure-for-loopback --tls-group x25519").plan().unwrap();
+        assert!(plan.security.is_some());
+        let far = ["fezz-load", "--connect", "192.0.2.1:1", "--tls", "--insecure-for-loopback"];
+        let far = Args::try_parse_from(far).unwrap();
+        assert!(matches!(far.plan(), Err(ArgsError::NobodyTrusted)));
     }
 
     #[test]

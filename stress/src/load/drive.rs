@@ -178,6 +178,9 @@ impl<'p> Drive<'p> {
         let ended = event.is_read_closed();
         let link = &mut self.links[index];
         let outcome = link.read(&mut self.inbox, &mut self.checker, ended, &mut self.taken);
+        if let Some(resumed) = link.take_handshake() {
+            self.tally.shook(resumed);
+        }
         self.now = self.clock.nanos();
         self.count_taken();
         match outcome {
@@ -281,8 +284,7 @@ impl<'p> Drive<'p> {
     }
 
     fn connect(&mut self, index: usize) -> Result<(), RunError> {
-        let (registry, no_delay) = (self.poll.registry(), !self.plan.fresh);
-        self.links[index].connect(self.plan.server, registry, Token(index), no_delay)?;
+        self.links[index].connect(self.plan, self.poll.registry(), Token(index))?;
         Ok(())
     }
 

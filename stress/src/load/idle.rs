@@ -6,13 +6,14 @@ use std::net::TcpStream;
 
 use super::Plan;
 use super::answer::{Checker, Fault};
+use super::secure::Wire;
 
 const INBOX_BYTES: usize = 64 * 1024;
 
 /// Connections that were made, used once, and are now quiet.
 #[derive(Debug)]
 pub struct Held {
-    streams: Vec<TcpStream>,
+    streams: Vec<Wire<TcpStream>>,
 }
 
 /// Why the connections could not be made.
@@ -55,8 +56,8 @@ pub fn hold(plan: &Plan) -> Result<Held, IdleError> {
     let mut checker = Checker::new(plan.expectation.clone());
     let mut streams = Vec::with_capacity(plan.connections);
     for open in 0..plan.connections {
-        let stream = TcpStream::connect(plan.server).map_err(|error| IdleError::Os { open, error });
-        let mut stream = stream?;
+        let stream = TcpStream::connect(plan.server).and_then(|stream| wire(stream, plan));
+        let mut stream = stream.map_err(|error| IdleError::Os { open, error })?;
         let outcome = exchange(&mut stream, plan, &mut checker);
         match outcome.map_err(|error| IdleError::Os { open, error })? {
             Ok(()) => streams.push(stream),
@@ -74,7 +75,7 @@ impl Held {
     pub fn still_open(&mut self) -> io::Result<usize> {
         let mut open = 0;
         for stream in &mut self.streams {
-            stream.set_nonblocking(true)?;
+            stream.socket().set_nonblocking(true)?;
             let looked = stream.read(&mut [0]);
             open += usize::from(looked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock));
         }
@@ -82,13 +83,19 @@ impl Held {
     }
 }
 
+fn wire(stream: TcpStream, plan: &Plan) -> io::Result<Wire<TcpStream>> {
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(plan.patience))?;
+    Wire::new(stream, plan.security.as_ref())
+}
+
 fn exchange(
-    stream: &mut TcpStream,
+    stream: &mut Wire<TcpStream>,
     plan: &Plan,
     checker: &mut Checker,
 ) -> io::Result<Result<(), Fault>> {
-    stream.set_read_timeout(Some(plan.patience))?;
     stream.write_all(&plan.request)?;
+    stream.flush()?;
     let mut inbox = vec![0; INBOX_BYTES];
     let mut filled = 0;
     loop {

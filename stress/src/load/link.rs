@@ -1,17 +1,18 @@
 //! One connection of the load generator: what is owed on it, and what of it is half sent or read.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::SocketAddr;
 
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
+use super::Plan;
 use super::answer::{Checker, Fault};
+use super::secure::Wire;
 
 /// A connection, or the place of one.
 #[derive(Debug, Default)]
 pub(super) struct Link {
-    stream: Option<TcpStream>,
+    stream: Option<Wire<TcpStream>>,
     /// Moments from which the owed answers' latencies count, oldest first.
     owed: Vec<u64>,
     /// Octets of the owed requests that are sent.
@@ -20,6 +21,8 @@ pub(super) struct Link {
     held: Vec<u8>,
     /// The server announced its close; answers that are still owed will not come here.
     closing: bool,
+    /// A handshake that ended in the same read as its connection.
+    shook: Option<bool>,
 }
 
 /// How a connection stands after a read.
@@ -40,18 +43,18 @@ impl Link {
     /// Starts to connect. What is owed stays owed and is sent again from its beginning.
     pub(super) fn connect(
         &mut self,
-        server: SocketAddr,
+        plan: &Plan,
         registry: &Registry,
         token: Token,
-        no_delay: bool,
     ) -> io::Result<()> {
-        let mut stream = TcpStream::connect(server)?;
+        let mut stream = TcpStream::connect(plan.server)?;
         // Registered once for both directions and never again: edges cost nothing when unused.
         registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-        if no_delay {
+        // One request in one segment has nothing to wait for; a handshake has more than one.
+        if !plan.fresh || plan.security.is_some() {
             stream.set_nodelay(true)?;
         }
-        self.stream = Some(stream);
+        self.stream = Some(Wire::new(stream, plan.security.as_ref())?);
         self.sent = 0;
         self.held.clear();
         self.closing = false;
@@ -92,49 +95,73 @@ impl Link {
                 Ok(sent) => self.sent += sent,
                 // ENOTCONN: the connection is still being made; an event will follow.
                 Err(error) if waits(error.kind()) => break,
-                Err(_) => return Err(Fault::Connection),
+                Err(error) => return Err(fault_of(&error)),
             }
         }
-        Ok(())
+        match stream.flush() {
+            Err(error) if !waits(error.kind()) => Err(fault_of(&error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Once, when a handshake is over: whether it resumed an earlier connection.
+    pub(super) fn take_handshake(&mut self) -> Option<bool> {
+        self.shook.take().or_else(|| self.stream.as_mut()?.take_handshake())
     }
 
     /// Reads until the socket is empty and judges the answers. `ended`: an event said that the
     /// server closed, so that a short read is not the last.
     pub(super) fn read(
         &mut self,
-        inbox: &mut Vec<u8>,
+        inbox: &mut [u8],
         checker: &mut Checker,
         ended: bool,
         taken: &mut Taken,
     ) -> Result<Standing, Fault> {
         loop {
             let Some(stream) = self.stream.as_mut() else { return Ok(Standing::Over) };
-            let start = self.held.len();
-            if inbox.len() < start * 2 {
-                inbox.resize(start * 2, 0);
-            }
-            inbox[..start].copy_from_slice(&self.held);
-            let read = match stream.read(&mut inbox[start..]) {
+            let read = match stream.read(inbox) {
                 Ok(0) => return self.end(),
                 Ok(read) => read,
                 Err(error) if waits(error.kind()) => return Ok(self.standing()),
-                Err(_) => return Err(Fault::Connection),
+                Err(error) => return Err(fault_of(&error)),
             };
-            self.take(&inbox[..start + read], checker, taken)?;
-            // A read that did not fill the space has emptied the socket (epoll(7)).
-            if start + read < inbox.len() && !ended {
+            let emptied = read < inbox.len() && stream.short_means_empty();
+            self.take(&inbox[..read], checker, taken)?;
+            if emptied && !ended {
                 return Ok(self.standing());
             }
         }
     }
 
-    /// Judges the answers in `received` and holds what is left.
+    /// Judges the answers in what is held and `received`, and holds what is left.
     fn take(
         &mut self,
         received: &[u8],
         checker: &mut Checker,
         taken: &mut Taken,
     ) -> Result<(), Fault> {
+        if self.held.is_empty() {
+            let judged = self.judge(received, checker, taken)?;
+            self.held.extend_from_slice(&received[judged..]);
+            return Ok(());
+        }
+        // A long answer grows where it is; it is not carried about with every read.
+        let mut held = std::mem::take(&mut self.held);
+        held.extend_from_slice(received);
+        let judged = self.judge(&held, checker, taken)?;
+        held.drain(..judged);
+        self.held = held;
+        Ok(())
+    }
+
+    /// Judges the answers at the front of `received` and says how many octets they have.
+    fn judge(
+        &mut self,
+        received: &[u8],
+        checker: &mut Checker,
+        taken: &mut Taken,
+    ) -> Result<usize, Fault> {
         let (mut at, mut answered) = (0, 0);
         while at < received.len() {
             let owed = self.owed.get(answered).filter(|_| !self.closing);
@@ -146,9 +173,7 @@ impl Link {
             taken.push((answer.octets, due));
         }
         self.owed.drain(..answered);
-        self.held.clear();
-        self.held.extend_from_slice(&received[at..]);
-        Ok(())
+        Ok(at)
     }
 
     fn standing(&self) -> Standing {
@@ -161,10 +186,15 @@ impl Link {
 
     /// End of file: harmless on a connection that owes nothing (RFC 9112 §9.5).
     fn end(&mut self) -> Result<Standing, Fault> {
+        self.shook = self.take_handshake();
         self.stream = None;
         let fair = self.owed.is_empty() || self.closing;
         if fair { Ok(Standing::Over) } else { Err(Fault::ClosedEarly) }
     }
+}
+
+fn fault_of(error: &io::Error) -> Fault {
+    if error.kind() == ErrorKind::InvalidData { Fault::Tls } else { Fault::Connection }
 }
 
 fn waits(kind: ErrorKind) -> bool {

@@ -3,9 +3,9 @@
 //! A [`Plan`] says what to send and for how long; [`run`] drives it over `mio` on one thread and
 //! returns a [`Report`]. [`idle::hold`] is the other use: connections that only exist.
 //!
-//! The driver in `drive` is for cleartext sockets. What it is made of does not know a socket:
-//! [`template`] makes octets, [`answer`] judges octets, [`pace`] says when the next request is
-//! due, [`report`] counts. A client over TLS brings its own driver and shares those four.
+//! The driver in `drive` moves octets through a `Wire`, which is a socket or TLS over one
+//! ([`secure`]). What it is made of does not know a socket: [`template`] makes octets, [`answer`]
+//! judges octets, [`pace`] says when the next request is due, [`report`] counts.
 
 pub mod answer;
 pub mod args;
@@ -14,6 +14,7 @@ pub mod idle;
 mod link;
 pub mod pace;
 pub mod report;
+pub mod secure;
 pub mod template;
 
 use std::net::SocketAddr;
@@ -27,6 +28,8 @@ pub use report::Report;
 pub struct Plan {
     /// The server.
     pub server: SocketAddr,
+    /// How connections are secured; `None` is cleartext.
+    pub security: Option<secure::Security>,
     /// Connections held open at the same time.
     pub connections: usize,
     /// Requests sent in one write before any answer is awaited; 1 is no pipelining.

@@ -24,6 +24,8 @@ pub struct Tally {
     octets: u64,
     failed: u64,
     reconnects: u64,
+    handshakes: u64,
+    resumed: u64,
     faults: BTreeMap<Fault, u64>,
 }
 
@@ -41,6 +43,8 @@ impl Tally {
             octets: 0,
             failed: 0,
             reconnects: 0,
+            handshakes: 0,
+            resumed: 0,
             faults: BTreeMap::new(),
         })
     }
@@ -61,6 +65,12 @@ impl Tally {
     /// A connection was replaced because the server announced that it closes it.
     pub fn reconnected(&mut self) {
         self.reconnects += 1;
+    }
+
+    /// A handshake of TLS came to its end.
+    pub fn shook(&mut self, resumed: bool) {
+        self.handshakes += 1;
+        self.resumed += u64::from(resumed);
     }
 
     /// Right answers so far.
@@ -99,6 +109,8 @@ impl Tally {
             failed: self.failed,
             unanswered: 0,
             reconnects: self.reconnects,
+            handshakes: self.handshakes,
+            resumed: self.resumed,
             faults: self.faults.iter().map(|(fault, n)| (fault.to_string(), *n)).collect(),
             latency_us: Latency::of(&self.latencies),
             client: Usage::default(),
@@ -125,6 +137,10 @@ pub struct Report {
     pub unanswered: u64,
     /// Connections replaced because the server announced their close.
     pub reconnects: u64,
+    /// Handshakes of TLS in the whole run.
+    pub handshakes: u64,
+    /// Those of them that resumed an earlier connection.
+    pub resumed: u64,
     /// How often each fault was seen.
     pub faults: BTreeMap<String, u64>,
     /// Latencies of the right answers, from the moment each request was due.
@@ -184,6 +200,9 @@ impl fmt::Display for Report {
         }
         if self.reconnects > 0 {
             write!(f, "; reconnected {} times", self.reconnects)?;
+        }
+        if self.handshakes > 0 {
+            write!(f, "; {} handshakes, {} resumed", self.handshakes, self.resumed)?;
         }
         if self.unanswered > 0 {
             write!(f, "; {} unanswered at the end", self.unanswered)?;

@@ -16,6 +16,8 @@ const fn alert(description: u8) -> [u8; 7] {
 }
 /// RFC 6066 §3.
 const UNRECOGNIZED_NAME: [u8; 7] = alert(112);
+/// RFC 8446 §6.2: no version of the client's is spoken here.
+const PROTOCOL_VERSION: [u8; 7] = alert(70);
 /// RFC 8446 §6.2: the hello is out of all bounds.
 const DECODE_ERROR: [u8; 7] = alert(50);
 
@@ -119,6 +121,10 @@ impl Session {
         scratch.handshakes_left -= 1;
         let hello = hello.as_deref().unwrap_or_default();
         let said = tls::Hello::read(hello);
+        if said.as_ref().is_some_and(tls::Hello::is_outdated) {
+            // RFC 8446 §D.2. rustls misses extensions first that such clients do not have.
+            return Some(self.fail(HandshakeFault::Incompatible, &PROTOCOL_VERSION));
+        }
         let Some(admitted) = gate.admit(said.as_ref()) else {
             return Some(self.fail(HandshakeFault::UnknownName, &UNRECOGNIZED_NAME));
         };

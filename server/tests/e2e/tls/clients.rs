@@ -67,8 +67,9 @@ fn old_versions_and_renegotiation_are_refused() {
     for version in ["-tls1", "-tls1_1"] {
         let words = [version, "-cipher", "ALL:@SECLEVEL=0"];
         let text = s_client(server.address, &words, b"");
-        assert!(text.contains("SSL alert number"), "{version}: {text}");
+        assert!(text.contains("alert protocol version"), "{version}: {text}");
     }
+    server.wait("both failed", |counted| counted.handshake_failed["incompatible"] == 2);
     let text = s_client(server.address, &["-tls1_2"], b"R\n");
     assert!(text.contains("no renegotiation"), "{text}");
     config.tls.version_min = TlsVersion::V13;
@@ -77,6 +78,8 @@ fn old_versions_and_renegotiation_are_refused() {
     assert!(text.contains("alert"), "{text}");
     let text = s_client(strict.address, &["-tls1_3", "-alpn", "h2,http/1.1"], GET);
     assert!(text.contains("ALPN protocol: http/1.1"), "{text}");
+    let text = s_client(strict.address, &["-tls1_3", "-alpn", "http/1.0"], GET);
+    assert!(text.contains("ALPN protocol: http/1.0") && text.contains("200 OK"), "{text}");
     let text = s_client(strict.address, &["-alpn", "h2"], b"");
     assert!(text.contains("no application protocol"), "{text}");
     strict.wait("both failed", |counted| counted.handshake_failed["incompatible"] == 2);
