@@ -34,18 +34,28 @@ fn status_line(process: u32, name: &str) -> String {
 /// SIGTERM means nothing any more; SIGINT and what cannot be ignored are left.
 #[test]
 fn an_ignored_sigterm_leaves_sigint() {
-    for (path, setting) in [("/sick/ignore-term", "when=never"), ("/sick/", "when=begin")] {
-        let setting = format!("sick.config.{setting}");
-        let server = serving(&artifact("signal_handlers"), &["--set", &setting]);
-        assert_eq!(ask(&server, path), [200]);
-        server.signal("TERM");
-        healthy(&server);
-        server.signal("INT");
-        let (said, code) = server.end();
-        assert!(said.starts_with("fezz draining: SIGINT"), "{said}");
-        assert!(said.contains("fezz drained: served=11 cut=0"), "{said}");
-        assert_eq!(code, Some(0));
-    }
+    let setting = "sick.config.when=never";
+    let server = serving(&artifact("signal_handlers"), &["--set", setting]);
+    assert_eq!(ask(&server, "/sick/ignore-term"), [200]);
+    server.signal("TERM");
+    healthy(&server);
+    server.signal("INT");
+    let (said, code) = server.end();
+    assert!(said.starts_with("fezz draining: SIGINT"), "{said}");
+    assert!(said.contains("fezz drained: served=11 cut=0"), "{said}");
+    assert_eq!(code, Some(0));
+}
+
+/// What it does to signals when it begins is undone before it serves.
+#[test]
+fn a_sigterm_ignored_at_the_begin_drains() {
+    let setting = "sick.config.when=begin";
+    let server = serving(&artifact("signal_handlers"), &["--set", setting]);
+    assert_eq!(ask(&server, "/sick/"), [200]);
+    server.signal("TERM");
+    let (said, code) = server.end();
+    assert!(said.starts_with("fezz draining: SIGTERM"), "{said}");
+    assert_eq!(code, Some(0));
 }
 
 /// The system ends the process as it would any: no drain, and no line that says so.
