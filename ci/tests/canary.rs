@@ -2,6 +2,7 @@
 //! well. Compiled by ci/sanitize alone, with its flags.
 
 use std::mem::MaybeUninit;
+use std::sync::Barrier;
 use std::thread;
 
 fn main() {
@@ -27,15 +28,20 @@ fn freed() {
 /// Writes from two threads.
 fn raced() {
     static mut COUNT: u64 = 0;
+    // Both are there from the first write to the last: a thread that begins when the other has
+    // ended may be taken for the same.
+    let (begin, end) = (Barrier::new(2), Barrier::new(2));
     let count = || {
+        begin.wait();
         for _ in 0..1_000 {
             // SAFETY: none: nothing orders the two.
             unsafe { (&raw mut COUNT).write_volatile((&raw const COUNT).read_volatile() + 1) };
         }
+        end.wait();
     };
     thread::scope(|scope| {
-        scope.spawn(count);
-        scope.spawn(count);
+        scope.spawn(&count);
+        scope.spawn(&count);
     });
 }
 
