@@ -224,8 +224,8 @@ fn what_turns_slow_goes_back_to_the_workers() {
     ward.settled(503);
 }
 
-/// Whoever tells it that a call is cancelled is replaced, and nobody tells it of another one: a hang
-/// in its cancellation costs one thread.
+/// Whoever tells it that a call is cancelled is replaced, and nobody tells it of another one: a
+/// hang in its cancellation costs one thread.
 #[test]
 fn a_cancellation_that_hangs_holds_nobody_up() {
     let ward = Ward::of(artifact("cancel_hangs"), |config| {
