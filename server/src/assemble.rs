@@ -41,7 +41,7 @@ impl Functions {
     pub fn load(config: &Config) -> Result<Self, Vec<ConfigError>> {
         let mut registry = Registry::default();
         let assembled = assemble(config, &Registry::default(), &mut registry);
-        match (assembled, Gate::of(&config.tls)) {
+        match (assembled, Gate::of(config)) {
             (Ok(router), Ok(gate)) => Ok(Self { registry, router, gate: gate.map(Arc::new) }),
             (assembled, gate) => {
                 let mut complaints = assembled.err().unwrap_or_default();
@@ -343,6 +343,7 @@ fn connect(
             }
             found
         }
+        Target::Split(_) => None,
     };
     function.map(|function| route_to(function, route.pattern.clone(), config, registry))
 }

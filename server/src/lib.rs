@@ -36,7 +36,7 @@ mod watch;
 pub use counters::{Counters, Snapshot};
 pub use crew::{FunctionCounts, ImageCounts, WorkerCounts};
 pub use listen::AcceptFault;
-pub use observe::Observer;
+pub use observe::{Observer, Outcome, Record, Said, Steps};
 pub use server::{EVENT_LOOPS_MAX, Handle, Server};
 pub use settings::{Opening, Settings};
 pub use tls::{CertificateCount, GateCounts, TlsError};

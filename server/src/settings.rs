@@ -10,7 +10,7 @@ use fezz_proto::{Checked, Limits, LimitsError, PaceLimits};
 use fezz_wire::WireLimits;
 
 use crate::assemble::Functions;
-use crate::config::Config;
+use crate::config::{Config, Serves};
 use crate::listen::Door;
 use crate::plugin::Router;
 use crate::plugin::registry::Entry;
@@ -99,22 +99,23 @@ impl Settings {
     }
 }
 
-/// All listeners of a configuration, in the order of [`Config::addresses`].
+/// All openings of a configuration, in the order of [`Config::addresses`].
 fn openings(config: &Config, gate: Option<&Arc<Gate>>) -> Vec<Opening> {
-    let opening = |door: Door| move |address| Opening { address, door: door.clone() };
-    let mut all: Vec<Opening> =
-        config.listeners.iter().copied().map(opening(Door::Plain)).collect();
-    if let Some(gate) = gate {
-        let secured = config.tls.listeners.iter().copied();
-        all.extend(secured.map(opening(Door::Tls(Arc::clone(gate)))));
-    }
-    for listener in &config.tls.redirects {
-        let redirect = Redirect {
-            https_port: listener.https_port,
-            acme_dir: config.tls.acme_dir.clone(),
-            gate: gate.cloned(),
+    let mut all = Vec::new();
+    for listener in &config.listeners {
+        let door = match &listener.serves {
+            Serves::Plain => Door::Plain,
+            Serves::Tls => match gate {
+                Some(gate) => Door::Tls(Arc::clone(gate)),
+                None => continue,
+            },
+            Serves::Redirect { https_port, acme_dir } => Door::Redirect(Arc::new(Redirect {
+                https_port: *https_port,
+                acme_dir: acme_dir.clone(),
+                gate: gate.cloned(),
+            })),
         };
-        all.push(opening(Door::Redirect(Arc::new(redirect)))(listener.address));
+        all.extend(listener.sockets().map(|address| Opening { address, door: door.clone() }));
     }
     all
 }

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::{Arc, OnceLock};
 
-use crate::config::Tls;
+use crate::config::{Config, ListenerConfig, Tls};
 use crate::tls::Gate;
 use crate::transport::{Moved, Scratch, Session, Shaken, Stream, Transport};
 
@@ -50,9 +50,10 @@ impl Stream for Given<'_> {
 pub fn tls_records(octets: &[u8]) {
     static GATE: OnceLock<Option<Arc<Gate>>> = OnceLock::new();
     let open = || {
-        let listeners = vec![([127, 0, 0, 1], 0).into()];
-        let tls = Tls { listeners, self_signed: true, ..Tls::default() };
-        Gate::of(&tls).ok().flatten().map(Arc::new)
+        let listeners = vec![ListenerConfig::tls(([127, 0, 0, 1], 0).into())];
+        let tls = Tls { self_signed: true, ..Tls::default() };
+        let config = Config { listeners, tls, ..Config::default() };
+        Gate::of(&config).ok().flatten().map(Arc::new)
     };
     let Some(gate) = GATE.get_or_init(open) else { return };
     let Some((most, left)) = octets.split_first() else { return };

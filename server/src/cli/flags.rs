@@ -9,8 +9,8 @@ use clap::Args;
 use super::tls_flags::TlsFlags;
 use crate::config::{
     Config, ConfigError, Drain, FunctionConfig, FunctionFlag, FunctionOptions, LOOPS_MAX, Limits,
-    OptionFault, OptionFlag, RouteConfig, RouteFlag, THREADS_MAX, Target, Timeouts, Workers,
-    parse_listen, processors,
+    ListenerConfig, OptionFault, OptionFlag, RouteConfig, RouteFlag, THREADS_MAX, Target, Timeouts,
+    Workers, parse_listen, processors,
 };
 use crate::plugin::pattern::Pattern;
 use crate::units::{UnitError, parse_count, parse_duration, parse_rate, parse_size};
@@ -203,16 +203,21 @@ impl ServeFlags {
                 },
                 grace: reader.time("--drain-grace", &self.drain_grace),
             },
+            ..Config::default()
         };
         if reader.complaints.is_empty() { Ok(config) } else { Err(reader.complaints) }
     }
 
     /// Who says nothing about listeners gets one on loopback.
-    fn listeners(&self, reader: &mut Reader) -> Vec<SocketAddr> {
-        if self.listen.is_empty() && !self.tls.listens() {
-            return Config::default().listeners;
-        }
-        self.listen.iter().filter_map(|text| reader.listen("--listen", text)).collect()
+    fn listeners(&self, reader: &mut Reader) -> Vec<ListenerConfig> {
+        let mut all = if self.listen.is_empty() && !self.tls.listens() {
+            Config::default().listeners
+        } else {
+            let plain = self.listen.iter().filter_map(|text| reader.listen("--listen", text));
+            plain.map(ListenerConfig::plain).collect()
+        };
+        all.extend(self.tls.listeners(reader));
+        all
     }
 }
 
@@ -354,12 +359,12 @@ impl Reader {
             let everything = || Pattern::parse(Pattern::EVERYTHING).ok();
             let pattern = pattern.or_else(|| everything().filter(|_| routes.is_empty()));
             let target = Target::Function(index);
-            connected.extend(pattern.map(|pattern| RouteConfig { pattern, target }));
+            connected.extend(pattern.map(|pattern| RouteConfig::new(pattern, target)));
         }
         for text in routes {
             match RouteFlag::parse(text) {
                 Ok(RouteFlag { selector, pattern }) => {
-                    connected.push(RouteConfig { pattern, target: Target::Selector(selector) });
+                    connected.push(RouteConfig::new(pattern, Target::Selector(selector)));
                 }
                 Err(why) => self.complaints.push(ConfigError::Route { text: text.clone(), why }),
             }

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::flags::Reader;
 use crate::config::{
-    CertificateFiles, ClientCa, ConfigError, HTTPS_PORT, RedirectListener, Tls, TlsFlagFault,
+    CertificateFiles, ClientCa, ConfigError, HTTPS_PORT, ListenerConfig, Tls, TlsFlagFault,
     TlsVersion, UnknownSni,
 };
 
@@ -52,13 +52,18 @@ impl TlsFlags {
         !self.listen_tls.is_empty()
     }
 
+    /// Listeners with TLS, and those that lead to them.
+    pub(super) fn listeners(&self, reader: &mut Reader) -> Vec<ListenerConfig> {
+        let secured = self.listen_tls.iter();
+        let secured = secured.filter_map(|text| reader.listen("--listen-tls", text));
+        let mut all: Vec<ListenerConfig> = secured.map(ListenerConfig::tls).collect();
+        let redirects = self.redirect_https.iter();
+        all.extend(redirects.filter_map(|text| redirect(reader, text, self.acme_dir.as_ref())));
+        all
+    }
+
     pub(super) fn read(&self, reader: &mut Reader) -> Tls {
         Tls {
-            listeners: self
-                .listen_tls
-                .iter()
-                .filter_map(|text| reader.listen("--listen-tls", text))
-                .collect(),
             certificates: self.certificate.iter().filter_map(|text| pair(reader, text)).collect(),
             self_signed: self.tls_self_signed,
             unknown_sni: match self.tls_unknown_sni.as_str() {
@@ -79,12 +84,6 @@ impl TlsFlags {
             },
             client_ca: self.tls_client_ca.as_ref().and_then(|text| authorities(reader, text)),
             hsts_s: self.hsts.as_ref().map(|text| seconds(reader, text)),
-            redirects: self
-                .redirect_https
-                .iter()
-                .filter_map(|text| redirect(reader, text))
-                .collect(),
-            acme_dir: self.acme_dir.clone(),
             handshakes_max: reader.count("--limit-handshakes", &self.limit_handshakes, 1 << 20),
         }
     }
@@ -125,7 +124,7 @@ fn seconds(reader: &mut Reader, text: &str) -> u64 {
     })
 }
 
-fn redirect(reader: &mut Reader, text: &str) -> Option<RedirectListener> {
+fn redirect(reader: &mut Reader, text: &str, acme_dir: Option<&PathBuf>) -> Option<ListenerConfig> {
     let (address, port) = match text.split_once('=') {
         None => (text, Some(HTTPS_PORT)),
         Some((address, port)) => (address, port.parse().ok().filter(|port| *port > 0)),
@@ -135,5 +134,5 @@ fn redirect(reader: &mut Reader, text: &str) -> Option<RedirectListener> {
         return None;
     };
     let address = reader.listen("--redirect-https", address)?;
-    Some(RedirectListener { address, https_port })
+    Some(ListenerConfig::redirect(address, https_port, acme_dir.cloned()))
 }

@@ -3,9 +3,13 @@
 
 mod error;
 mod grammar;
+mod listener;
 mod nearest;
+mod observe;
 mod option_flag;
 mod options;
+mod policy;
+mod process;
 mod tls;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,15 +18,20 @@ use std::time::Duration;
 
 pub use error::{ConfigError, ListenFault, TlsFlagFault};
 pub use grammar::{FunctionFault, FunctionFlag, RouteFlag, parse_listen};
+pub use listener::{Forwarded, ListenAddress, ListenerConfig, Serves};
 pub(crate) use nearest::nearest;
+pub use observe::{
+    AccessFormat, AccessLog, Log, LogFormat, LogLevel, LogOutput, METRICS_PORT, Metrics,
+};
 pub(crate) use option_flag::parse_digest;
 pub use option_flag::{OPTION_KEYS, OptionFault, OptionFlag, resolve};
 pub use options::{
     Abi, Change, FUNCTION_ABANDON_MAX, Fallback, FunctionOptions, Placement, QUARANTINE, TlsWish,
 };
+pub use policy::{Auth, Cors, PolicyConfig, RateKey, RateLimit};
+pub use process::{Admin, Sandbox};
 pub use tls::{
-    CertificateFiles, ClientCa, HANDSHAKES_MAX, HTTPS_PORT, RedirectListener, Tls, TlsVersion,
-    UnknownSni,
+    CertificateFiles, ClientCa, HANDSHAKES_MAX, HTTPS_PORT, Tls, TlsVersion, UnknownSni,
 };
 
 use crate::plugin::pattern::Pattern;
@@ -31,9 +40,9 @@ use crate::plugin::version::{Selector, Version};
 /// Everything `serve` needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Where to listen; port 0 lets the system choose.
-    pub listeners: Vec<SocketAddr>,
-    /// Listeners with TLS, and those that lead to them.
+    /// Where to listen.
+    pub listeners: Vec<ListenerConfig>,
+    /// What listeners with TLS have in common.
     pub tls: Tls,
     /// Artifacts to load.
     pub functions: Vec<FunctionConfig>,
@@ -43,6 +52,8 @@ pub struct Config {
     pub options: Vec<OptionFlag>,
     /// Which requests go to which function.
     pub routes: Vec<RouteConfig>,
+    /// What routes may demand of requests.
+    pub policies: Vec<PolicyConfig>,
     /// Event loops, each with a thread of its own.
     pub event_loops: u32,
     /// The threads that call functions.
@@ -53,6 +64,16 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// How to stop.
     pub drain: Drain,
+    /// The page for monitoring.
+    pub metrics: Metrics,
+    /// The server's own log.
+    pub log: Log,
+    /// A line for each request, if wanted.
+    pub access_log: Option<AccessLog>,
+    /// The operator's interface.
+    pub admin: Admin,
+    /// What the process gives up.
+    pub sandbox: Sandbox,
 }
 
 /// An artifact to load.
@@ -75,6 +96,31 @@ pub struct RouteConfig {
     pub pattern: Pattern,
     /// The function that answers.
     pub target: Target,
+    /// What else a request must say to be taken; preferred to a route without.
+    pub when: Option<HeaderMatch>,
+    /// The policy's place in [`Config::policies`].
+    pub policy: Option<usize>,
+    /// From dispatch to the answer; unset: the function's own, else [`Timeouts::handler`].
+    pub handler: Option<Duration>,
+    /// Octets of a request's body; unset: [`Limits::body_bytes_max`].
+    pub body_bytes_max: Option<u64>,
+}
+
+/// A field that a request must have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderMatch {
+    /// Its name, in lower case.
+    pub name: String,
+    /// Its value, to the octet.
+    pub value: String,
+}
+
+impl RouteConfig {
+    /// A route on the common terms.
+    #[must_use]
+    pub const fn new(pattern: Pattern, target: Target) -> Self {
+        Self { pattern, target, when: None, policy: None, handler: None, body_bytes_max: None }
+    }
 }
 
 /// How a route names its function.
@@ -84,6 +130,8 @@ pub enum Target {
     Function(usize),
     /// By name and version, among everything that is loaded.
     Selector(Selector),
+    /// One of several, each with its share of a hundred.
+    Split(Vec<(Selector, u32)>),
 }
 
 /// The threads that call functions.
@@ -164,17 +212,23 @@ impl Default for Config {
     /// The defaults of the documentation: no function, one listener on loopback.
     fn default() -> Self {
         Self {
-            listeners: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
+            listeners: vec![ListenerConfig::plain(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)))],
             tls: Tls { handshakes_max: HANDSHAKES_MAX, ..Tls::default() },
             functions: Vec::new(),
             root: None,
             options: Vec::new(),
             routes: Vec::new(),
+            policies: Vec::new(),
             event_loops: processors().min(LOOPS_MAX),
             workers: Workers::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             drain: Drain::default(),
+            metrics: Metrics::default(),
+            log: Log::default(),
+            access_log: None,
+            admin: Admin::default(),
+            sandbox: Sandbox::default(),
         }
     }
 }
@@ -255,12 +309,16 @@ impl Config {
         })
     }
 
-    /// Everywhere to listen: without TLS, with it, to redirect.
+    /// Every address to be bound, in the order of the listeners.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        let redirects = self.tls.redirects.iter().map(|one| one.address);
-        let plain = self.listeners.iter().chain(&self.tls.listeners).copied();
-        plain.chain(redirects).collect()
+        self.listeners.iter().flat_map(ListenerConfig::sockets).collect()
+    }
+
+    /// Whether a listener speaks TLS.
+    #[must_use]
+    pub fn speaks_tls(&self) -> bool {
+        self.listeners.iter().any(|listener| listener.serves == Serves::Tls)
     }
 
     /// What is wrong between values that are each right.
@@ -268,7 +326,8 @@ impl Config {
     pub fn complaints(&self) -> Vec<ConfigError> {
         let mut found = Vec::new();
         let listeners = self.addresses();
-        if self.listeners.is_empty() && self.tls.listeners.is_empty() {
+        let leads = |one: &ListenerConfig| matches!(one.serves, Serves::Redirect { .. });
+        if self.listeners.iter().all(leads) {
             found.push(ConfigError::NoListener);
         }
         if listeners.len() > crate::LISTENERS_MAX {
@@ -279,7 +338,7 @@ impl Config {
                 found.push(ConfigError::RepeatedListener { address: *address });
             }
         }
-        if !self.tls.listeners.is_empty() && !self.tls.has_certificate() {
+        if self.speaks_tls() && !self.tls.has_certificate() {
             found.push(ConfigError::NoCertificate);
         }
         if self.functions.is_empty() && self.root.is_none() {
@@ -321,7 +380,7 @@ mod tests {
     #[test]
     fn values_that_contradict_each_other_are_all_named() {
         let mut config = Config::default();
-        config.listeners.push(config.listeners[0]);
+        config.listeners.push(config.listeners[0].clone());
         config.limits.field_line_bytes_max = 32 << 10;
         config.limits.body_bytes_max = 1 << 30;
         config.timeouts.pace_grace = Duration::from_secs(301);

@@ -1,13 +1,10 @@
 //! What the operator asked for about TLS, as plain data.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Listeners that speak TLS, and what they offer.
+/// What listeners that speak TLS offer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tls {
-    /// Where to listen.
-    pub listeners: Vec<SocketAddr>,
     /// Certificates and their keys; the first is the default.
     pub certificates: Vec<CertificateFiles>,
     /// Whether a certificate for development is made.
@@ -16,14 +13,10 @@ pub struct Tls {
     pub unknown_sni: UnknownSni,
     /// The oldest version.
     pub version_min: TlsVersion,
-    /// Whose client certificates count.
+    /// Whose client certificates count where a listener does not say.
     pub client_ca: Option<ClientCa>,
     /// Seconds for which browsers are told to come with TLS only.
     pub hsts_s: Option<u64>,
-    /// Listeners that answer everything with the same target under `https`.
-    pub redirects: Vec<RedirectListener>,
-    /// Where the files of ACME challenges are.
-    pub acme_dir: Option<PathBuf>,
     /// Handshakes under way at once in one event loop.
     pub handshakes_max: u32,
 }
@@ -64,15 +57,6 @@ pub struct ClientCa {
     pub file: PathBuf,
     /// Whether a client without a certificate is refused.
     pub required: bool,
-}
-
-/// A listener that answers everything with the same target under `https`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RedirectListener {
-    /// Where to listen.
-    pub address: SocketAddr,
-    /// The port in the answers.
-    pub https_port: u16,
 }
 
 /// Handshakes under way at once in one event loop, unless said otherwise.

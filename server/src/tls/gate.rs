@@ -16,7 +16,7 @@ use super::identity::Identity;
 use super::offer::{Offer, provider, ticketer};
 use super::terms::{GateTerms, Wishes};
 use crate::clock::Clock;
-use crate::config::Tls;
+use crate::config::Config;
 
 /// What a client gets that is let in.
 #[derive(Clone, Debug)]
@@ -76,8 +76,8 @@ impl Gate {
     /// # Errors
     ///
     /// Everything that is wrong with the files.
-    pub(crate) fn of(tls: &Tls) -> Result<Option<Self>, Vec<TlsError>> {
-        GateTerms::of(tls).map(Self::open).transpose()
+    pub(crate) fn of(config: &Config) -> Result<Option<Self>, Vec<TlsError>> {
+        GateTerms::of(config).map(Self::open).transpose()
     }
 
     fn open(terms: GateTerms) -> Result<Self, Vec<TlsError>> {

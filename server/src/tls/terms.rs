@@ -1,6 +1,6 @@
 //! What an operator says about TLS, in the terms of the gate.
 
-use crate::config::{ClientCa, Tls, TlsVersion, TlsWish, UnknownSni};
+use crate::config::{ClientCa, Config, TlsVersion, TlsWish, UnknownSni};
 
 use super::acquire::Sources;
 use super::offer::ClientAuthorities;
@@ -18,7 +18,8 @@ pub(crate) struct GateTerms {
 
 impl GateTerms {
     /// The terms of a configuration; `None` when TLS is not spoken, or not without a certificate.
-    pub(crate) fn of(tls: &Tls) -> Option<Self> {
+    pub(crate) fn of(config: &Config) -> Option<Self> {
+        let tls = &config.tls;
         let authorities =
             |one: &ClientCa| ClientAuthorities { path: one.file.clone(), required: one.required };
         let terms = Self {
@@ -34,7 +35,7 @@ impl GateTerms {
             serves_unknown: tls.unknown_sni == UnknownSni::Default,
             tls13_only: tls.version_min == TlsVersion::V13,
         };
-        (!tls.listeners.is_empty() && tls.has_certificate()).then_some(terms)
+        (config.speaks_tls() && tls.has_certificate()).then_some(terms)
     }
 }
 

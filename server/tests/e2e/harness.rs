@@ -12,7 +12,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use fezz_server::assemble::Functions;
-use fezz_server::config::{Config, FunctionConfig, FunctionOptions, RouteConfig, Target};
+use fezz_server::config::{
+    Config, FunctionConfig, FunctionOptions, ListenerConfig, RouteConfig, Target,
+};
 use fezz_server::plugin::pattern::Pattern;
 use fezz_server::report::DrainReport;
 use fezz_server::{Handle, Server, Settings, Snapshot};
@@ -73,7 +75,7 @@ pub(crate) fn c_function(name: &str, body: &str) -> PathBuf {
 /// A configuration that listens on a port of the system's choice and serves `artifact` everywhere.
 pub(crate) fn serving(artifact: PathBuf) -> Config {
     let mut config = Config {
-        listeners: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+        listeners: vec![ListenerConfig::plain(SocketAddr::from(([127, 0, 0, 1], 0)))],
         event_loops: 1,
         ..Config::default()
     };
@@ -88,7 +90,7 @@ pub(crate) fn route(config: &mut Config, name: &str, artifact: PathBuf, pattern:
     let options = FunctionOptions::default();
     config.functions.push(FunctionConfig { name, version: None, artifact, options });
     let pattern = Pattern::parse(pattern).expect("a pattern");
-    config.routes.push(RouteConfig { pattern, target: Target::Function(function) });
+    config.routes.push(RouteConfig::new(pattern, Target::Function(function)));
 }
 
 /// A server on threads of this process.

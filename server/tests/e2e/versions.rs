@@ -11,7 +11,7 @@ use std::time::Duration;
 use fezz_server::ImageCounts;
 use fezz_server::assemble::Functions;
 use fezz_server::config::{
-    Config, FunctionConfig, FunctionOptions, Placement, RouteConfig, Target,
+    Config, FunctionConfig, FunctionOptions, ListenerConfig, Placement, RouteConfig, Target,
 };
 use fezz_server::plugin::pattern::Pattern;
 use fezz_server::plugin::registry::Registry;
@@ -65,8 +65,11 @@ fn get(path: &str) -> Vec<u8> {
 
 /// `a@VERSION` for each of the versions, from `folder`, and `/{*rest}` to the newest 1.x.
 fn serving(folder: &Path, versions: &[&str]) -> Config {
-    let mut config =
-        Config { listeners: vec![([127, 0, 0, 1], 0).into()], event_loops: 2, ..Config::default() };
+    let mut config = Config {
+        listeners: vec![ListenerConfig::plain(([127, 0, 0, 1], 0).into())],
+        event_loops: 2,
+        ..Config::default()
+    };
     config.workers.threads = 4;
     config.limits.requests_per_connection_max = u32::MAX;
     for (place, version) in versions.iter().enumerate() {
@@ -85,7 +88,7 @@ fn serving(folder: &Path, versions: &[&str]) -> Config {
 
 fn connect(config: &mut Config, target: Target, pattern: &str) {
     let pattern = Pattern::parse(pattern).expect("a pattern");
-    config.routes.push(RouteConfig { pattern, target });
+    config.routes.push(RouteConfig::new(pattern, target));
 }
 
 /// The versions of the test `name` as artifacts.

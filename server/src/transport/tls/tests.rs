@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme};
 
 use super::*;
-use crate::config::Tls;
+use crate::config::{Config, ListenerConfig, Tls};
 use crate::transport::Shaken;
 
 /// The client takes any certificate: who it is, is not what is tested.
@@ -55,9 +55,10 @@ impl ServerCertVerifier for Anybody {
 fn gate() -> Arc<Gate> {
     static GATE: OnceLock<Arc<Gate>> = OnceLock::new();
     let open = || {
-        let listeners = vec![([127, 0, 0, 1], 0).into()];
-        let tls = Tls { listeners, self_signed: true, ..Tls::default() };
-        Arc::new(Gate::of(&tls).unwrap().unwrap())
+        let listeners = vec![ListenerConfig::tls(([127, 0, 0, 1], 0).into())];
+        let tls = Tls { self_signed: true, ..Tls::default() };
+        let config = Config { listeners, tls, ..Config::default() };
+        Arc::new(Gate::of(&config).unwrap().unwrap())
     };
     Arc::clone(GATE.get_or_init(open))
 }

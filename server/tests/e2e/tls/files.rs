@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use fezz_server::config::{CertificateFiles, RedirectListener};
+use fezz_server::config::{CertificateFiles, ListenerConfig};
 
 use super::pki::{Authority, directory, run, s_client, said, secured};
 use crate::harness::{Client, Running, example, field};
@@ -134,10 +134,8 @@ fn a_redirecting_listener_leads_to_https_and_shows_challenges() {
     std::fs::write(challenges.join("a-token_1"), "a-token_1.thumbprint").expect("written");
     std::fs::write(authority.directory.join("secret"), "secret").expect("written");
     let _made = run("mkfifo", &[challenges.join("pipe").to_str().expect("text")], b"");
-    config.tls.acme_dir = Some(challenges);
     let listener = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    let redirect = RedirectListener { address: listener, https_port: 8443 };
-    config.tls.redirects = vec![redirect];
+    config.listeners.push(ListenerConfig::redirect(listener, 8443, Some(challenges)));
     let functions = fezz_server::assemble::Functions::load(&config).expect("loads");
     let settings = fezz_server::Settings::of(&config, functions, 4_096).expect("limits");
     let server = fezz_server::Server::bind(settings).expect("sockets");

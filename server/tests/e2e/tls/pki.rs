@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use fezz_server::config::{CertificateFiles, Config};
+use fezz_server::config::{CertificateFiles, Config, ListenerConfig};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
 use crate::harness::{example, serving};
@@ -68,8 +68,7 @@ impl Authority {
 /// A configuration that serves the echo example with TLS only, with these certificates.
 pub(crate) fn secured(certificates: Vec<CertificateFiles>) -> Config {
     let mut config = serving(example("echo"));
-    config.listeners.clear();
-    config.tls.listeners = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
+    config.listeners = vec![ListenerConfig::tls(SocketAddr::from(([127, 0, 0, 1], 0)))];
     config.tls.certificates = certificates;
     config
 }

@@ -1,0 +1,86 @@
+//! What is told about the server's work, and where, as plain data.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// The page for monitoring.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Metrics {
+    /// Where `/metrics`, `/healthz` and `/readyz` are; nowhere if unset.
+    pub listen: Option<SocketAddr>,
+}
+
+/// The address of [`Metrics::listen`] where a file says nothing.
+pub const METRICS_PORT: u16 = 9464;
+
+/// The server's own log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Log {
+    /// What is worth a line.
+    pub level: LogLevel,
+    /// How lines look.
+    pub format: LogFormat,
+    /// Where they go.
+    pub output: LogOutput,
+}
+
+/// What is worth a line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// What somebody has to look at.
+    Error,
+    /// What somebody should look at.
+    Warn,
+    /// What happened.
+    #[default]
+    Info,
+    /// What led to it.
+    Debug,
+}
+
+/// How lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text for a terminal, JSON for everything else.
+    #[default]
+    Auto,
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+/// Where lines go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum LogOutput {
+    /// To standard error.
+    #[default]
+    Stderr,
+    /// To standard output.
+    Stdout,
+    /// To the end of a file, opened anew on SIGUSR1.
+    File(PathBuf),
+}
+
+/// A line for each request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessLog {
+    /// Where they go.
+    pub output: LogOutput,
+    /// How they look.
+    pub format: AccessFormat,
+    /// Whether query strings are part of them.
+    pub query: bool,
+    /// Field names whose values are part of them; never one that carries a credential.
+    pub headers: Vec<String>,
+}
+
+/// How access lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AccessFormat {
+    /// One flat object.
+    #[default]
+    Json,
+    /// The combined format of other servers.
+    Combined,
+}
