@@ -68,20 +68,29 @@ pub fn read(octets: &[u8]) -> Said<'_> {
     said(octets, &story, body)
 }
 
-/// Status, content and length of the response at the start of `octets`, when that is whole.
+/// A whole response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// Its status.
+    pub status: u16,
+    /// Its content.
+    pub body: Vec<u8>,
+    /// Octets of all of it.
+    pub bytes: usize,
+}
+
+/// The response at the start of `octets`, when that is whole.
 ///
 /// # Errors
 ///
 /// The name of its error.
-pub fn read_response(
-    octets: &[u8],
-    is_head: bool,
-) -> Result<Option<(u16, Vec<u8>, usize)>, &'static str> {
+pub fn read_response(octets: &[u8], is_head: bool) -> Result<Option<Response>, &'static str> {
     let (story, body) = tell(octets, 1 + i32::from(is_head));
     if story.error != OK && story.error != PAUSED {
         return Err(error_name(story.error));
     }
-    Ok((story.message_done != 0).then_some((story.status, body, story.consumed as usize)))
+    let bytes = story.consumed as usize;
+    Ok((story.message_done != 0).then_some(Response { status: story.status, body, bytes }))
 }
 
 fn tell(octets: &[u8], kind: i32) -> (Story, Vec<u8>) {

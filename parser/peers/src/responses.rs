@@ -31,7 +31,8 @@ pub fn check(sent: &[u8], is_head: bool, status: u16, content: &[u8]) {
     #[cfg(llhttp)]
     {
         let read = crate::llhttp::read_response(sent, is_head);
-        let meant = (status, content.to_vec(), sent.len());
+        let bytes = sent.len();
+        let meant = crate::llhttp::Response { status, body: content.to_vec(), bytes };
         assert_eq!(read, Ok(Some(meant)), "{}", sent.escape_ascii());
     }
 }
