@@ -6,8 +6,8 @@ use clap::Args;
 
 use super::flags::Reader;
 use crate::config::{
-    CertificateFiles, ClientCa, ConfigError, HTTPS_PORT, ListenerConfig, Tls, TlsFlagFault,
-    TlsVersion, UnknownSni,
+    CertificateFiles, ClientCa, ConfigError, HTTPS_PORT, ListenerConfig, Tickets, Tls,
+    TlsFlagFault, TlsVersion, UnknownSni,
 };
 
 #[derive(Args, Debug)]
@@ -85,6 +85,7 @@ impl TlsFlags {
             client_ca: self.tls_client_ca.as_ref().and_then(|text| authorities(reader, text)),
             hsts_s: self.hsts.as_ref().map(|text| seconds(reader, text)),
             handshakes_max: reader.count("--limit-handshakes", &self.limit_handshakes, 1 << 20),
+            tickets: Tickets::default(),
         }
     }
 }
