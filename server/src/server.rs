@@ -194,7 +194,7 @@ impl Server {
             place: Arc::clone(&place),
             present,
             gates: settings.gates,
-            life: Arc::clone(&life),
+            life: Arc::default(),
         };
         let doors = settings.listen.into_iter().map(|opening| opening.door).collect();
         Ok(Self { loops, addresses, doors, place, handle })
