@@ -21,7 +21,8 @@ pub use grammar::{FunctionFault, FunctionFlag, RouteFlag, parse_listen};
 pub use listener::{Forwarded, ListenAddress, ListenerConfig, Serves};
 pub(crate) use nearest::nearest;
 pub use observe::{
-    AccessFormat, AccessLog, Log, LogFormat, LogLevel, LogOutput, METRICS_PORT, Metrics,
+    AccessFormat, AccessLog, Log, LogFormat, LogLevel, LogOutput, METRICS_PORT, Metrics, Propagate,
+    Tracing,
 };
 pub(crate) use option_flag::parse_digest;
 pub use option_flag::{OPTION_KEYS, OptionFault, OptionFlag, resolve};
@@ -31,7 +32,8 @@ pub use options::{
 pub use policy::{Auth, Cors, PolicyConfig, RateKey, RateLimit};
 pub use process::{Admin, Sandbox};
 pub use tls::{
-    CertificateFiles, ClientCa, HANDSHAKES_MAX, HTTPS_PORT, Tls, TlsVersion, UnknownSni,
+    CertificateFiles, ClientCa, HANDSHAKES_MAX, HTTPS_PORT, TICKETS_ROTATE, Tickets, Tls,
+    TlsVersion, UnknownSni,
 };
 
 use crate::plugin::pattern::Pattern;
@@ -70,6 +72,8 @@ pub struct Config {
     pub log: Log,
     /// A line for each request, if wanted.
     pub access_log: Option<AccessLog>,
+    /// What goes along with a request through everybody who works on it.
+    pub tracing: Tracing,
     /// The operator's interface.
     pub admin: Admin,
     /// What the process gives up.
@@ -232,6 +236,7 @@ impl Default for Config {
             metrics: Metrics::default(),
             log: Log::default(),
             access_log: None,
+            tracing: Tracing::default(),
             admin: Admin::default(),
             sandbox: Sandbox::default(),
         }
