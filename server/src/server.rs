@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use fezz_proto::Hub;
+use fezz_proto::roster::Roster;
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Waker};
 
@@ -17,6 +18,7 @@ use crate::counters::{Counters, Counting, Snapshot};
 use crate::crew::{self, Outbound, Workplace};
 use crate::dispatch::Dispatcher;
 use crate::error::{StartError, Task};
+use crate::health::{Health, Life};
 use crate::listen::{self, Door, Listener};
 use crate::observe::Observer;
 use crate::report::{DrainReport, PublishReport};
@@ -50,11 +52,13 @@ pub struct Handle {
     place: Arc<Workplace>,
     present: Arc<Present>,
     gates: Option<Arc<Gates>>,
+    life: Arc<Life>,
 }
 
 impl Handle {
     /// Ends the server in order: no new connections, present requests are answered.
     pub fn drain(&self) {
+        self.life.drain();
         for (control, outbound) in self.controls.iter() {
             control.drain();
             outbound.wake();
@@ -63,6 +67,7 @@ impl Handle {
 
     /// Ends the server now.
     pub fn kill(&self) {
+        self.life.drain();
         for (control, outbound) in self.controls.iter() {
             control.kill();
             outbound.wake();
@@ -101,6 +106,15 @@ impl Handle {
             self.place.retire(callee);
         }
         PublishReport { certificates_stay, ..change.report }
+    }
+
+    /// Whether requests should be sent here.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let given_up =
+            |roster: &Roster<_>| roster.abandoned_total() > 0 && roster.abandon_room() == 0;
+        let exhausted = self.place.inbound.with(|roster| given_up(roster));
+        self.life.health(exhausted)
     }
 
     /// What was counted so far.
@@ -180,6 +194,7 @@ impl Server {
             place: Arc::clone(&place),
             present,
             gates: settings.gates,
+            life: Arc::clone(&life),
         };
         let doors = settings.listen.into_iter().map(|opening| opening.door).collect();
         Ok(Self { loops, addresses, doors, place, handle })
@@ -268,6 +283,7 @@ impl Server {
                 Err(error) => failure = Some(error),
             }
         }
+        handle.life.begin();
         let mut report = DrainReport::default();
         for _ in 0..running {
             if failure.is_some() {
