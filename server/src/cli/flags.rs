@@ -120,7 +120,7 @@ struct LimitFlags {
     #[arg(long, value_name = "SIZE", default_value = "256MiB")]
     limit_buffered: String,
     /// Octets read and dropped after the last reply of a connection
-    #[arg(long, value_name = "SIZE", default_value = "256KiB")]
+    #[arg(long, value_name = "SIZE", default_value = "64KiB")]
     limit_linger: String,
     /// The slowest a body may arrive and a reply leave
     #[arg(long, value_name = "RATE", default_value = "500B/s")]
@@ -243,6 +243,7 @@ impl LimitFlags {
                 text => Some(reader.count("--limit-connections", text, 1 << 20)),
             },
             connections_per_ip_max: Limits::default().connections_per_ip_max,
+            connections_per_ip_max: Limits::default().connections_per_ip_max,
             requests_per_connection_max: reader.count(
                 "--limit-requests-per-connection",
                 &self.limit_requests_per_connection,
@@ -255,6 +256,7 @@ impl LimitFlags {
 impl TimeoutFlags {
     fn read(&self, reader: &mut Reader) -> Timeouts {
         Timeouts {
+            proxy_header: Timeouts::default().proxy_header,
             proxy_header: Timeouts::default().proxy_header,
             tls_handshake: reader.time("--timeout-tls-handshake", &self.timeout_tls_handshake),
             request_header: reader.time("--timeout-request-header", &self.timeout_request_header),
