@@ -358,6 +358,7 @@ impl Conn {
                 let head = fezz_parser::Head::new(inbox.filled(), &shared.index);
                 work.exchange = Exchange::of(&head, head_bytes);
                 work.late = None;
+                work.fields = None;
                 self.exchange = shared.next_exchange();
                 shared.index_exchange = self.exchange;
                 self.served += 1;

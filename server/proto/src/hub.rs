@@ -3,6 +3,7 @@
 //! A hub belongs to one loop. It has the methods of a connection with a [`ConnId`] in front, and
 //! ignores an id whose connection is gone.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use fezz_parser::{Head, Resume, parse_head};
@@ -290,6 +291,17 @@ impl Hub {
     pub fn handle_refused(&mut self, id: ConnId, why: Refusal, reply: Option<Reply>, now: Instant) {
         if let Some(conn) = find(&mut self.conns, id) {
             conn.handle_refused(why, reply, &mut self.shared, now);
+        }
+    }
+
+    /// The reply to the request whose head waits, whoever makes it, gets these field lines at the
+    /// end of its head, each with its line end. The caller answers for them, as for those of a
+    /// [`Reply`].
+    pub fn set_fields(&mut self, id: ConnId, fields: Box<[u8]>) {
+        if let Some(conn) = find(&mut self.conns, id)
+            && conn.phase() == Phase::Route
+        {
+            conn.set_fields(fields);
         }
     }
 
