@@ -18,7 +18,7 @@ mod listen;
 mod log;
 mod observe;
 pub mod plugin;
-mod policy;
+pub mod policy;
 mod redirect;
 pub mod report;
 mod server;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use fezz_proto::{Action, ConnId, Hub, Instant, Ticket, Void};
 use fezz_wire::Layout;
 
-use crate::crew::Served;
+use crate::crew::{Fallback, Served};
+use crate::policy::Permit;
 use crate::redirect::Redirect;
 use crate::tls::Secured;
 use crate::transport::{Moved, Scratch, Shaken, Stream, Transport};
@@ -36,6 +37,12 @@ impl ClientIp {
         text
     }
 
+    /// The address.
+    pub(crate) fn address(&self) -> std::net::IpAddr {
+        let text = str::from_utf8(self.as_octets()).unwrap_or_default();
+        text.parse().unwrap_or(std::net::IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED))
+    }
+
     /// The text, ASCII.
     pub(crate) fn as_octets(&self) -> &[u8] {
         self.octets.get(..usize::from(self.filled)).unwrap_or_default()
@@ -64,6 +71,21 @@ pub(crate) struct Facts {
     pub(crate) served: Option<Served>,
     /// How the present envelope is laid out.
     pub(crate) layout: Layout,
+    /// What the route's policy has to do with the present request, if it has one.
+    pub(crate) guard: Option<Box<Guard>>,
+}
+
+/// What a policy has to do with one request until that is answered.
+#[derive(Debug, Default)]
+pub(crate) struct Guard {
+    /// Its share of the requests under way.
+    pub(crate) permit: Option<Permit>,
+    /// What the client gets where the function does not answer.
+    pub(crate) remedy: Option<Arc<Fallback>>,
+    /// Field lines for the answer, until the core has them.
+    pub(crate) fields: Option<Box<[u8]>>,
+    /// Whether what a function says about origins is left out.
+    pub(crate) decides_origins: bool,
 }
 
 /// One connection's stream.
@@ -231,7 +253,11 @@ fn act<S: Stream>(
                     acted = Acted::Answering;
                 }
             }
-            Action::Forget { ticket, why } => judge.forget(hub, &link.facts, ticket, why),
+            Action::Forget { ticket, why } => {
+                judge.forget(hub, &link.facts, ticket, why);
+                link.facts.guard = None;
+            }
+            Action::Finished(_) => link.facts.guard = None,
             Action::Shut => {
                 if link.transport.end(&mut link.stream).is_err() {
                     hub.handle_peer_gone(link.id, now);

@@ -22,7 +22,7 @@ use crate::observe::Observer;
 use crate::report::{DrainReport, PublishReport};
 use crate::settings::{Opening, Settings};
 use crate::site::{Present, Site};
-use crate::tls::{self, Gate, TlsError, wishes};
+use crate::tls::{self, Gates, TlsError, wishes};
 use crate::token::{WAKE, of_listener};
 use crate::turn::{EVENTS_PER_TURN_MAX, Lists, Loop};
 use crate::watch::{self, Yard};
@@ -49,7 +49,7 @@ pub struct Handle {
     counters: Arc<Vec<Arc<Counters>>>,
     place: Arc<Workplace>,
     present: Arc<Present>,
-    gate: Option<Arc<Gate>>,
+    gates: Option<Arc<Gates>>,
 }
 
 impl Handle {
@@ -75,7 +75,7 @@ impl Handle {
     ///
     /// Everything that is wrong with the files.
     pub fn reload_certificates(&self) -> Result<(), Vec<TlsError>> {
-        self.gate.as_ref().map_or(Ok(()), |gate| gate.reload())
+        self.gates.as_ref().map_or(Ok(()), |gates| gates.reload())
     }
 
     /// Serves `functions` instead of those that are served now, without dropping a request: what
@@ -83,21 +83,24 @@ impl Handle {
     /// admitted it. Who is in both with equal options goes on as before. An image that comes back
     /// with other options is one more function beside the old one, which is why
     /// [`Functions::reload`] loads such an artifact anew. Images that no entry has any more are
-    /// retired, and stay mapped.
+    /// retired, and stay mapped. Certificates that were read with the functions are served to
+    /// connections that come after.
     ///
     /// To be called from a thread that serves nobody: it may wait for another publication.
     pub fn publish(&self, functions: Functions) -> PublishReport {
-        let Functions { registry, router, gate: _ } = functions;
-        if let Some(gate) = &self.gate {
-            gate.wish(registry.iter().map(|(_, entry)| wishes(entry.options.tls)));
+        let Functions { registry, router, book, gates: read } = functions;
+        let mut certificates_stay = false;
+        if let Some(gates) = &self.gates {
+            gates.wish(registry.iter().map(|(_, entry)| wishes(entry.options.tls)));
+            certificates_stay = read.is_some_and(|read| !gates.adopt(&read));
         }
         let entries = registry.iter().map(|(_, entry)| entry.clone()).collect();
         let change =
-            self.present.replace(|present| present.followed_by(router, entries, &self.place));
+            self.present.replace(|present| present.followed_by(router, book, entries, &self.place));
         for callee in change.leaving {
             self.place.retire(callee);
         }
-        change.report
+        PublishReport { certificates_stay, ..change.report }
     }
 
     /// What was counted so far.
@@ -107,7 +110,8 @@ impl Handle {
             functions: self.place.function_counts(),
             workers: self.place.worker_counts(),
             images: self.place.image_counts(),
-            tls: self.gate.as_ref().map(|gate| gate.counted()).unwrap_or_default(),
+            policies: self.present.site().courses.counts(),
+            tls: self.gates.as_ref().map(|gates| gates.counted()).unwrap_or_default(),
             ..Snapshot::of(&self.counters)
         }
     }
@@ -135,7 +139,7 @@ impl Server {
         let limits = settings.roster;
         let place = Workplace::new(clock, limits, settings.response_limits, outbound.clone());
         let place = Arc::new(place);
-        let site = Site::of(settings.router, settings.functions, &place);
+        let site = Site::of(settings.router, settings.book, settings.functions, &place);
         let present = Arc::new(Present::new(site));
         let mut loops = Vec::new();
         for (number, (poll, outbound)) in polls.into_iter().zip(outbound).enumerate() {
@@ -176,7 +180,7 @@ impl Server {
             counters: Arc::new(counters),
             place: Arc::clone(&place),
             present,
-            gate: settings.gate,
+            gates: settings.gates,
         };
         let doors = settings.listen.into_iter().map(|opening| opening.door).collect();
         Ok(Self { loops, addresses, doors, place, handle })
@@ -246,8 +250,8 @@ impl Server {
         for number in 0..place.posts.len() {
             place.hire(number)?;
         }
-        if let Some(gate) = &handle.gate {
-            tls::watch(gate)?;
+        if let Some(gates) = &handle.gates {
+            tls::watch(gates)?;
         }
         let (ended, endings) = mpsc::channel();
         let yard = Arc::new(Yard::new(Arc::clone(&place), loops.len(), ended));

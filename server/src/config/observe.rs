@@ -84,3 +84,20 @@ pub enum AccessFormat {
     /// The combined format of other servers.
     Combined,
 }
+
+/// What goes along with a request through everybody who works on it. The log's side obeys it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tracing {
+    /// Which fields are read, made and passed on.
+    pub propagate: Propagate,
+}
+
+/// Which fields are read, made and passed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Propagate {
+    /// None.
+    Off,
+    /// `traceparent` and `tracestate` (W3C Trace Context).
+    #[default]
+    W3c,
+}

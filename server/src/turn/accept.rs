@@ -141,6 +141,7 @@ impl Loop {
                 way,
                 served: None,
                 layout: Layout::default(),
+                guard: None,
             },
             readable: false,
             writable: true,

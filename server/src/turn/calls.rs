@@ -1,7 +1,7 @@
 //! Requests go to the workers, or become calls that the loop's thread makes itself; answers come
 //! back.
 
-use fezz_proto::{Instant, Refusal, Reply, Ticket};
+use fezz_proto::{ConnId, Instant, Refusal, Reply, Ticket};
 
 use super::{Loop, NAP_MS_MIN};
 use crate::crew::{Completion, Failed, Job, Outcome, Served};
@@ -86,7 +86,15 @@ impl Loop {
         };
         if let Some(id) = self.hub.handle_reply(ticket, outcome, now) {
             self.dispatcher.answered();
+            self.let_go(id);
             self.list(id);
+        }
+    }
+
+    /// A request is answered: who waits behind its policy may come, even while the answer leaves.
+    fn let_go(&mut self, id: ConnId) {
+        if let Some(link) = self.link(id) {
+            link.facts.guard = None;
         }
     }
 
@@ -96,7 +104,8 @@ impl Loop {
     fn find_remedy(&mut self, mut failed: Failed, now: Instant) -> Option<Result<Reply, Refusal>> {
         let id = self.hub.holder(failed.job.ticket)?;
         let refusal = failed.refusal;
-        match failed.fall_back(now) {
+        let of_route = self.link(id).and_then(|link| link.facts.guard.as_ref()?.remedy.clone());
+        match failed.fall_back(of_route.as_deref(), now) {
             Outcome::Answer(reply) => return Some(Ok(reply)),
             Outcome::Instead(previous) => {
                 if let Some(link) = self.link(id) {
@@ -109,6 +118,7 @@ impl Loop {
                 let reply = envelope::come_back(until.micros_since(now));
                 self.hub.handle_refused(id, refusal, Some(reply), now);
                 self.dispatcher.answered();
+                self.let_go(id);
             }
         }
         self.list(id);

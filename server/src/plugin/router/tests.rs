@@ -6,6 +6,9 @@ use super::*;
 fn route(text: &str) -> Route {
     Route {
         function: FunctionId(0),
+        split: Vec::new(),
+        when: None,
+        policy: None,
         pattern: Pattern::parse(text).unwrap(),
         handler_timeout: Duration::from_secs(30),
         body_bytes_max: 1 << 20,
