@@ -9,15 +9,17 @@ use std::sync::atomic::Ordering;
 
 use fezz_abi::{CancelReason, Stage};
 use fezz_parser::Scheme;
-use fezz_proto::{Admission, ConnId, Hub, Instant, Refusal, Reply, Ticket, Void};
+use fezz_proto::{Admission, ConnId, Hub, Instant, Refusal, Reply, Summary, Ticket, Void};
 use fezz_wire::Meta;
 
+use crate::audience::Audience;
 use crate::crew::{
-    Callee, Completion, Errand, Fallback, Job, Load, Pace, Served, Workplace, millis,
+    Callee, Completion, Errand, Fallback, Job, Load, Pace, Served, Took, Workplace, millis,
     waited_too_long,
 };
 use crate::desk::DESK;
 use crate::envelope;
+use crate::exchange::Exchange;
 use crate::fault::Fault;
 use crate::link::{Facts, Judge, Way};
 use crate::plugin::Verdict;
@@ -29,6 +31,8 @@ use judged::{Passed, denied};
 /// The judge of one loop.
 pub(crate) struct Dispatcher {
     home: u16,
+    /// Who is told what happens.
+    pub(crate) audience: Audience,
     present: Arc<Present>,
     /// The site that was present at the last request.
     site: Arc<Site>,
@@ -54,9 +58,15 @@ enum Decision {
 }
 
 impl Dispatcher {
-    pub(crate) fn new(home: u16, present: Arc<Present>, place: Arc<Workplace>) -> Self {
+    pub(crate) fn new(
+        home: u16,
+        audience: Audience,
+        present: Arc<Present>,
+        place: Arc<Workplace>,
+    ) -> Self {
         Self {
             home,
+            audience,
             site: present.site(),
             present,
             place,
@@ -143,7 +153,8 @@ impl Dispatcher {
         self.place.inbound.rouse(self.home, self.now, &mut overdue);
         for job in overdue {
             let fault = waited_too_long(self.now.micros_since(job.queued));
-            failed.push(Completion::of(job, Err(fault)));
+            let took = Took::of(job.queued, self.now, self.now);
+            failed.push(Completion::of(job, Err(fault), took));
         }
     }
 
@@ -154,7 +165,8 @@ impl Dispatcher {
         }
         let mut unfit = Vec::new();
         self.place.inbound.submit(&mut self.batch, self.now, &mut unfit);
-        failed.extend(unfit.into_iter().map(|(job, why)| Completion::unfit(job, why)));
+        let now = self.now;
+        failed.extend(unfit.into_iter().map(|(job, why)| Completion::unfit(job, why, now)));
         true
     }
 
@@ -163,10 +175,12 @@ impl Dispatcher {
         &self,
         hub: &mut Hub,
         id: ConnId,
-        facts: &mut Facts,
+        facts: &Facts,
+        exchange: &mut Exchange,
         envelope: &mut Vec<u8>,
     ) -> Option<Decision> {
         let head = hub.head(id)?;
+        exchange.hear(&head, self.audience.wants_words());
         let secured = match &facts.way {
             // RFC 9110 §7.4: a secured target on an unsecured connection.
             Way::Plain if head.target_scheme() == Some(Scheme::Https) => {
@@ -200,6 +214,7 @@ impl Dispatcher {
             }
             Verdict::ServerOptions { allow } => return Some(Decision::Options(allow.to_owned())),
         };
+        exchange.route = self.site.labels.get(route.0 as usize).copied();
         let certificate = secured.and_then(Secured::principal);
         let course = courses.get(route.0);
         let route = self.site.router.route(route)?;
@@ -207,14 +222,14 @@ impl Dispatcher {
             None => Passed::freely(route, certificate),
             Some(course) => {
                 let client = facts.client.address();
-                match self.pass(course, &head, client, certificate, &mut facts.guard) {
+                match self.pass(course, &head, client, certificate, &mut exchange.guard) {
                     Ok(passed) => passed,
                     Err(denial) => return Some(Decision::Deny(denial)),
                 }
             }
         };
         let served = self.site.served.get(passed.function.0 as usize)?;
-        facts.served = Some(*served);
+        exchange.served = Some(*served);
         let callee = served.callee;
         let remedy = passed.remedy.unwrap_or(&callee.fallback);
         if let Some(until) = callee.quarantined(self.now)
@@ -238,7 +253,7 @@ impl Dispatcher {
         };
         let scheme: &[u8] = if secured.is_some() { b"https" } else { b"http" };
         let hides = passed.hides_credentials;
-        facts.layout = envelope::request(envelope, &head, scheme, meta, hides);
+        exchange.layout = envelope::request(envelope, &head, scheme, meta, hides);
         Some(Decision::Admit { body_bytes_max: route.body_bytes_max, handle_ms_max, late })
     }
 
@@ -279,10 +294,13 @@ impl Dispatcher {
 impl Judge for Dispatcher {
     fn route(&mut self, hub: &mut Hub, id: ConnId, facts: &mut Facts, now: Instant) {
         self.present.refresh(&mut self.site);
-        facts.guard = None;
         let mut buffer = hub.buffer();
-        let decision = self.decide(hub, id, facts, &mut buffer);
-        Self::remember(hub, id, facts);
+        let mut exchange = self.audience.open();
+        let decision = self.decide(hub, id, facts, &mut exchange, &mut buffer);
+        if let Some(fields) = exchange.guard.as_mut().and_then(|guard| guard.fields.take()) {
+            hub.set_fields(id, fields);
+        }
+        facts.exchange = Some(exchange);
         match decision {
             Some(Decision::Admit { body_bytes_max, handle_ms_max, late }) => {
                 let admission = Admission { envelope: buffer, body_bytes_max, handle_ms_max, late };
@@ -304,7 +322,7 @@ impl Judge for Dispatcher {
             }
             Some(Decision::Quarantined(served, until)) => {
                 hub.keep_buffer(buffer);
-                let remedy = facts.guard.as_ref().and_then(|guard| guard.remedy.as_deref());
+                let remedy = facts.exchange.as_ref().and_then(|it| it.remedy());
                 self.quarantined(hub, id, (served, remedy), until, now);
             }
             Some(Decision::Deny(denial)) => {
@@ -335,9 +353,10 @@ impl Judge for Dispatcher {
         envelope: Vec<u8>,
         deadline: Instant,
     ) -> bool {
-        debug_assert!(facts.served.is_some(), "a request without a function");
-        let Some(Served { callee, previous }) = facts.served else { return false };
-        let decides_origins = facts.guard.as_ref().is_some_and(|guard| guard.decides_origins);
+        let Some(exchange) = &facts.exchange else { return false };
+        debug_assert!(exchange.served.is_some(), "a request without a function");
+        let Some(Served { callee, previous }) = exchange.served else { return false };
+        let decides_origins = exchange.guard.as_ref().is_some_and(|guard| guard.decides_origins);
         let mut job = Job {
             callee: callee.id,
             home: self.home,
@@ -345,7 +364,7 @@ impl Judge for Dispatcher {
             queued: self.now,
             deadline,
             short: callee.pace.is_short(),
-            job: Load { callee, previous, envelope, layout: facts.layout, decides_origins },
+            job: Load { callee, previous, envelope, layout: exchange.layout, decides_origins },
         };
         let Load { envelope, layout, .. } = &mut job.job;
         if layout.is_open() {
@@ -361,8 +380,10 @@ impl Judge for Dispatcher {
         inline
     }
 
-    fn forget(&mut self, hub: &mut Hub, facts: &Facts, ticket: Ticket, why: Void) {
-        self.answered();
+    fn forget(&mut self, hub: &mut Hub, facts: &mut Facts, ticket: Ticket, why: Void) {
+        // A head that was not judged yet was handed to nobody.
+        let Some(exchange) = &mut facts.exchange else { return };
+        self.in_flight = self.in_flight.saturating_sub(1);
         let batched = self.batch.iter().position(|job| job.ticket == ticket);
         let inline = self.inline.iter().position(|job| job.ticket == ticket);
         let job = match (batched, inline) {
@@ -370,7 +391,8 @@ impl Judge for Dispatcher {
             (None, Some(place)) => self.inline.remove(place),
             (None, None) => self.place.inbound.forget(self.home, ticket),
         };
-        let Some(Served { callee, .. }) = facts.served else { return };
+        let Some(Served { callee, .. }) = exchange.served else { return };
+        exchange.unrun = job.is_some();
         match job {
             Some(job) => hub.keep_buffer(job.job.envelope),
             None => {
@@ -387,10 +409,14 @@ impl Judge for Dispatcher {
             Void::Killed => Fault::new(Stage::Cancelled, "the server ends"),
         };
         callee.blame(&fault);
-        let of_route = facts.guard.as_ref().and_then(|guard| guard.remedy.as_deref());
-        let remedy = of_route.unwrap_or(&callee.fallback);
+        let remedy = exchange.remedy().unwrap_or(&callee.fallback);
         if why == Void::Late && matches!(remedy, Fallback::Static(_)) {
             callee.tally.static_answer();
         }
+        exchange.guard = None;
+    }
+
+    fn finish(&mut self, facts: &mut Facts, id: ConnId, summary: &Summary, now: Instant) {
+        self.audience.finish(facts, id, summary, now);
     }
 }

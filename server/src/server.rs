@@ -7,21 +7,25 @@ use std::thread;
 use std::time::Duration;
 
 use fezz_proto::Hub;
+use fezz_proto::roster::Roster;
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Waker};
 
 use crate::assemble::Functions;
+use crate::audience::Audience;
 use crate::clock::Clock;
 use crate::control::Control;
 use crate::counters::{Counters, Counting, Snapshot};
 use crate::crew::{self, Outbound, Workplace};
 use crate::dispatch::Dispatcher;
 use crate::error::{StartError, Task};
+use crate::health::{Health, Life};
 use crate::listen::{self, Door, Listener};
 use crate::observe::Observer;
 use crate::report::{DrainReport, PublishReport};
 use crate::settings::{Opening, Settings};
 use crate::site::{Present, Site};
+use crate::status::ListenerStatus;
 use crate::tls::{self, Gates, TlsError, wishes};
 use crate::token::{WAKE, of_listener};
 use crate::turn::{EVENTS_PER_TURN_MAX, Lists, Loop};
@@ -45,16 +49,19 @@ pub struct Server {
 /// The server's remote control: cheap to clone, usable from any thread.
 #[derive(Clone)]
 pub struct Handle {
-    controls: Arc<Vec<(Arc<Control>, Arc<Outbound>)>>,
+    pub(crate) controls: Arc<Vec<(Arc<Control>, Arc<Outbound>)>>,
     counters: Arc<Vec<Arc<Counters>>>,
-    place: Arc<Workplace>,
+    pub(crate) place: Arc<Workplace>,
     present: Arc<Present>,
     gates: Option<Arc<Gates>>,
+    life: Arc<Life>,
+    pub(crate) listeners: Arc<[ListenerStatus]>,
 }
 
 impl Handle {
     /// Ends the server in order: no new connections, present requests are answered.
     pub fn drain(&self) {
+        self.life.drain();
         for (control, outbound) in self.controls.iter() {
             control.drain();
             outbound.wake();
@@ -63,10 +70,18 @@ impl Handle {
 
     /// Ends the server now.
     pub fn kill(&self) {
+        self.life.drain();
         for (control, outbound) in self.controls.iter() {
             control.kill();
             outbound.wake();
         }
+    }
+
+    /// Asks a loop for its pulse; the number of the question.
+    pub(crate) fn ask(control: &Control, outbound: &Outbound) -> u64 {
+        let question = control.ask();
+        outbound.wake();
+        question
     }
 
     /// Reads certificates and keys again, all of them; those in use stay when one is no good.
@@ -101,6 +116,15 @@ impl Handle {
             self.place.retire(callee);
         }
         PublishReport { certificates_stay, ..change.report }
+    }
+
+    /// Whether requests should be sent here.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let given_up =
+            |roster: &Roster<_>| roster.abandoned_total() > 0 && roster.abandon_room() == 0;
+        let exhausted = self.place.inbound.with(|roster| given_up(roster));
+        self.life.health(exhausted)
     }
 
     /// What was counted so far.
@@ -154,6 +178,9 @@ impl Server {
                 listeners.push(Listener::new(socket, door.clone()));
             }
             let home = u16::try_from(number).unwrap_or(0);
+            let names = settings.listen.iter().map(|opening| opening.name.clone()).collect();
+            let mut audience = Audience::new(home, names);
+            audience.join(Box::new(Counting(Arc::clone(&counters[number]))));
             let mut hub = Hub::new(settings.limits);
             let fields = hub.set_secured_fields(&settings.secured_fields);
             debug_assert!(fields.is_ok(), "one short line");
@@ -162,27 +189,38 @@ impl Server {
                 listeners,
                 hub,
                 handshakes_max: settings.handshakes_max,
-                dispatcher: Dispatcher::new(home, Arc::clone(&present), Arc::clone(&place)),
+                dispatcher: Dispatcher::new(
+                    home,
+                    audience,
+                    Arc::clone(&present),
+                    Arc::clone(&place),
+                ),
                 outbound,
                 control: Arc::default(),
                 clock,
                 drain_delay_ms: settings.drain_delay_ms,
                 drain_ms: settings.drain_ms_max,
-                observers: vec![Box::new(Counting(Arc::clone(&counters[number])))],
                 events: Events::with_capacity(EVENTS_PER_TURN_MAX),
                 lists: Lists::default(),
             });
         }
         let controls =
             loops.iter().map(|one| (Arc::clone(&one.control), Arc::clone(&one.outbound))).collect();
+        let doors = settings.listen.into_iter().map(|opening| opening.door);
+        let doors: Vec<Door> = doors.collect();
+        let listeners = addresses
+            .iter()
+            .zip(&doors)
+            .map(|(&address, door)| ListenerStatus { address, serves: door.serves() });
         let handle = Handle {
+            listeners: listeners.collect(),
             controls: Arc::new(controls),
             counters: Arc::new(counters),
             place: Arc::clone(&place),
             present,
             gates: settings.gates,
+            life: Arc::default(),
         };
-        let doors = settings.listen.into_iter().map(|opening| opening.door).collect();
         Ok(Self { loops, addresses, doors, place, handle })
     }
 
@@ -236,7 +274,7 @@ impl Server {
     /// Adds one observer to every loop, made by `make` with the loop's number.
     pub fn observe(&mut self, make: impl Fn(usize) -> Box<dyn Observer>) {
         for (number, one) in self.loops.iter_mut().enumerate() {
-            one.observers.push(make(number));
+            one.dispatcher.audience.join(make(number));
         }
     }
 
@@ -269,6 +307,7 @@ impl Server {
                 Err(error) => failure = Some(error),
             }
         }
+        handle.life.begin();
         let mut report = DrainReport::default();
         for _ in 0..running {
             if failure.is_some() {

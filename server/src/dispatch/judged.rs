@@ -9,7 +9,8 @@ use fezz_proto::{ConnId, Hub, Phase, Refusal, Reply};
 use super::{Decision, Dispatcher};
 use crate::crew::Fallback;
 use crate::envelope;
-use crate::link::{Facts, Guard};
+use crate::exchange::Guard;
+use crate::link::Facts;
 use crate::plugin::registry::FunctionId;
 use crate::plugin::router::Route;
 use crate::policy::{Denial, Policy, Said};
@@ -116,17 +117,13 @@ impl Dispatcher {
         Some(Decision::Preflight(said.into_bytes().into_boxed_slice()))
     }
 
-    /// What the driver remembers of a request goes where it belongs, before the verdict does.
-    pub(super) fn remember(hub: &mut Hub, id: ConnId, facts: &mut Facts) {
-        if let Some(fields) = facts.guard.as_mut().and_then(|guard| guard.fields.take()) {
-            hub.set_fields(id, fields);
-        }
-    }
-
     /// Whoever is not under way after the verdict does not count as such.
     pub(super) fn let_go(hub: &Hub, id: ConnId, facts: &mut Facts) {
-        if facts.guard.is_some() && !matches!(hub.phase(id), Some(Phase::Body | Phase::Handle)) {
-            facts.guard = None;
+        if let Some(exchange) = &mut facts.exchange
+            && exchange.guard.is_some()
+            && !matches!(hub.phase(id), Some(Phase::Body | Phase::Handle))
+        {
+            exchange.guard = None;
         }
     }
 }

@@ -70,6 +70,7 @@ mod tests {
             number: 0,
             router: Router::default(),
             courses: Courses::default(),
+            labels: Vec::new(),
             served: Vec::new(),
             entries: Vec::new(),
         }

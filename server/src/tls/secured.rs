@@ -16,6 +16,8 @@ pub(crate) struct Secured {
     server_name: Option<Box<str>>,
     /// Whose certificate the client has, which was verified.
     principal: Option<Box<str>>,
+    version: &'static str,
+    cipher: &'static str,
     /// For functions, in CBOR; empty when none asks.
     facts: Box<[u8]>,
     facts_with_hello: Box<[u8]>,
@@ -40,7 +42,9 @@ impl Secured {
             Wishes::Nothing | Wishes::Facts => Box::default(),
         };
         let principal = settled.client.and_then(x509::Facts::read).and_then(|it| it.subject());
-        Self { identity, server_name, principal, facts, facts_with_hello }
+        let version = settled.version.and_then(meta::version).unwrap_or_default();
+        let cipher = settled.cipher.and_then(meta::cipher).unwrap_or_default();
+        Self { identity, server_name, principal, version, cipher, facts, facts_with_hello }
     }
 
     /// Whose certificate the client has, if it has one.
@@ -56,6 +60,11 @@ impl Secured {
             Wishes::Hello => &self.facts_with_hello,
         };
         Some(facts).filter(|facts| !facts.is_empty()).map(|facts| &**facts)
+    }
+
+    /// Version, cipher, and the name that was asked for.
+    pub(crate) fn said(&self) -> Option<(&str, &str, Option<&str>)> {
+        Some((self.version, self.cipher, self.server_name.as_deref()))
     }
 
     /// Whether a request for `authority` may come this way (RFC 9110 §7.4): the certificate speaks
