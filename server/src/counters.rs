@@ -13,6 +13,7 @@ use fezz_proto::{HandshakeFault, Instant, Notice, Phase};
 use crate::crew::{FunctionCounts, ImageCounts, WorkerCounts};
 use crate::listen::AcceptFault;
 use crate::observe::Observer;
+use crate::policy::PolicyCounts;
 use crate::tls::GateCounts;
 
 /// A number that one thread raises and all may read.
@@ -98,6 +99,8 @@ pub struct Snapshot {
     pub dropped: u64,
     /// What went wrong with functions, by name and version.
     pub functions: BTreeMap<String, FunctionCounts>,
+    /// What policies refused, by name.
+    pub policies: BTreeMap<String, PolicyCounts>,
     /// The workers.
     pub workers: WorkerCounts,
     /// Loaded images of functions.
@@ -189,6 +192,22 @@ impl Snapshot {
         }
     }
 
+    fn render_policies(&self, page: &mut String) {
+        for (name, counts) in &self.policies {
+            for (kind, value) in counts.by_kind() {
+                let _infallible = writeln!(
+                    page,
+                    "fezz_requests_limited_total{{policy=\"{name}\",kind=\"{kind}\"}} {value}"
+                );
+            }
+            let PolicyCounts { displaced, under_way, .. } = counts;
+            let _infallible =
+                writeln!(page, "fezz_rate_limit_displaced_total{{policy=\"{name}\"}} {displaced}");
+            let _infallible =
+                writeln!(page, "fezz_policy_requests{{policy=\"{name}\"}} {under_way}");
+        }
+    }
+
     /// The numbers as text, one per line: name, labels, value.
     #[must_use]
     pub fn render(&self) -> String {
@@ -214,6 +233,7 @@ impl Snapshot {
             let _infallible = writeln!(page, "{name} {value}");
         }
         self.render_functions(&mut page);
+        self.render_policies(&mut page);
         for (class, value) in self.replied.iter().enumerate().filter(|(_, value)| **value > 0) {
             let _infallible = writeln!(page, "fezz_replies_total{{class=\"{class}xx\"}} {value}");
         }

@@ -1,6 +1,8 @@
 //! A head becomes a verdict, a request becomes a job: what one loop needs to know of routes,
 //! functions and workers.
 
+mod judged;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -21,7 +23,10 @@ use crate::exchange::Exchange;
 use crate::fault::Fault;
 use crate::link::{Facts, Judge, Way};
 use crate::plugin::Verdict;
+use crate::policy::Denial;
 use crate::site::{Present, Site};
+use crate::tls::Secured;
+use judged::{Passed, denied};
 
 /// The judge of one loop.
 pub(crate) struct Dispatcher {
@@ -44,6 +49,8 @@ pub(crate) struct Dispatcher {
 enum Decision {
     Admit { body_bytes_max: u64, handle_ms_max: u32, late: Option<Box<Reply>> },
     Refuse(Refusal),
+    Deny(Denial),
+    Preflight(Box<[u8]>),
     Quarantined(Served, Instant),
     NotAllowed(String),
     Options(String),
@@ -189,6 +196,13 @@ impl Dispatcher {
         {
             return Some(Decision::Refuse(Refusal::Misdirected));
         }
+        let client = facts.client.as_octets();
+        let courses = &self.site.courses;
+        if courses.has_preflights
+            && let Some(decision) = self.preflight(&head, facts.client.address())
+        {
+            return Some(decision);
+        }
         let verdict = self.site.router.resolve_head(&head);
         let route = match verdict {
             Verdict::Route(route) => route,
@@ -201,21 +215,33 @@ impl Dispatcher {
             Verdict::ServerOptions { allow } => return Some(Decision::Options(allow.to_owned())),
         };
         exchange.route = self.site.labels.get(route.0 as usize).copied();
+        let certificate = secured.and_then(Secured::principal);
+        let course = courses.get(route.0);
         let route = self.site.router.route(route)?;
-        let served = self.site.served.get(route.function.0 as usize)?;
+        let passed = match course {
+            None => Passed::freely(route, certificate),
+            Some(course) => {
+                let client = facts.client.address();
+                match self.pass(course, &head, client, certificate, &mut exchange.guard) {
+                    Ok(passed) => passed,
+                    Err(denial) => return Some(Decision::Deny(denial)),
+                }
+            }
+        };
+        let served = self.site.served.get(passed.function.0 as usize)?;
         exchange.served = Some(*served);
         let callee = served.callee;
+        let remedy = passed.remedy.unwrap_or(&callee.fallback);
         if let Some(until) = callee.quarantined(self.now)
-            && !matches!((&callee.fallback, served.previous), (Fallback::Previous, Some(_)))
+            && !matches!((remedy, served.previous), (Fallback::Previous, Some(_)))
         {
             return Some(Decision::Quarantined(*served, until));
         }
-        let late = match &callee.fallback {
+        let late = match remedy {
             Fallback::Static(reply) => Some(Box::new(reply.copy(Vec::new()))),
             Fallback::FailRequest | Fallback::Previous => None,
         };
-        let handle_ms_max = u32::try_from(route.handler_timeout.as_millis()).unwrap_or(u32::MAX);
-        let client = facts.client.as_octets();
+        let handle_ms_max = u32::try_from(passed.handler_timeout.as_millis()).unwrap_or(u32::MAX);
         let meta = Meta {
             trace_id: None,
             deadline_ms: Some(u64::from(handle_ms_max)),
@@ -223,10 +249,11 @@ impl Dispatcher {
             version: callee.accord.version(),
             call: callee.wants_call.then_some(0),
             tls: secured.and_then(|secured| secured.meta(callee.tls)),
-            principal: None,
+            principal: passed.principal.map(str::as_bytes),
         };
         let scheme: &[u8] = if secured.is_some() { b"https" } else { b"http" };
-        exchange.layout = envelope::request(envelope, &head, scheme, meta);
+        let hides = passed.hides_credentials;
+        exchange.layout = envelope::request(envelope, &head, scheme, meta, hides);
         Some(Decision::Admit { body_bytes_max: route.body_bytes_max, handle_ms_max, late })
     }
 
@@ -245,10 +272,17 @@ impl Dispatcher {
 
     /// The answer to a request whose function is in quarantine until `until`.
     #[cold]
-    fn quarantined(&self, hub: &mut Hub, id: ConnId, served: Served, until: Instant, now: Instant) {
+    fn quarantined(
+        &self,
+        hub: &mut Hub,
+        id: ConnId,
+        (served, remedy): (Served, Option<&Fallback>),
+        until: Instant,
+        now: Instant,
+    ) {
         let callee = served.callee;
         callee.blame(&Fault::new(Stage::Limit, "quarantined"));
-        if let Fallback::Static(reply) = &callee.fallback {
+        if let Fallback::Static(reply) = remedy.unwrap_or(&callee.fallback) {
             callee.tally.static_answer();
             return hub.handle_answered(id, reply.copy(Vec::new()), now);
         }
@@ -263,6 +297,9 @@ impl Judge for Dispatcher {
         let mut buffer = hub.buffer();
         let mut exchange = self.audience.open();
         let decision = self.decide(hub, id, facts, &mut exchange, &mut buffer);
+        if let Some(fields) = exchange.guard.as_mut().and_then(|guard| guard.fields.take()) {
+            hub.set_fields(id, fields);
+        }
         facts.exchange = Some(exchange);
         match decision {
             Some(Decision::Admit { body_bytes_max, handle_ms_max, late }) => {
@@ -285,7 +322,17 @@ impl Judge for Dispatcher {
             }
             Some(Decision::Quarantined(served, until)) => {
                 hub.keep_buffer(buffer);
-                self.quarantined(hub, id, served, until, now);
+                let remedy = facts.exchange.as_ref().and_then(|it| it.remedy());
+                self.quarantined(hub, id, (served, remedy), until, now);
+            }
+            Some(Decision::Deny(denial)) => {
+                hub.keep_buffer(buffer);
+                let (why, reply) = denied(denial);
+                hub.handle_refused(id, why, reply, now);
+            }
+            Some(Decision::Preflight(fields)) => {
+                hub.set_fields(id, fields);
+                hub.handle_answered(id, envelope::constant(buffer, 204, &[], b""), now);
             }
             refused => {
                 hub.keep_buffer(buffer);
@@ -296,6 +343,7 @@ impl Judge for Dispatcher {
                 hub.handle_refused(id, why, None, now);
             }
         }
+        Self::let_go(hub, id, facts);
     }
 
     fn dispatch(
@@ -308,6 +356,7 @@ impl Judge for Dispatcher {
         let Some(exchange) = &facts.exchange else { return false };
         debug_assert!(exchange.served.is_some(), "a request without a function");
         let Some(Served { callee, previous }) = exchange.served else { return false };
+        let decides_origins = exchange.guard.as_ref().is_some_and(|guard| guard.decides_origins);
         let mut job = Job {
             callee: callee.id,
             home: self.home,
@@ -315,7 +364,7 @@ impl Judge for Dispatcher {
             queued: self.now,
             deadline,
             short: callee.pace.is_short(),
-            job: Load { callee, previous, envelope, layout: exchange.layout },
+            job: Load { callee, previous, envelope, layout: exchange.layout, decides_origins },
         };
         let Load { envelope, layout, .. } = &mut job.job;
         if layout.is_open() {
@@ -360,9 +409,11 @@ impl Judge for Dispatcher {
             Void::Killed => Fault::new(Stage::Cancelled, "the server ends"),
         };
         callee.blame(&fault);
-        if why == Void::Late && matches!(callee.fallback, Fallback::Static(_)) {
+        let remedy = exchange.remedy().unwrap_or(&callee.fallback);
+        if why == Void::Late && matches!(remedy, Fallback::Static(_)) {
             callee.tally.static_answer();
         }
+        exchange.guard = None;
     }
 
     fn finish(&mut self, facts: &mut Facts, id: ConnId, summary: &Summary, now: Instant) {

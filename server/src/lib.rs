@@ -24,7 +24,7 @@ mod log;
 mod observe;
 mod peer;
 pub mod plugin;
-mod policy;
+pub mod policy;
 mod redirect;
 pub mod report;
 mod server;

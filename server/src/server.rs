@@ -103,7 +103,7 @@ impl Handle {
     ///
     /// To be called from a thread that serves nobody: it may wait for another publication.
     pub fn publish(&self, functions: Functions) -> PublishReport {
-        let Functions { registry, router, gates: read } = functions;
+        let Functions { registry, router, book, gates: read } = functions;
         let mut certificates_stay = false;
         if let Some(gates) = &self.gates {
             gates.wish(registry.iter().map(|(_, entry)| wishes(entry.options.tls)));
@@ -111,7 +111,7 @@ impl Handle {
         }
         let entries = registry.iter().map(|(_, entry)| entry.clone()).collect();
         let change =
-            self.present.replace(|present| present.followed_by(router, entries, &self.place));
+            self.present.replace(|present| present.followed_by(router, book, entries, &self.place));
         for callee in change.leaving {
             self.place.retire(callee);
         }
@@ -134,6 +134,7 @@ impl Handle {
             functions: self.place.function_counts(),
             workers: self.place.worker_counts(),
             images: self.place.image_counts(),
+            policies: self.present.site().courses.counts(),
             tls: self.gates.as_ref().map(|gates| gates.counted()).unwrap_or_default(),
             ..Snapshot::of(&self.counters)
         }
@@ -162,7 +163,7 @@ impl Server {
         let limits = settings.roster;
         let place = Workplace::new(clock, limits, settings.response_limits, outbound.clone());
         let place = Arc::new(place);
-        let site = Site::of(settings.router, settings.functions, &place);
+        let site = Site::of(settings.router, settings.book, settings.functions, &place);
         let present = Arc::new(Present::new(site));
         let mut loops = Vec::new();
         for (number, (poll, outbound)) in polls.into_iter().zip(outbound).enumerate() {

@@ -15,6 +15,7 @@ use crate::listen::Door;
 use crate::plugin::Router;
 use crate::plugin::registry::Entry;
 use crate::redirect::Redirect;
+use crate::site::Rulebook;
 use crate::tls::{Gates, wishes};
 
 /// An address to listen on, and who is let in there.
@@ -52,6 +53,8 @@ pub struct Settings {
     pub response_limits: WireLimits,
     /// Routes to functions by their place in `functions`.
     pub router: Router,
+    /// What routes demand.
+    pub(crate) book: Rulebook,
     /// Loaded functions.
     pub functions: Vec<Entry>,
 }
@@ -96,6 +99,7 @@ impl Settings {
             limits,
             response_limits,
             router: functions.router,
+            book: functions.book,
             functions: functions_by_number,
         })
     }
