@@ -11,6 +11,7 @@ use fezz_proto::{Admission, ConnId, Hub, Instant, Refusal, Reply, Summary, Ticke
 use fezz_wire::Meta;
 
 use crate::audience::Audience;
+use crate::config::Forwarded;
 use crate::crew::{
     Callee, Completion, Errand, Fallback, Job, Load, Pace, Served, Took, Workplace, millis,
     waited_too_long,
@@ -19,7 +20,8 @@ use crate::desk::DESK;
 use crate::envelope;
 use crate::exchange::Exchange;
 use crate::fault::Fault;
-use crate::link::{Facts, Judge, Way};
+use crate::link::{ClientIp, Facts, Judge, Way};
+use crate::peer::{Headcount, Rejection, Source};
 use crate::plugin::Verdict;
 use crate::site::{Present, Site};
 
@@ -32,6 +34,8 @@ pub(crate) struct Dispatcher {
     /// The site that was present at the last request.
     site: Arc<Site>,
     place: Arc<Workplace>,
+    /// Who is here how often.
+    pub(crate) headcount: Arc<Headcount>,
     /// Jobs of this turn for the workers, submitted at its end.
     batch: Vec<Job>,
     /// Calls that this loop's thread makes itself.
@@ -56,8 +60,10 @@ impl Dispatcher {
         audience: Audience,
         present: Arc<Present>,
         place: Arc<Workplace>,
+        headcount: Arc<Headcount>,
     ) -> Self {
         Self {
+            headcount,
             home,
             audience,
             site: present.site(),
@@ -168,11 +174,14 @@ impl Dispatcher {
         &self,
         hub: &mut Hub,
         id: ConnId,
-        facts: &Facts,
+        facts: &mut Facts,
         exchange: &mut Exchange,
         envelope: &mut Vec<u8>,
     ) -> Option<Decision> {
         let head = hub.head(id)?;
+        if let Some(client) = facts.via.as_ref().and_then(|via| via.client_of(&head)) {
+            facts.client = ClientIp::of(client);
+        }
         exchange.hear(&head, self.audience.wants_words());
         let secured = match &facts.way {
             // RFC 9110 §7.4: a secured target on an unsecured connection.
@@ -225,7 +234,8 @@ impl Dispatcher {
             tls: secured.and_then(|secured| secured.meta(callee.tls)),
         };
         let scheme: &[u8] = if secured.is_some() { b"https" } else { b"http" };
-        exchange.layout = envelope::request(envelope, &head, scheme, meta);
+        let passes = facts.via.as_ref().map_or(Forwarded::Off, |via| via.passes());
+        exchange.layout = envelope::request(envelope, &head, scheme, meta, passes);
         Some(Decision::Admit { body_bytes_max: route.body_bytes_max, handle_ms_max, late })
     }
 
@@ -328,6 +338,22 @@ impl Judge for Dispatcher {
             self.batch.push(job);
         }
         inline
+    }
+
+    #[cold]
+    fn announce(&mut self, facts: &mut Facts, source: Source) -> Result<(), Rejection> {
+        let Some(via) = &mut facts.via else { return Ok(()) };
+        let counts = via.announce(source);
+        let origin = via.origin;
+        if via.is_idle() {
+            facts.via = None;
+        }
+        facts.client = ClientIp::of(origin);
+        if counts && !self.headcount.enter(origin) {
+            return Err(Rejection::LimitIp);
+        }
+        facts.counted = counts;
+        Ok(())
     }
 
     fn forget(&mut self, hub: &mut Hub, facts: &mut Facts, ticket: Ticket, why: Void) {

@@ -9,7 +9,9 @@ use fezz_parser::{
 use fezz_proto::Reply;
 use fezz_wire::{BodySlot, Layout, Meta, RequestHead, ResponseView, WireLimits};
 
+use crate::config::Forwarded;
 use crate::fault::Fault;
+use crate::peer;
 
 /// The only place where the parser's writer meets the server's buffers.
 struct Text<'a>(&'a mut Vec<u8>);
@@ -21,19 +23,21 @@ impl Octets for Text<'_> {
     }
 }
 
-/// Writes the envelope of a request up to its content.
+/// Writes the envelope of a request up to its content. Fields that claim who the client is are left
+/// out, but for those that a trusted proxy `passes`.
 pub(crate) fn request(
     into: &mut Vec<u8>,
     head: &Head<'_>,
     scheme: &[u8],
     meta: Meta<'_, [u8]>,
+    passes: Forwarded,
 ) -> Layout {
     let slot = match head.framing() {
         fezz_parser::Framing::None => BodySlot::Known(0),
         fezz_parser::Framing::Length(length) => BodySlot::Known(length),
         fezz_parser::Framing::Chunked => BodySlot::Open,
     };
-    let request = RequestHead {
+    let mut request = RequestHead {
         method: head.method_octets(),
         scheme: Some(scheme),
         authority: head.authority_octets(),
@@ -42,7 +46,15 @@ pub(crate) fn request(
         meta,
         header_count: head.end_to_end_count(),
     };
-    let headers = head.end_to_end_fields().map(|field| (field.name, field.value));
+    let fields = head.end_to_end_fields();
+    if !peer::has_claims(head) {
+        let headers = fields.map(|field| (field.name, field.value));
+        return fezz_wire::write_request(into, &request, headers, slot);
+    }
+    let kept =
+        fields.filter(|field| !peer::is_claim(field.name) || peer::may_say(field.name, passes));
+    request.header_count = kept.clone().count();
+    let headers = kept.map(|field| (field.name, field.value));
     fezz_wire::write_request(into, &request, headers, slot)
 }
 
