@@ -27,6 +27,7 @@ use crate::peer::Headcount;
 use crate::report::{DrainReport, PublishReport};
 use crate::settings::{Opening, Settings, Tuning};
 use crate::site::{Present, Site};
+use crate::status::ListenerStatus;
 use crate::tls::{self, Gates, TlsError, wishes};
 use crate::token::{WAKE, of_listener};
 use crate::turn::{EVENTS_PER_TURN_MAX, Lists, Loop};
@@ -50,13 +51,14 @@ pub struct Server {
 /// The server's remote control: cheap to clone, usable from any thread.
 #[derive(Clone)]
 pub struct Handle {
-    controls: Arc<Vec<(Arc<Control>, Arc<Outbound>)>>,
+    pub(crate) controls: Arc<Vec<(Arc<Control>, Arc<Outbound>)>>,
     counters: Arc<Vec<Arc<Counters>>>,
-    place: Arc<Workplace>,
+    pub(crate) place: Arc<Workplace>,
     present: Arc<Present>,
     headcount: Arc<Headcount>,
     gates: Option<Arc<Gates>>,
     life: Arc<Life>,
+    pub(crate) listeners: Arc<[ListenerStatus]>,
 }
 
 impl Handle {
@@ -76,6 +78,13 @@ impl Handle {
             control.kill();
             outbound.wake();
         }
+    }
+
+    /// Asks a loop for its pulse; the number of the question.
+    pub(crate) fn ask(control: &Control, outbound: &Outbound) -> u64 {
+        let question = control.ask();
+        outbound.wake();
+        question
     }
 
     /// Reads certificates and keys again, all of them; those in use stay when one is no good.
@@ -222,7 +231,14 @@ impl Server {
                 lists: Lists::default(),
             });
         }
+        let doors = settings.listen.into_iter().map(|opening| opening.door);
+        let doors: Vec<Door> = doors.collect();
+        let listeners = addresses
+            .iter()
+            .zip(&doors)
+            .map(|(&address, door)| ListenerStatus { address, serves: door.serves() });
         let handle = Handle {
+            listeners: listeners.collect(),
             controls,
             counters: Arc::new(counters),
             place: Arc::clone(&place),
@@ -231,7 +247,6 @@ impl Server {
             gates: settings.gates,
             life: Arc::default(),
         };
-        let doors = settings.listen.into_iter().map(|opening| opening.door).collect();
         Ok(Self { loops, addresses, doors, place, handle })
     }
 

@@ -114,7 +114,7 @@ impl Callee {
     }
 
     /// Whether no route leads to it any more.
-    pub(super) fn is_retired(&self) -> bool {
+    pub(crate) fn is_retired(&self) -> bool {
         self.retired.load(Ordering::Relaxed)
     }
 

@@ -220,6 +220,11 @@ impl Workplace {
         self.expect_idle(callee);
     }
 
+    /// All functions that were ever taken in.
+    pub(crate) fn callees(&self) -> Vec<&'static Callee> {
+        self.callees.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The function with that number.
     pub(crate) fn callee(&self, id: CalleeId) -> Option<&'static Callee> {
         let callees = self.callees.read().unwrap_or_else(PoisonError::into_inner);
