@@ -13,15 +13,17 @@ use fezz_proto::{Admission, ConnId, Hub, Instant, Refusal, Reply, Summary, Ticke
 use fezz_wire::Meta;
 
 use crate::audience::Audience;
+use crate::config::Forwarded;
 use crate::crew::{
     Callee, Completion, Errand, Fallback, Job, Load, Pace, Served, Took, Workplace, millis,
     waited_too_long,
 };
 use crate::desk::DESK;
-use crate::envelope;
+use crate::envelope::{self, Edits};
 use crate::exchange::Exchange;
 use crate::fault::Fault;
-use crate::link::{Facts, Judge, Way};
+use crate::link::{ClientIp, Facts, Judge, Way};
+use crate::peer::{Headcount, Rejection, Source};
 use crate::plugin::Verdict;
 use crate::policy::Denial;
 use crate::site::{Present, Site};
@@ -37,6 +39,8 @@ pub(crate) struct Dispatcher {
     /// The site that was present at the last request.
     site: Arc<Site>,
     place: Arc<Workplace>,
+    /// Who is here how often.
+    pub(crate) headcount: Arc<Headcount>,
     /// Jobs of this turn for the workers, submitted at its end.
     batch: Vec<Job>,
     /// Calls that this loop's thread makes itself.
@@ -63,8 +67,10 @@ impl Dispatcher {
         audience: Audience,
         present: Arc<Present>,
         place: Arc<Workplace>,
+        headcount: Arc<Headcount>,
     ) -> Self {
         Self {
+            headcount,
             home,
             audience,
             site: present.site(),
@@ -175,11 +181,14 @@ impl Dispatcher {
         &self,
         hub: &mut Hub,
         id: ConnId,
-        facts: &Facts,
+        facts: &mut Facts,
         exchange: &mut Exchange,
         envelope: &mut Vec<u8>,
     ) -> Option<Decision> {
         let head = hub.head(id)?;
+        if let Some(client) = facts.via.as_ref().and_then(|via| via.client_of(&head)) {
+            facts.client = ClientIp::of(client);
+        }
         exchange.hear(&head, self.audience.wants_words());
         let secured = match &facts.way {
             // RFC 9110 §7.4: a secured target on an unsecured connection.
@@ -252,8 +261,11 @@ impl Dispatcher {
             principal: passed.principal.map(str::as_bytes),
         };
         let scheme: &[u8] = if secured.is_some() { b"https" } else { b"http" };
-        let hides = passed.hides_credentials;
-        exchange.layout = envelope::request(envelope, &head, scheme, meta, hides);
+        let edits = Edits {
+            hides_credentials: passed.hides_credentials,
+            passes: facts.via.as_ref().map_or(Forwarded::Off, |via| via.passes()),
+        };
+        exchange.layout = envelope::request(envelope, &head, scheme, meta, edits);
         Some(Decision::Admit { body_bytes_max: route.body_bytes_max, handle_ms_max, late })
     }
 
@@ -378,6 +390,22 @@ impl Judge for Dispatcher {
             self.batch.push(job);
         }
         inline
+    }
+
+    #[cold]
+    fn announce(&mut self, facts: &mut Facts, source: Source) -> Result<(), Rejection> {
+        let Some(via) = &mut facts.via else { return Ok(()) };
+        let counts = via.announce(source);
+        let origin = via.origin;
+        if via.is_idle() {
+            facts.via = None;
+        }
+        facts.client = ClientIp::of(origin);
+        if counts && !self.headcount.enter(origin) {
+            return Err(Rejection::LimitIp);
+        }
+        facts.counted = counts;
+        Ok(())
     }
 
     fn forget(&mut self, hub: &mut Hub, facts: &mut Facts, ticket: Ticket, why: Void) {

@@ -9,7 +9,9 @@ use fezz_parser::{
 use fezz_proto::Reply;
 use fezz_wire::{BodySlot, Layout, Meta, RequestHead, ResponseView, WireLimits};
 
+use crate::config::Forwarded;
 use crate::fault::Fault;
+use crate::peer;
 use crate::policy::is_about_origins;
 
 /// The only place where the parser's writer meets the server's buffers.
@@ -22,21 +24,38 @@ impl Octets for Text<'_> {
     }
 }
 
-/// Writes the envelope of a request up to its content; without `Authorization` where that was for
-/// the server (RFC 9110 §11.6.2).
+/// What of a request's fields is not passed on as it came.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Edits {
+    /// `Authorization` was for the server (RFC 9110 §11.6.2).
+    pub(crate) hides_credentials: bool,
+    /// Which claims about the client a trusted proxy makes; others are left out.
+    pub(crate) passes: Forwarded,
+}
+
+impl Edits {
+    /// Whether a field is passed on.
+    #[inline]
+    fn keeps(self, name: &[u8]) -> bool {
+        let hidden = self.hides_credentials && name.eq_ignore_ascii_case(b"authorization");
+        !hidden && (!peer::is_claim(name) || peer::may_say(name, self.passes))
+    }
+}
+
+/// Writes the envelope of a request up to its content.
 pub(crate) fn request(
     into: &mut Vec<u8>,
     head: &Head<'_>,
     scheme: &[u8],
     meta: Meta<'_, [u8]>,
-    hides_credentials: bool,
+    edits: Edits,
 ) -> Layout {
     let slot = match head.framing() {
         fezz_parser::Framing::None => BodySlot::Known(0),
         fezz_parser::Framing::Length(length) => BodySlot::Known(length),
         fezz_parser::Framing::Chunked => BodySlot::Open,
     };
-    let request = RequestHead {
+    let mut request = RequestHead {
         method: head.method_octets(),
         scheme: Some(scheme),
         authority: head.authority_octets(),
@@ -45,23 +64,14 @@ pub(crate) fn request(
         meta,
         header_count: head.end_to_end_count(),
     };
-    let headers = head.end_to_end_fields().map(|field| (field.name, field.value));
-    if hides_credentials {
-        return without_credentials(into, request, headers, slot);
+    let fields = head.end_to_end_fields().map(|field| (field.name, field.value));
+    let dropped = fields.clone().filter(|(name, _)| !edits.keeps(name)).count();
+    if dropped == 0 {
+        return fezz_wire::write_request(into, &request, fields, slot);
     }
-    fezz_wire::write_request(into, &request, headers, slot)
-}
-
-#[cold]
-fn without_credentials<'h>(
-    into: &mut Vec<u8>,
-    request: RequestHead<'_, [u8]>,
-    headers: impl Iterator<Item = (&'h [u8], &'h [u8])> + Clone,
-    slot: BodySlot,
-) -> Layout {
-    let rest = headers.filter(|(name, _)| !name.eq_ignore_ascii_case(b"authorization"));
-    let request = RequestHead { header_count: rest.clone().count(), ..request };
-    fezz_wire::write_request(into, &request, rest, slot)
+    request.header_count -= dropped;
+    let kept = fields.filter(|(name, _)| edits.keeps(name));
+    fezz_wire::write_request(into, &request, kept, slot)
 }
 
 /// An answer that may be sent: the reply's head octets, its content behind them.
