@@ -1,7 +1,7 @@
 //! The only reader of clocks.
 //!
 //! The loop reads once a turn and passes the reading down; a worker reads once a call. Wall-clock
-//! time is read for the `date` field only: deadlines never depend on it.
+//! time is read for the `date` field and for logs only: deadlines never depend on it.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -26,6 +26,13 @@ impl Clock {
     pub fn now(&self) -> Instant {
         let since = self.origin.elapsed();
         Instant::from_micros(since.as_secs() * 1_000_000 + u64::from(since.subsec_micros()))
+    }
+
+    /// Time since 1970-01-01 00:00 UTC; zero before it. For people: it may jump.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one file that reads clocks")]
+    pub fn unix_time() -> std::time::Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
     }
 
     /// Seconds since 1970-01-01 00:00 UTC; zero before it.

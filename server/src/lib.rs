@@ -1,5 +1,6 @@
 //! The server as a library: configuration and functions in, a drained server out.
 
+pub mod access;
 mod accord;
 pub mod assemble;
 pub mod cli;
