@@ -153,8 +153,7 @@ pub(crate) fn flush(patience: Duration) {
 }
 
 /// Lines lost since the start, by the name of the log.
-#[must_use]
-pub fn lost() -> Vec<(&'static str, u64)> {
+pub(crate) fn lost() -> Vec<(&'static str, u64)> {
     logs().into_iter().map(|log| (log.name, log.lost())).collect()
 }
 
