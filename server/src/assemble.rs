@@ -19,7 +19,7 @@ use crate::plugin::registry::{Entry, FunctionId, Registry};
 use crate::plugin::root;
 use crate::plugin::router::{Route, Router};
 use crate::plugin::version::{Selector, Version};
-use crate::tls::Gate;
+use crate::tls::{Gates, TlsError};
 use crate::{config, log};
 
 /// What serves: functions, and who of them gets which request.
@@ -29,8 +29,8 @@ pub struct Functions {
     pub registry: Registry,
     /// The routes to them.
     pub router: Router,
-    /// Who is let in with TLS, if that is spoken; a reload leaves that as it is.
-    pub(crate) gate: Option<Arc<Gate>>,
+    /// Who is let in with TLS, if that is spoken.
+    pub(crate) gates: Option<Arc<Gates>>,
 }
 
 impl Functions {
@@ -41,20 +41,15 @@ impl Functions {
     pub fn load(config: &Config) -> Result<Self, Vec<ConfigError>> {
         let mut registry = Registry::default();
         let assembled = assemble(config, &Registry::default(), &mut registry);
-        match (assembled, Gate::of(config)) {
-            (Ok(router), Ok(gate)) => Ok(Self { registry, router, gate: gate.map(Arc::new) }),
-            (assembled, gate) => {
-                let mut complaints = assembled.err().unwrap_or_default();
-                complaints.extend(gate.err().unwrap_or_default().into_iter().map(ConfigError::Tls));
-                Err(complaints)
-            }
-        }
+        let (router, gates) = both(assembled, Gates::of(config))?;
+        Ok(Self { router, registry, gates })
     }
 
     /// Like [`load`](Self::load), while `present` serves: an artifact is not loaded again if the
     /// function of its name and version was loaded from that file, with the same octets, limits and
     /// options. Everything else is loaded beside, a file that was replaced included. Octets are
-    /// those of the artifact alone: libraries beside it do not count.
+    /// those of the artifact alone: libraries beside it do not count. Certificates and keys are all
+    /// read again.
     ///
     /// # Errors
     /// Everything that is wrong, at once. What was loaded up to then is brought to an end; its code
@@ -62,12 +57,29 @@ impl Functions {
     pub fn reload(config: &Config, present: &Registry) -> Result<Self, Vec<ConfigError>> {
         let mut registry = Registry::default();
         let assembled = assemble(config, present, &mut registry);
+        let assembled = both(assembled, Gates::of(config));
         if assembled.is_err() {
             for (_, entry) in registry.iter().filter(|(_, it)| !present.holds(&it.function)) {
                 accord::discard(&entry.to_string(), &entry.function);
             }
         }
-        Ok(Self { router: assembled?, registry, gate: None })
+        let (router, gates) = assembled?;
+        Ok(Self { router, registry, gates })
+    }
+}
+
+/// All is well, or everything that is not.
+fn both(
+    router: Result<Router, Vec<ConfigError>>,
+    gates: Result<Option<Gates>, Vec<TlsError>>,
+) -> Result<(Router, Option<Arc<Gates>>), Vec<ConfigError>> {
+    match (router, gates) {
+        (Ok(router), Ok(gates)) => Ok((router, gates.map(Arc::new))),
+        (router, gates) => {
+            let mut complaints = router.err().unwrap_or_default();
+            complaints.extend(gates.err().unwrap_or_default().into_iter().map(ConfigError::Tls));
+            Err(complaints)
+        }
     }
 }
 

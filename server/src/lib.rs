@@ -14,6 +14,7 @@ mod dispatch;
 mod envelope;
 pub mod error;
 mod fault;
+pub mod health;
 mod link;
 mod listen;
 mod log;

@@ -72,7 +72,7 @@ pub(crate) enum Door {
     /// They are sent to `https`.
     Redirect(Arc<Redirect>),
     /// With TLS.
-    Tls(Arc<Gate>),
+    Tls(Gate),
 }
 
 /// A listener of one loop.

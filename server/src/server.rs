@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use fezz_proto::Hub;
+use fezz_proto::roster::Roster;
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Waker};
 
@@ -17,12 +18,13 @@ use crate::counters::{Counters, Counting, Snapshot};
 use crate::crew::{self, Outbound, Workplace};
 use crate::dispatch::Dispatcher;
 use crate::error::{StartError, Task};
+use crate::health::{Health, Life};
 use crate::listen::{self, Door, Listener};
 use crate::observe::Observer;
 use crate::report::{DrainReport, PublishReport};
 use crate::settings::{Opening, Settings};
 use crate::site::{Present, Site};
-use crate::tls::{self, Gate, TlsError, wishes};
+use crate::tls::{self, Gates, TlsError, wishes};
 use crate::token::{WAKE, of_listener};
 use crate::turn::{EVENTS_PER_TURN_MAX, Lists, Loop};
 use crate::watch::{self, Yard};
@@ -49,12 +51,14 @@ pub struct Handle {
     counters: Arc<Vec<Arc<Counters>>>,
     place: Arc<Workplace>,
     present: Arc<Present>,
-    gate: Option<Arc<Gate>>,
+    gates: Option<Arc<Gates>>,
+    life: Arc<Life>,
 }
 
 impl Handle {
     /// Ends the server in order: no new connections, present requests are answered.
     pub fn drain(&self) {
+        self.life.drain();
         for (control, outbound) in self.controls.iter() {
             control.drain();
             outbound.wake();
@@ -63,6 +67,7 @@ impl Handle {
 
     /// Ends the server now.
     pub fn kill(&self) {
+        self.life.drain();
         for (control, outbound) in self.controls.iter() {
             control.kill();
             outbound.wake();
@@ -75,7 +80,7 @@ impl Handle {
     ///
     /// Everything that is wrong with the files.
     pub fn reload_certificates(&self) -> Result<(), Vec<TlsError>> {
-        self.gate.as_ref().map_or(Ok(()), |gate| gate.reload())
+        self.gates.as_ref().map_or(Ok(()), |gates| gates.reload())
     }
 
     /// Serves `functions` instead of those that are served now, without dropping a request: what
@@ -83,13 +88,16 @@ impl Handle {
     /// admitted it. Who is in both with equal options goes on as before. An image that comes back
     /// with other options is one more function beside the old one, which is why
     /// [`Functions::reload`] loads such an artifact anew. Images that no entry has any more are
-    /// retired, and stay mapped.
+    /// retired, and stay mapped. Certificates that were read with the functions are served to
+    /// connections that come after.
     ///
     /// To be called from a thread that serves nobody: it may wait for another publication.
     pub fn publish(&self, functions: Functions) -> PublishReport {
-        let Functions { registry, router, gate: _ } = functions;
-        if let Some(gate) = &self.gate {
-            gate.wish(registry.iter().map(|(_, entry)| wishes(entry.options.tls)));
+        let Functions { registry, router, gates: read } = functions;
+        let mut certificates_stay = false;
+        if let Some(gates) = &self.gates {
+            gates.wish(registry.iter().map(|(_, entry)| wishes(entry.options.tls)));
+            certificates_stay = read.is_some_and(|read| !gates.adopt(&read));
         }
         let entries = registry.iter().map(|(_, entry)| entry.clone()).collect();
         let change =
@@ -97,7 +105,16 @@ impl Handle {
         for callee in change.leaving {
             self.place.retire(callee);
         }
-        change.report
+        PublishReport { certificates_stay, ..change.report }
+    }
+
+    /// Whether requests should be sent here.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let given_up =
+            |roster: &Roster<_>| roster.abandoned_total() > 0 && roster.abandon_room() == 0;
+        let exhausted = self.place.inbound.with(|roster| given_up(roster));
+        self.life.health(exhausted)
     }
 
     /// What was counted so far.
@@ -107,7 +124,7 @@ impl Handle {
             functions: self.place.function_counts(),
             workers: self.place.worker_counts(),
             images: self.place.image_counts(),
-            tls: self.gate.as_ref().map(|gate| gate.counted()).unwrap_or_default(),
+            tls: self.gates.as_ref().map(|gates| gates.counted()).unwrap_or_default(),
             ..Snapshot::of(&self.counters)
         }
     }
@@ -176,7 +193,8 @@ impl Server {
             counters: Arc::new(counters),
             place: Arc::clone(&place),
             present,
-            gate: settings.gate,
+            gates: settings.gates,
+            life: Arc::default(),
         };
         let doors = settings.listen.into_iter().map(|opening| opening.door).collect();
         Ok(Self { loops, addresses, doors, place, handle })
@@ -246,8 +264,8 @@ impl Server {
         for number in 0..place.posts.len() {
             place.hire(number)?;
         }
-        if let Some(gate) = &handle.gate {
-            tls::watch(gate)?;
+        if let Some(gates) = &handle.gates {
+            tls::watch(gates)?;
         }
         let (ended, endings) = mpsc::channel();
         let yard = Arc::new(Yard::new(Arc::clone(&place), loops.len(), ended));
@@ -265,6 +283,7 @@ impl Server {
                 Err(error) => failure = Some(error),
             }
         }
+        handle.life.begin();
         let mut report = DrainReport::default();
         for _ in 0..running {
             if failure.is_some() {

@@ -15,7 +15,7 @@ use crate::listen::Door;
 use crate::plugin::Router;
 use crate::plugin::registry::Entry;
 use crate::redirect::Redirect;
-use crate::tls::{Gate, wishes};
+use crate::tls::{Gates, wishes};
 
 /// An address to listen on, and who is let in there.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ pub struct Settings {
     /// Where to listen, at most [`crate::LISTENERS_MAX`]; port 0 lets the system choose.
     pub listen: Vec<Opening>,
     /// Who is let in with TLS.
-    pub(crate) gate: Option<Arc<Gate>>,
+    pub(crate) gates: Option<Arc<Gates>>,
     /// Handshakes under way at once in one loop.
     pub handshakes_max: u32,
     /// Field lines of every reply with TLS.
@@ -72,14 +72,14 @@ impl Settings {
             body_bytes_max: bytes(config.limits.response_body_bytes_max),
             ..WireLimits::default()
         };
-        if let Some(gate) = &functions.gate {
-            gate.wish(functions.registry.iter().map(|(_, entry)| wishes(entry.options.tls)));
+        if let Some(gates) = &functions.gates {
+            gates.wish(functions.registry.iter().map(|(_, entry)| wishes(entry.options.tls)));
         }
         let functions_by_number =
             functions.registry.iter().map(|(_, entry)| entry.clone()).collect();
         Ok(Self {
-            listen: openings(config, functions.gate.as_ref()),
-            gate: functions.gate.clone(),
+            listen: openings(config, functions.gates.as_ref()),
+            gates: functions.gates.clone(),
             handshakes_max: config.tls.handshakes_max,
             secured_fields: secured_fields(config),
             event_loops: event_loops as usize,
@@ -100,19 +100,19 @@ impl Settings {
 }
 
 /// All openings of a configuration, in the order of [`Config::addresses`].
-fn openings(config: &Config, gate: Option<&Arc<Gate>>) -> Vec<Opening> {
+fn openings(config: &Config, gates: Option<&Arc<Gates>>) -> Vec<Opening> {
     let mut all = Vec::new();
     for listener in &config.listeners {
         let door = match &listener.serves {
             Serves::Plain => Door::Plain,
-            Serves::Tls => match gate {
-                Some(gate) => Door::Tls(Arc::clone(gate)),
+            Serves::Tls => match gates.and_then(|all| all.gate(listener.client_ca.as_ref())) {
+                Some(gate) => Door::Tls(gate),
                 None => continue,
             },
             Serves::Redirect { https_port, acme_dir } => Door::Redirect(Arc::new(Redirect {
                 https_port: *https_port,
                 acme_dir: acme_dir.clone(),
-                gate: gate.cloned(),
+                gates: gates.cloned(),
             })),
         };
         all.extend(listener.sockets().map(|address| Opening { address, door: door.clone() }));

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::output::Reply;
+use crate::summary::Summary;
 use crate::ticket::Ticket;
 use crate::time::Instant;
 
@@ -52,6 +53,10 @@ pub enum Action {
         /// What ended it.
         why: Void,
     },
+    /// An exchange that began is over, whatever its end. Each is told of once, before the next
+    /// [`Action::Route`] or [`Action::Close`] of its connection and behind its own
+    /// [`Action::Forget`].
+    Finished(Summary),
     /// Close our side of the stream; everything promised has been taken by it.
     Shut,
     /// Release the socket.

@@ -103,6 +103,18 @@ impl Hub {
         self.conns.iter().filter(|(_, conn)| !rests(conn)).count()
     }
 
+    /// Connections by the place of their phase in [`Phase::ALL`]. Looks at each of them.
+    #[must_use]
+    pub fn census(&self) -> [u32; Phase::ALL.len()] {
+        let mut census = [0; Phase::ALL.len()];
+        for (_, conn) in &self.conns {
+            if let Some(count) = census.get_mut(conn.phase() as usize) {
+                *count += 1;
+            }
+        }
+        census
+    }
+
     /// Whether one more connection fits.
     #[must_use]
     pub fn has_room(&self) -> bool {

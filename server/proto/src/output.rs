@@ -109,7 +109,8 @@ impl Outbox {
         self.backlog.len() as u64 + self.staged_bytes() - self.gone
     }
 
-    fn staged_bytes(&self) -> u64 {
+    /// The number of octets staged.
+    pub(crate) fn staged_bytes(&self) -> u64 {
         u64::from(self.head_bytes) + u64::from(self.tail.filled) + u64::from(self.content_bytes)
     }
 
@@ -213,15 +214,17 @@ impl Outbox {
         slices
     }
 
-    /// `bytes` octets left.
-    pub(crate) fn sent(&mut self, bytes: usize) {
+    /// `bytes` octets left; how many of them were staged and no backlog.
+    pub(crate) fn sent(&mut self, bytes: usize) -> u64 {
         let left = self.left();
+        let ahead = (self.backlog.len() as u64).saturating_sub(self.gone);
         debug_assert!(bytes as u64 <= left, "sent more than was promised");
         self.gone += (bytes as u64).min(left);
         if self.gone >= self.backlog.len() as u64 {
             self.gone -= self.backlog.len() as u64;
             self.backlog.clear();
         }
+        (bytes as u64).saturating_sub(ahead)
     }
 
     /// Every octet of the staged reply, and of what was before it, is gone.

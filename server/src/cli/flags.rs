@@ -247,6 +247,7 @@ impl LimitFlags {
                 "auto" => None,
                 text => Some(reader.count("--limit-connections", text, 1 << 20)),
             },
+            connections_per_ip_max: Limits::default().connections_per_ip_max,
             requests_per_connection_max: reader.count(
                 "--limit-requests-per-connection",
                 &self.limit_requests_per_connection,
@@ -259,6 +260,7 @@ impl LimitFlags {
 impl TimeoutFlags {
     fn read(&self, reader: &mut Reader) -> Timeouts {
         Timeouts {
+            proxy_header: Timeouts::default().proxy_header,
             tls_handshake: reader.time("--timeout-tls-handshake", &self.timeout_tls_handshake),
             request_header: reader.time("--timeout-request-header", &self.timeout_request_header),
             body_idle: reader.time("--timeout-body-idle", &self.timeout_body_idle),

@@ -32,7 +32,8 @@ pub use options::{
 pub use policy::{Auth, Cors, PolicyConfig, RateKey, RateLimit};
 pub use process::{Admin, Sandbox};
 pub use tls::{
-    CertificateFiles, ClientCa, HANDSHAKES_MAX, HTTPS_PORT, Tls, TlsVersion, UnknownSni,
+    CertificateFiles, ClientCa, HANDSHAKES_MAX, HTTPS_PORT, TICKETS_ROTATE, Tickets, Tls,
+    TlsVersion, UnknownSni,
 };
 
 use crate::plugin::pattern::Pattern;
@@ -73,7 +74,7 @@ pub struct Config {
     pub access_log: Option<AccessLog>,
     /// A line for each request that asked a function, if wanted.
     pub audit_log: Option<AuditLog>,
-    /// Which trace a request belongs to.
+    /// What goes along with a request through everybody who works on it.
     pub tracing: Tracing,
     /// The operator's interface.
     pub admin: Admin,
@@ -173,6 +174,9 @@ pub struct Limits {
     pub rate_bytes_per_s_min: u64,
     /// Connections at once; nothing: as many as descriptors allow, see [`Config::connections_max`].
     pub connections_max: Option<u32>,
+    /// Connections at once of one address (IPv4) or one /64 (IPv6), except loopback and trusted
+    /// proxies; nothing: no limit of its own. The accepting side obeys it.
+    pub connections_per_ip_max: Option<u32>,
     /// Requests on one connection.
     pub requests_per_connection_max: u32,
 }
@@ -180,6 +184,8 @@ pub struct Limits {
 /// How long everything may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
+    /// From accept to the end of a PROXY header; then closed. The accepting side obeys it.
+    pub proxy_header: Duration,
     /// From accept to the end of a TLS handshake; then reset.
     pub tls_handshake: Duration,
     /// From accept or first octet to the end of a head; then 408.
@@ -259,6 +265,7 @@ impl Default for Limits {
             linger_bytes_max: 256 << 10,
             rate_bytes_per_s_min: 500,
             connections_max: None,
+            connections_per_ip_max: Some(256),
             requests_per_connection_max: 1_000,
         }
     }
@@ -267,6 +274,7 @@ impl Default for Limits {
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
+            proxy_header: Duration::from_secs(5),
             tls_handshake: Duration::from_secs(10),
             request_header: Duration::from_secs(10),
             body_idle: Duration::from_secs(30),

@@ -108,19 +108,19 @@ pub struct AuditLog {
     pub output: LogOutput,
 }
 
-/// Which trace a request belongs to.
+/// What goes along with a request through everybody who works on it. The log's side obeys it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tracing {
-    /// What becomes of `traceparent` and `tracestate`.
+    /// Which fields are read, made and passed on.
     pub propagate: Propagate,
 }
 
-/// What becomes of the fields that name a trace.
+/// Which fields are read, made and passed on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Propagate {
-    /// W3C Trace Context: taken over where valid, made where not, told to functions and logs.
+    /// None.
+    Off,
+    /// `traceparent` and `tracestate` (W3C Trace Context).
     #[default]
     W3c,
-    /// They are fields like all others.
-    Off,
 }

@@ -16,6 +16,9 @@ use crate::transport::{Session, Transport};
 
 impl Loop {
     pub(super) fn obey(&mut self, now: Instant) {
+        if let Some(question) = self.control.question() {
+            self.control.answer(question, now, self.hub.census());
+        }
         let order = self.control.order();
         if order == Order::Serve {
             return;

@@ -96,6 +96,8 @@ pub(crate) fn route(config: &mut Config, name: &str, artifact: PathBuf, pattern:
 /// A server on threads of this process.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
+    /// All of them, in the order of the listeners.
+    pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) handle: Handle,
     thread: Option<JoinHandle<std::io::Result<DrainReport>>>,
 }
@@ -109,9 +111,9 @@ impl Running {
     pub(crate) fn with(config: &Config, functions: Functions) -> Self {
         let settings = Settings::of(config, functions, 4_096).expect("the limits agree");
         let server = Server::bind(settings).expect("the sockets open");
-        let (address, handle) = (server.addresses()[0], server.handle());
+        let (addresses, handle) = (server.addresses().to_vec(), server.handle());
         let thread = Some(std::thread::spawn(move || server.run()));
-        Self { address, handle, thread }
+        Self { address: addresses[0], addresses, handle, thread }
     }
 
     /// Sends `octets`, ends our side, and gives everything that came back.

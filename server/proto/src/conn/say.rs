@@ -14,20 +14,33 @@ use crate::time::Instant;
 pub(super) struct Staged {
     source: Source,
     head_bytes: usize,
+    status: u16,
+    refusal: Option<Refusal>,
     closes: bool,
 }
 
 impl Staged {
     /// The refusal's own octets, or a reply that says more.
     fn refusal(why: Refusal, reply: Option<Reply>, closes: bool) -> Self {
-        let (source, head_bytes) = match reply {
-            Some(reply) => (Source::Owned(reply.octets), reply.head_bytes as usize),
+        let closes = closes || why.closes();
+        match reply {
+            Some(reply) => Self { refusal: Some(why), closes, ..Self::reply(reply) },
             None => {
                 let (octets, head_bytes) = why.reply();
-                (Source::Fixed(octets), head_bytes)
+                let (source, status) = (Source::Fixed(octets), why.status());
+                Self { source, head_bytes, status, refusal: Some(why), closes }
             }
-        };
-        Self { source, head_bytes, closes: closes || why.closes() }
+        }
+    }
+
+    fn reply(reply: Reply) -> Self {
+        Self {
+            head_bytes: reply.head_bytes as usize,
+            source: Source::Owned(reply.octets),
+            status: reply.status,
+            refusal: None,
+            closes: false,
+        }
     }
 }
 
@@ -50,8 +63,7 @@ impl Conn {
         let staged = Staged {
             // RFC 9112 §9.3: what is unread of this request must not be taken for the next one.
             closes: self.skip_request(self.phase()),
-            head_bytes: reply.head_bytes as usize,
-            source: Source::Owned(reply.octets),
+            ..Staged::reply(reply)
         };
         self.answer(Event::Replied, staged, shared, now);
         self.advance(shared, now);
@@ -61,12 +73,7 @@ impl Conn {
     pub(crate) fn handle_reply(&mut self, reply: Reply, shared: &mut Shared, now: Instant) {
         let handle_us = u32::try_from(now.micros_since(self.entered())).unwrap_or(u32::MAX);
         shared.notice(Notice::Replied { status: reply.status, handle_us });
-        let staged = Staged {
-            head_bytes: reply.head_bytes as usize,
-            source: Source::Owned(reply.octets),
-            closes: false,
-        };
-        self.answer(Event::Replied, staged, shared, now);
+        self.answer(Event::Replied, Staged::reply(reply), shared, now);
         self.advance(shared, now);
     }
 
@@ -116,6 +123,8 @@ impl Conn {
         let last = staged.closes || aged || self.served >= limits.requests_per_connection_max;
         let pool = &mut shared.pool;
         let work = self.work.get_or_insert_with(|| pool.work());
+        work.account.status = staged.status;
+        work.account.refusal = staged.refusal;
         self.keep &= !last;
         self.keep &= work.exchange.persistence != fezz_parser::Persistence::Close;
         let ending = work.exchange.ending(self.keep);
@@ -128,6 +137,7 @@ impl Conn {
         }
         let gather = !work.inbox.is_empty() && work.outbox.can_absorb(limits.backlog_bytes_max);
         if gather {
+            work.account.sent_bytes += work.outbox.staged_bytes();
             if let Some(buffer) = work.outbox.absorb() {
                 shared.pool.keep_buffer(buffer);
             }

@@ -1,6 +1,7 @@
 //! What a connection needs while it is not idle, in one record that goes round.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use fezz_parser::Framing;
 
@@ -8,6 +9,7 @@ use crate::body::Sink;
 use crate::exchange::Exchange;
 use crate::input::Inbox;
 use crate::output::{Outbox, Reply};
+use crate::summary::Summary;
 
 /// The buffers and facts of a request and its reply.
 #[derive(Debug, Default)]
@@ -24,6 +26,10 @@ pub(crate) struct Work {
     pub(super) late: Option<Box<Reply>>,
     /// What is promised to the peer.
     pub(super) outbox: Outbox,
+    /// What is known of the present exchange so far.
+    pub(super) account: Summary,
+    /// Exchanges that are over and were not told of.
+    pub(super) finished: Vec<Summary>,
 }
 
 impl Work {
@@ -35,13 +41,12 @@ impl Work {
             Framing::Length(length) => length,
             Framing::Chunked => return false,
         };
-        match usize::try_from(length) {
-            Ok(length) if length <= self.inbox.len() => {
-                self.inbox.consume(length);
-                true
-            }
-            _ => false,
+        let here = usize::try_from(length).unwrap_or(usize::MAX).min(self.inbox.len());
+        self.account.received_bytes += here as u64;
+        if here as u64 == length {
+            self.inbox.consume(here);
         }
+        here as u64 == length
     }
 
     /// Nothing that arrived is of interest any more.
@@ -56,5 +61,6 @@ impl Work {
         self.drop_input();
         self.late = None;
         self.exchange = Exchange::default();
+        self.finished.clear();
     }
 }

@@ -76,6 +76,7 @@ impl Driver {
         }
         scene.trace.note(now_us, "route", id.index as usize, marker.request as u64);
         scene.ledger.routed(marker)?;
+        scene.accounts.routed(marker)?;
         if request.verdict_ms == 0 {
             return self.judge(id, marker, scene, now_us);
         }
