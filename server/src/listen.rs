@@ -75,6 +75,17 @@ pub(crate) enum Door {
     Tls(Gate),
 }
 
+impl Door {
+    /// The word for it in reports.
+    pub(crate) const fn serves(&self) -> &'static str {
+        match self {
+            Self::Plain => "http",
+            Self::Redirect(_) => "redirect",
+            Self::Tls(_) => "https",
+        }
+    }
+}
+
 /// A listener of one loop.
 #[derive(Debug)]
 pub(crate) struct Listener {

@@ -12,6 +12,7 @@ use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Waker};
 
 use crate::assemble::Functions;
+use crate::audience::Audience;
 use crate::clock::Clock;
 use crate::control::Control;
 use crate::counters::{Counters, Counting, Snapshot};
@@ -24,6 +25,7 @@ use crate::observe::Observer;
 use crate::report::{DrainReport, PublishReport};
 use crate::settings::{Opening, Settings};
 use crate::site::{Present, Site};
+use crate::status::ListenerStatus;
 use crate::tls::{self, Gates, TlsError, wishes};
 use crate::token::{WAKE, of_listener};
 use crate::turn::{EVENTS_PER_TURN_MAX, Lists, Loop};
@@ -47,12 +49,13 @@ pub struct Server {
 /// The server's remote control: cheap to clone, usable from any thread.
 #[derive(Clone)]
 pub struct Handle {
-    controls: Arc<Vec<(Arc<Control>, Arc<Outbound>)>>,
+    pub(crate) controls: Arc<Vec<(Arc<Control>, Arc<Outbound>)>>,
     counters: Arc<Vec<Arc<Counters>>>,
-    place: Arc<Workplace>,
+    pub(crate) place: Arc<Workplace>,
     present: Arc<Present>,
     gates: Option<Arc<Gates>>,
     life: Arc<Life>,
+    pub(crate) listeners: Arc<[ListenerStatus]>,
 }
 
 impl Handle {
@@ -72,6 +75,13 @@ impl Handle {
             control.kill();
             outbound.wake();
         }
+    }
+
+    /// Asks a loop for its pulse; the number of the question.
+    pub(crate) fn ask(control: &Control, outbound: &Outbound) -> u64 {
+        let question = control.ask();
+        outbound.wake();
+        question
     }
 
     /// Reads certificates and keys again, all of them; those in use stay when one is no good.
@@ -167,6 +177,9 @@ impl Server {
                 listeners.push(Listener::new(socket, door.clone()));
             }
             let home = u16::try_from(number).unwrap_or(0);
+            let names = settings.listen.iter().map(|opening| opening.name.clone()).collect();
+            let mut audience = Audience::new(home, names);
+            audience.join(Box::new(Counting(Arc::clone(&counters[number]))));
             let mut hub = Hub::new(settings.limits);
             let fields = hub.set_secured_fields(&settings.secured_fields);
             debug_assert!(fields.is_ok(), "one short line");
@@ -175,20 +188,31 @@ impl Server {
                 listeners,
                 hub,
                 handshakes_max: settings.handshakes_max,
-                dispatcher: Dispatcher::new(home, Arc::clone(&present), Arc::clone(&place)),
+                dispatcher: Dispatcher::new(
+                    home,
+                    audience,
+                    Arc::clone(&present),
+                    Arc::clone(&place),
+                ),
                 outbound,
                 control: Arc::default(),
                 clock,
                 drain_delay_ms: settings.drain_delay_ms,
                 drain_ms: settings.drain_ms_max,
-                observers: vec![Box::new(Counting(Arc::clone(&counters[number])))],
                 events: Events::with_capacity(EVENTS_PER_TURN_MAX),
                 lists: Lists::default(),
             });
         }
         let controls =
             loops.iter().map(|one| (Arc::clone(&one.control), Arc::clone(&one.outbound))).collect();
+        let doors = settings.listen.into_iter().map(|opening| opening.door);
+        let doors: Vec<Door> = doors.collect();
+        let listeners = addresses
+            .iter()
+            .zip(&doors)
+            .map(|(&address, door)| ListenerStatus { address, serves: door.serves() });
         let handle = Handle {
+            listeners: listeners.collect(),
             controls: Arc::new(controls),
             counters: Arc::new(counters),
             place: Arc::clone(&place),
@@ -196,7 +220,6 @@ impl Server {
             gates: settings.gates,
             life: Arc::default(),
         };
-        let doors = settings.listen.into_iter().map(|opening| opening.door).collect();
         Ok(Self { loops, addresses, doors, place, handle })
     }
 
@@ -250,7 +273,7 @@ impl Server {
     /// Adds one observer to every loop, made by `make` with the loop's number.
     pub fn observe(&mut self, make: impl Fn(usize) -> Box<dyn Observer>) {
         for (number, one) in self.loops.iter_mut().enumerate() {
-            one.observers.push(make(number));
+            one.dispatcher.audience.join(make(number));
         }
     }
 

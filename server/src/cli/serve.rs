@@ -10,6 +10,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::fail;
 use super::flags::ServeFlags;
 use super::reload::{Loading, Reloads};
+use crate::access::ExchangeLog;
 use crate::assemble::Functions;
 use crate::config::{Config, ConfigError, LogLevel, LogOutput};
 use crate::error::{EXIT_OK, EXIT_SYSTEM, StartError, Task};
@@ -78,7 +79,16 @@ fn run(config: &Config, loading: &Loading) -> Result<DrainReport, StartError> {
     for address in config.addresses() {
         refuse_taken(address).map_err(|error| StartError::Listen { address, error })?;
     }
-    let server = Server::bind(settings)?;
+    let mut server = Server::bind(settings)?;
+    let loops = server.event_loops();
+    if let Some(terms) = &config.access_log {
+        let log = ExchangeLog::access(terms, loops).map_err(unopened(&terms.output))?;
+        server.observe(|number| log.observer(number));
+    }
+    if let Some(terms) = &config.audit_log {
+        let log = ExchangeLog::audit(terms, loops).map_err(unopened(&terms.output))?;
+        server.observe(|number| log.observer(number));
+    }
     let reloads = Reloads::start(config, registry, server.handle(), loading)
         .map_err(refused(Task::Thread))?;
     watch(signals, server.handle(), reloads).map_err(refused(Task::Thread))?;

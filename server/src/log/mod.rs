@@ -18,7 +18,7 @@ use std::fmt;
 use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 pub(crate) use line::{Field, Value};
 #[cfg(test)]
@@ -107,7 +107,7 @@ pub(crate) fn event(
     }
     let log = SERVER_LOG.get_or_init(|| start(&config::Log::default()).ok());
     let message = message.to_string();
-    let at = Clock::unix_time();
+    let at = Clock::wall().duration_since(UNIX_EPOCH).unwrap_or_default();
     let event = Event { at, level, target, fields, message: &message };
     let Some(ServerLog { writer, json }) = log else { return };
     let mut line = Vec::with_capacity(256);
