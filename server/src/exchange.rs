@@ -6,6 +6,7 @@ use fezz_wire::Layout;
 use crate::crew::{Served, Took};
 use crate::label::Label;
 use crate::observe::Said;
+use crate::trace::Trace;
 
 /// Octets of texts that a box keeps room for between two exchanges.
 const WORDS_BYTES_KEPT: usize = 4 * 1024;
@@ -21,6 +22,8 @@ pub(crate) struct Exchange {
     pub(crate) route: Option<&'static Label>,
     pub(crate) method: Method,
     pub(crate) minor_version: u8,
+    /// Its place in a trace.
+    pub(crate) trace: Option<Trace>,
     /// How long it waited for whom, if that is known.
     pub(crate) took: Option<Took>,
     /// It was given up before anybody was called.

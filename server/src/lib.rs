@@ -35,6 +35,7 @@ pub mod status;
 pub mod sys;
 mod tls;
 mod token;
+mod trace;
 mod transport;
 #[doc(hidden)]
 pub mod trial;

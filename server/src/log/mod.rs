@@ -14,6 +14,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -153,8 +154,12 @@ pub(crate) fn flush(patience: Duration) {
 }
 
 /// Lines lost since the start, by the name of the log.
-pub(crate) fn lost() -> Vec<(&'static str, u64)> {
-    logs().into_iter().map(|log| (log.name, log.lost())).collect()
+pub(crate) fn lost() -> BTreeMap<&'static str, u64> {
+    let mut lost = BTreeMap::new();
+    for log in logs() {
+        *lost.entry(log.name).or_default() += log.lost();
+    }
+    lost
 }
 
 fn logs() -> Vec<Arc<Writer>> {

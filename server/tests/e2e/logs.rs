@@ -440,3 +440,63 @@ fn a_log_that_cannot_be_opened_is_refused_at_the_start() {
         assert!(said.contains(&format!("the log {path} cannot be opened")), "{said}");
     }
 }
+
+/// What a function gets of `traceparent` and `tracestate` when these field lines are sent.
+fn traced(server: &Serving, fields: &str) -> Vec<(String, String)> {
+    let request = format!("GET /headers HTTP/1.1\r\nHost: a\r\n{fields}Connection: close\r\n\r\n");
+    let reply = ask(server, request.as_bytes());
+    let content = reply.split_once("\r\n\r\n").expect("a reply").1.to_owned();
+    let lines = content.lines().filter_map(|line| line.split_once(": "));
+    let lines = lines.map(|(name, value)| (name.to_lowercase(), value.to_owned()));
+    lines.filter(|(name, _)| name.starts_with("trace")).collect()
+}
+
+#[test]
+fn a_trace_goes_on_through_function_and_log() {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    const SPAN: &str = "00f067aa0ba902b7";
+    let directory = place("trace");
+    let (access, audit) = (directory.join("access.log"), directory.join("audit.log"));
+    let logs = ["--access-log", text(&access), "--audit-log", text(&audit)];
+    let server = serving(&[&logs[..], &["--event-loops", "1"]].concat());
+    let valid = format!("TraceParent: 00-{TRACE}-{SPAN}-01\r\n");
+    let state = "tracestate: a=1\r\nTraceState: b=2\r\n";
+    let rows = [
+        // Continued: our span, their state, in its order.
+        (format!("{valid}{state}"), true, 2),
+        (format!("{state}{valid}"), true, 2),
+        (valid.clone(), true, 0),
+        // Begun: no state of another trace.
+        (String::new(), false, 0),
+        (state.to_owned(), false, 0),
+        (format!("traceparent: 00-{TRACE}-{SPAN}-01-x\r\n{state}"), false, 0),
+        (format!("traceparent: 00-{}-{SPAN}-01\r\n", "0".repeat(32)), false, 0),
+        (format!("traceparent: ff-{TRACE}-{SPAN}-01\r\n"), false, 0),
+        (format!("{valid}{valid}{state}"), false, 0),
+    ];
+    let mut told = Vec::new();
+    for (fields, continued, states) in &rows {
+        let got = traced(&server, fields);
+        let parents: Vec<&str> =
+            got.iter().filter(|(name, _)| name == "traceparent").map(|it| &*it.1).collect();
+        let [parent] = parents.as_slice() else { panic!("{fields}: {got:?}") };
+        let parts: Vec<&str> = parent.split('-').collect();
+        let [version, trace, span, flags] = parts.as_slice() else { panic!("{parent}") };
+        assert_eq!((*version, trace.len(), span.len(), *flags), ("00", 32, 16, "01"));
+        assert_eq!(*trace == TRACE, *continued, "{fields}: {parent}");
+        assert_ne!(*span, SPAN, "a span of our own");
+        assert_eq!(got.len() - 1, *states, "{fields}: {got:?}");
+        told.push((*trace).to_owned());
+    }
+    for path in [&access, &audit] {
+        let lines = wait_for(path, rows.len());
+        let logged: Vec<&str> =
+            lines.iter().map(|line| line["trace_id"].as_str().expect("a trace")).collect();
+        assert_eq!(logged, told);
+    }
+    // Switched off, fields are what the client sent.
+    let server = serving(&["--tracing", "off"]);
+    let sent = traced(&server, &format!("{valid}{valid}tracestate: a=1\r\n"));
+    assert_eq!(sent.len(), 3, "{sent:?}");
+    assert_eq!(traced(&server, ""), []);
+}
