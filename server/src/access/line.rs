@@ -68,10 +68,19 @@ pub(super) fn json(out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>, sh
     out.extend_from_slice(b"}\n");
 }
 
-/// `client - - [moment] "request line" status octets "referer" "user agent"`
+/// `client - principal [moment] "request line" status octets "referer" "user agent"`
 pub(super) fn combined(out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>, shown: Shown) {
     ip(out, record.client);
-    out.extend_from_slice(b" - - ");
+    out.extend_from_slice(b" - ");
+    // A name may have spaces, which part the columns here.
+    let user = record.principal.unwrap_or("-");
+    for part in user.split_inclusive(' ') {
+        value(out, part.trim_end_matches(' ').as_bytes(), As::Combined);
+        if part.ends_with(' ') {
+            out.extend_from_slice(b"\\x20");
+        }
+    }
+    out.push(b' ');
     stamp.combined(out, record.began.duration_since(UNIX_EPOCH).unwrap_or_default());
     out.extend_from_slice(b" \"");
     if let Some(said) = &record.said {
@@ -111,6 +120,7 @@ pub(super) fn combined(out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>
 pub(super) fn audit(out: &mut Vec<u8>, stamp: &mut Stamp, record: &Record<'_>) {
     begin(out, stamp, record);
     out.extend_from_slice(b",\"target\":\"fezz::audit\"");
+    text(out, "principal", record.principal);
     address(out, "client_ip", record.client);
     function(out, record);
     text(out, "route", record.route.map(str::as_bytes));
