@@ -12,8 +12,8 @@ use fezz_wire::Meta;
 
 use crate::audience::Audience;
 use crate::crew::{
-    Callee, Completion, Errand, Fallback, Job, Load, Pace, Served, Took, Workplace, millis,
-    waited_too_long,
+    Callee, Completion, Errand, Fallback, Job, Load, Pace, QUARANTINED, Served, Took, Workplace,
+    millis, waited_too_long,
 };
 use crate::desk::DESK;
 use crate::envelope;
@@ -256,7 +256,7 @@ impl Dispatcher {
     #[cold]
     fn quarantined(&self, hub: &mut Hub, id: ConnId, served: Served, until: Instant, now: Instant) {
         let callee = served.callee;
-        callee.blame(&Fault::new(Stage::Limit, "quarantined"));
+        callee.blame(&Fault::new(Stage::Limit, QUARANTINED));
         if let Fallback::Static(reply) = &callee.fallback {
             callee.tally.static_answer();
             return hub.handle_answered(id, reply.copy(Vec::new()), now);
