@@ -35,12 +35,6 @@ const BEGINNINGS: [&[u8]; 5] = [b"fezz-", b"x-forwarded-", b"x-client-cert", b"x
 /// An underscore as it looks where letters are made small.
 const UNDERSCORE: u8 = b'_' | 0x20;
 
-/// Whether a head has such a field at all.
-#[inline]
-pub(crate) fn any(head: &Head<'_>) -> bool {
-    head.fields().any(|field| is_claim(field.name))
-}
-
 /// Whether a field is such a claim.
 #[inline]
 pub(crate) fn is_claim(name: &[u8]) -> bool {
