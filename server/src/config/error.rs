@@ -12,6 +12,7 @@ use super::option_flag::OptionFault;
 use crate::plugin::root::RootError;
 use crate::plugin::router::RouteError;
 use crate::plugin::version::{NameError, Selector};
+use crate::policy::PolicyError;
 use crate::tls::TlsError;
 use crate::units::UnitError;
 
@@ -141,6 +142,26 @@ pub enum ConfigError {
     },
     /// Two routes could both win.
     Conflict(RouteError),
+    /// The shares of a route's functions do not make a hundred.
+    Shares {
+        /// The route.
+        route: String,
+        /// Their sum.
+        sum: u64,
+    },
+    /// A route looks at a field that no request can have.
+    HeaderMatch {
+        /// The route.
+        route: String,
+    },
+    /// A route has the place of a policy that is not there: a mistake of whoever made the
+    /// configuration.
+    NoPolicy {
+        /// The route.
+        route: String,
+    },
+    /// A policy cannot be served.
+    Policy(PolicyError),
     /// Limits contradict each other.
     Limits(fezz_proto::LimitsError),
     /// A configuration file is wrong.
@@ -234,6 +255,10 @@ impl ConfigError {
             Self::UnknownFunction { .. } => "unknown_function",
             Self::Unreachable { .. } => "unreachable",
             Self::Conflict(_) => "conflict",
+            Self::Shares { .. } => "shares",
+            Self::HeaderMatch { .. } => "header_match",
+            Self::NoPolicy { .. } => "no_policy",
+            Self::Policy(error) => error.fault.name(),
             Self::Limits(_) => "limits",
             Self::File(complaint) => complaint.fault.name(),
         }
@@ -291,6 +316,20 @@ impl fmt::Display for ConfigError {
                  --route NAME=/ROUTE"
             ),
             Self::Conflict(error) => error.fmt(out),
+            Self::Shares { route, sum } => write!(
+                out,
+                "the functions of route '{route}' share {sum} of a hundred requests; each needs at \
+                 least 1, and together they need 100"
+            ),
+            Self::HeaderMatch { route } => write!(
+                out,
+                "route '{route}' matches a field that no request can have: its name is a token in \
+                 lower case, its value has no control characters and no blanks around it"
+            ),
+            Self::NoPolicy { route } => {
+                write!(out, "route '{route}' has a policy that is not there")
+            }
+            Self::Policy(error) => error.fmt(out),
             Self::Limits(error) => error.fmt(out),
             Self::File(complaint) => complaint.fmt(out),
         }

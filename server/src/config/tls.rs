@@ -14,8 +14,6 @@ pub struct Tls {
     pub unknown_sni: UnknownSni,
     /// The oldest version.
     pub version_min: TlsVersion,
-    /// Whose client certificates count where a listener does not say.
-    pub client_ca: Option<ClientCa>,
     /// Seconds for which browsers are told to come with TLS only.
     pub hsts_s: Option<u64>,
     /// Handshakes under way at once in one event loop.

@@ -106,6 +106,12 @@ impl Serving {
         (said, status)
     }
 
+    /// Where it speaks TLS.
+    pub(crate) fn secured(&self) -> Vec<SocketAddr> {
+        let found = self.ready.split_whitespace().filter_map(|word| word.strip_prefix("https://"));
+        found.map(|address| address.parse().expect("an address")).collect()
+    }
+
     /// The number of its process.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()

@@ -6,3 +6,4 @@ mod clients;
 mod files;
 mod meta;
 mod pki;
+mod trust;
