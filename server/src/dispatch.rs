@@ -13,19 +13,22 @@ use fezz_proto::{Admission, ConnId, Hub, Instant, Refusal, Reply, Summary, Ticke
 use fezz_wire::Meta;
 
 use crate::audience::Audience;
+use crate::config::Forwarded;
 use crate::crew::{
-    Callee, Completion, Errand, Fallback, Job, Load, Pace, Served, Took, Workplace, millis,
-    waited_too_long,
+    Callee, Completion, Errand, Fallback, Job, Load, Pace, QUARANTINED, Served, Took, Workplace,
+    millis, waited_too_long,
 };
 use crate::desk::DESK;
-use crate::envelope;
+use crate::envelope::{self, Edits};
 use crate::exchange::Exchange;
 use crate::fault::Fault;
-use crate::link::{Facts, Judge, Way};
+use crate::link::{ClientIp, Facts, Judge, Way};
+use crate::peer::{Headcount, Rejection, Source};
 use crate::plugin::Verdict;
 use crate::policy::Denial;
 use crate::site::{Present, Site};
 use crate::tls::Secured;
+use crate::trace::{self, Tracer};
 use judged::{Passed, denied};
 
 /// The judge of one loop.
@@ -33,10 +36,14 @@ pub(crate) struct Dispatcher {
     home: u16,
     /// Who is told what happens.
     pub(crate) audience: Audience,
+    /// Who gives requests their place in a trace, if they have one.
+    tracer: Option<Tracer>,
     present: Arc<Present>,
     /// The site that was present at the last request.
     site: Arc<Site>,
     place: Arc<Workplace>,
+    /// Who is here how often.
+    pub(crate) headcount: Arc<Headcount>,
     /// Jobs of this turn for the workers, submitted at its end.
     batch: Vec<Job>,
     /// Calls that this loop's thread makes itself.
@@ -61,12 +68,16 @@ impl Dispatcher {
     pub(crate) fn new(
         home: u16,
         audience: Audience,
+        tracer: Option<Tracer>,
         present: Arc<Present>,
         place: Arc<Workplace>,
+        headcount: Arc<Headcount>,
     ) -> Self {
         Self {
+            headcount,
             home,
             audience,
+            tracer,
             site: present.site(),
             present,
             place,
@@ -175,12 +186,19 @@ impl Dispatcher {
         &self,
         hub: &mut Hub,
         id: ConnId,
-        facts: &Facts,
+        facts: &mut Facts,
         exchange: &mut Exchange,
         envelope: &mut Vec<u8>,
     ) -> Option<Decision> {
         let head = hub.head(id)?;
+        if let Some(client) = facts.via.as_ref().and_then(|via| via.client_of(&head)) {
+            facts.client = ClientIp::of(client);
+        }
         exchange.hear(&head, self.audience.wants_words());
+        exchange.trace = self.tracer.as_ref().map(|tracer| {
+            let fields = head.end_to_end_fields().map(|field| (field.name, field.value));
+            tracer.place(trace::Said::of(fields))
+        });
         let secured = match &facts.way {
             // RFC 9110 §7.4: a secured target on an unsecured connection.
             Way::Plain if head.target_scheme() == Some(Scheme::Https) => {
@@ -242,8 +260,11 @@ impl Dispatcher {
             Fallback::FailRequest | Fallback::Previous => None,
         };
         let handle_ms_max = u32::try_from(passed.handler_timeout.as_millis()).unwrap_or(u32::MAX);
+        if let Some(principal) = passed.principal {
+            exchange.set_principal(principal);
+        }
         let meta = Meta {
-            trace_id: None,
+            trace_id: exchange.trace.as_ref().map(|trace| trace.trace_id().as_bytes()),
             deadline_ms: Some(u64::from(handle_ms_max)),
             client_ip: Some(client),
             version: callee.accord.version(),
@@ -252,8 +273,12 @@ impl Dispatcher {
             principal: passed.principal.map(str::as_bytes),
         };
         let scheme: &[u8] = if secured.is_some() { b"https" } else { b"http" };
-        let hides = passed.hides_credentials;
-        exchange.layout = envelope::request(envelope, &head, scheme, meta, hides);
+        let edits = Edits {
+            hides_credentials: passed.hides_credentials,
+            passes: facts.via.as_ref().map_or(Forwarded::Off, |via| via.passes()),
+            trace: exchange.trace.as_ref(),
+        };
+        exchange.layout = envelope::request(envelope, &head, scheme, meta, edits);
         Some(Decision::Admit { body_bytes_max: route.body_bytes_max, handle_ms_max, late })
     }
 
@@ -281,7 +306,7 @@ impl Dispatcher {
         now: Instant,
     ) {
         let callee = served.callee;
-        callee.blame(&Fault::new(Stage::Limit, "quarantined"));
+        callee.blame(&Fault::new(Stage::Limit, QUARANTINED));
         if let Fallback::Static(reply) = remedy.unwrap_or(&callee.fallback) {
             callee.tally.static_answer();
             return hub.handle_answered(id, reply.copy(Vec::new()), now);
@@ -378,6 +403,22 @@ impl Judge for Dispatcher {
             self.batch.push(job);
         }
         inline
+    }
+
+    #[cold]
+    fn announce(&mut self, facts: &mut Facts, source: Source) -> Result<(), Rejection> {
+        let Some(via) = &mut facts.via else { return Ok(()) };
+        let counts = via.announce(source);
+        let origin = via.origin;
+        if via.is_idle() {
+            facts.via = None;
+        }
+        facts.client = ClientIp::of(origin);
+        if counts && !self.headcount.enter(origin) {
+            return Err(Rejection::LimitIp);
+        }
+        facts.counted = counts;
+        Ok(())
     }
 
     fn forget(&mut self, hub: &mut Hub, facts: &mut Facts, ticket: Ticket, why: Void) {

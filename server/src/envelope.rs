@@ -9,8 +9,11 @@ use fezz_parser::{
 use fezz_proto::Reply;
 use fezz_wire::{BodySlot, Layout, Meta, RequestHead, ResponseView, WireLimits};
 
+use crate::config::Forwarded;
 use crate::fault::Fault;
+use crate::peer;
 use crate::policy::is_about_origins;
+use crate::trace::{self, Trace};
 
 /// The only place where the parser's writer meets the server's buffers.
 struct Text<'a>(&'a mut Vec<u8>);
@@ -22,20 +25,44 @@ impl Octets for Text<'_> {
     }
 }
 
-/// Writes the envelope of a request up to its content; without `Authorization` where that was for
-/// the server (RFC 9110 §11.6.2).
+/// What of a request's fields is not passed on as it came.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Edits<'t> {
+    /// `Authorization` was for the server (RFC 9110 §11.6.2).
+    pub(crate) hides_credentials: bool,
+    /// Which claims about the client a trusted proxy makes; others are left out.
+    pub(crate) passes: Forwarded,
+    /// What `traceparent` says, in place of what its client said.
+    pub(crate) trace: Option<&'t Trace>,
+}
+
+impl Edits<'_> {
+    /// Whether a field is passed on.
+    #[inline]
+    fn keeps(self, name: &[u8]) -> bool {
+        let hidden = self.hides_credentials && name.eq_ignore_ascii_case(b"authorization");
+        let replaced = self.trace.is_some_and(|trace| trace::is_replaced(name, trace));
+        let claimed = peer::is_claim(name) && !peer::may_say(name, self.passes);
+        !(hidden | replaced | claimed)
+    }
+}
+
+/// Writes the envelope of a request up to its content.
 pub(crate) fn request(
     into: &mut Vec<u8>,
     head: &Head<'_>,
     scheme: &[u8],
     meta: Meta<'_, [u8]>,
-    hides_credentials: bool,
+    edits: Edits<'_>,
 ) -> Layout {
     let slot = match head.framing() {
         fezz_parser::Framing::None => BodySlot::Known(0),
         fezz_parser::Framing::Length(length) => BodySlot::Known(length),
         fezz_parser::Framing::Chunked => BodySlot::Open,
     };
+    let fields = head.end_to_end_fields().map(|field| (field.name, field.value));
+    let own = edits.trace.map(|trace| (&b"traceparent"[..], &trace.value()[..]));
+    let dropped = fields.clone().filter(|(name, _)| !edits.keeps(name)).count();
     let request = RequestHead {
         method: head.method_octets(),
         scheme: Some(scheme),
@@ -43,25 +70,13 @@ pub(crate) fn request(
         path: head.path_octets(),
         query: head.query_octets(),
         meta,
-        header_count: head.end_to_end_count(),
+        header_count: head.end_to_end_count() - dropped + usize::from(own.is_some()),
     };
-    let headers = head.end_to_end_fields().map(|field| (field.name, field.value));
-    if hides_credentials {
-        return without_credentials(into, request, headers, slot);
+    if dropped == 0 {
+        return fezz_wire::write_request(into, &request, fields.chain(own), slot);
     }
-    fezz_wire::write_request(into, &request, headers, slot)
-}
-
-#[cold]
-fn without_credentials<'h>(
-    into: &mut Vec<u8>,
-    request: RequestHead<'_, [u8]>,
-    headers: impl Iterator<Item = (&'h [u8], &'h [u8])> + Clone,
-    slot: BodySlot,
-) -> Layout {
-    let rest = headers.filter(|(name, _)| !name.eq_ignore_ascii_case(b"authorization"));
-    let request = RequestHead { header_count: rest.clone().count(), ..request };
-    fezz_wire::write_request(into, &request, rest, slot)
+    let kept = fields.filter(|(name, _)| edits.keeps(name));
+    fezz_wire::write_request(into, &request, kept.chain(own), slot)
 }
 
 /// An answer that may be sent: the reply's head octets, its content behind them.

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use fezz_abi::{LoadError, Stage};
 
+use super::file::Complaint;
 use super::grammar::FunctionFault;
 use super::option_flag::OptionFault;
 use crate::plugin::root::RootError;
@@ -163,6 +164,8 @@ pub enum ConfigError {
     Policy(PolicyError),
     /// Limits contradict each other.
     Limits(fezz_proto::LimitsError),
+    /// A configuration file is wrong.
+    File(Box<Complaint>),
 }
 
 /// What is wrong with an address to listen on.
@@ -228,7 +231,7 @@ impl fmt::Display for ListenFault {
 impl ConfigError {
     /// The stable reason word.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Number { .. } => "number",
             Self::Listen { .. } => "listen",
@@ -257,6 +260,7 @@ impl ConfigError {
             Self::NoPolicy { .. } => "no_policy",
             Self::Policy(error) => error.fault.name(),
             Self::Limits(_) => "limits",
+            Self::File(complaint) => complaint.fault.name(),
         }
     }
 }
@@ -327,6 +331,7 @@ impl fmt::Display for ConfigError {
             }
             Self::Policy(error) => error.fmt(out),
             Self::Limits(error) => error.fmt(out),
+            Self::File(complaint) => complaint.fmt(out),
         }
     }
 }
