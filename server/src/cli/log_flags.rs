@@ -8,7 +8,7 @@ use crate::config::{
     AccessFormat, AccessLog, AuditLog, Config, Log, LogFormat, LogLevel, LogOutput, Propagate,
 };
 
-#[derive(Args, Debug)]
+#[derive(Args, Debug, PartialEq)]
 #[command(next_help_heading = "Logs")]
 pub(super) struct LogFlags {
     /// What is worth a line of the server's log

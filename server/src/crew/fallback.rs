@@ -87,12 +87,13 @@ impl Failed {
         Self { job, fault: Fault::new(Stage::Limit, why), refusal, until }
     }
 
-    /// Somebody waits for the answer at `now`: counts the failure, and finds the remedy.
+    /// Somebody waits for the answer at `now`: counts the failure, and finds the remedy: the
+    /// route's, if it has one.
     #[cold]
-    pub(crate) fn fall_back(&mut self, now: Instant) -> Outcome {
+    pub(crate) fn fall_back(&mut self, of_route: Option<&Fallback>, now: Instant) -> Outcome {
         let Load { callee, previous, envelope, .. } = &mut self.job.job;
         callee.blame(&self.fault);
-        match (&callee.fallback, previous.take()) {
+        match (of_route.unwrap_or(&callee.fallback), previous.take()) {
             (Fallback::Static(reply), _) => {
                 callee.tally.static_answer();
                 Outcome::Answer(reply.copy(std::mem::take(envelope)))
