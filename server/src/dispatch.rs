@@ -246,9 +246,6 @@ impl Dispatcher {
                 }
             }
         };
-        if let Some(principal) = passed.principal {
-            exchange.set_principal(principal);
-        }
         let served = self.site.served.get(passed.function.0 as usize)?;
         exchange.served = Some(*served);
         let callee = served.callee;
@@ -263,6 +260,9 @@ impl Dispatcher {
             Fallback::FailRequest | Fallback::Previous => None,
         };
         let handle_ms_max = u32::try_from(passed.handler_timeout.as_millis()).unwrap_or(u32::MAX);
+        if let Some(principal) = passed.principal {
+            exchange.set_principal(principal);
+        }
         let meta = Meta {
             trace_id: exchange.trace.as_ref().map(|trace| trace.trace_id().as_bytes()),
             deadline_ms: Some(u64::from(handle_ms_max)),

@@ -32,7 +32,7 @@ pub(crate) struct Edits<'t> {
     pub(crate) hides_credentials: bool,
     /// Which claims about the client a trusted proxy makes; others are left out.
     pub(crate) passes: Forwarded,
-    /// What stands in `traceparent` in place of what the client said.
+    /// What `traceparent` says, in place of what its client said.
     pub(crate) trace: Option<&'t Trace>,
 }
 
@@ -42,7 +42,8 @@ impl Edits<'_> {
     fn keeps(self, name: &[u8]) -> bool {
         let hidden = self.hides_credentials && name.eq_ignore_ascii_case(b"authorization");
         let replaced = self.trace.is_some_and(|trace| trace::is_replaced(name, trace));
-        !hidden && !replaced && (!peer::is_claim(name) || peer::may_say(name, self.passes))
+        let claimed = peer::is_claim(name) && !peer::may_say(name, self.passes);
+        !(hidden | replaced | claimed)
     }
 }
 
@@ -59,20 +60,18 @@ pub(crate) fn request(
         fezz_parser::Framing::Length(length) => BodySlot::Known(length),
         fezz_parser::Framing::Chunked => BodySlot::Open,
     };
-    let mut request = RequestHead {
+    let fields = head.end_to_end_fields().map(|field| (field.name, field.value));
+    let own = edits.trace.map(|trace| (&b"traceparent"[..], &trace.value()[..]));
+    let dropped = fields.clone().filter(|(name, _)| !edits.keeps(name)).count();
+    let request = RequestHead {
         method: head.method_octets(),
         scheme: Some(scheme),
         authority: head.authority_octets(),
         path: head.path_octets(),
         query: head.query_octets(),
         meta,
-        header_count: head.end_to_end_count(),
+        header_count: head.end_to_end_count() - dropped + usize::from(own.is_some()),
     };
-    let fields = head.end_to_end_fields().map(|field| (field.name, field.value));
-    let dropped = fields.clone().filter(|(name, _)| !edits.keeps(name)).count();
-    let own = edits.trace.map(|trace| (&b"traceparent"[..], &trace.value()[..]));
-    request.header_count += usize::from(own.is_some());
-    request.header_count -= dropped;
     if dropped == 0 {
         return fezz_wire::write_request(into, &request, fields.chain(own), slot);
     }

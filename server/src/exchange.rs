@@ -69,6 +69,11 @@ impl Exchange {
         self.words.said()
     }
 
+    /// What its client gets where the function does not answer, if the route decides that.
+    pub(crate) fn remedy(&self) -> Option<&Fallback> {
+        self.guard.as_ref()?.remedy.as_deref()
+    }
+
     /// Notes who asked, as a credential says.
     pub(crate) fn set_principal(&mut self, principal: &str) {
         principal.clone_into(&mut self.principal);
@@ -77,11 +82,6 @@ impl Exchange {
     /// Who asked, if a credential says so.
     pub(crate) fn principal(&self) -> Option<&str> {
         Some(self.principal.as_str()).filter(|name| !name.is_empty())
-    }
-
-    /// What its client gets where the function does not answer, if the route decides that.
-    pub(crate) fn remedy(&self) -> Option<&Fallback> {
-        self.guard.as_ref()?.remedy.as_deref()
     }
 
     /// Nothing of the exchange is left but memory for the next one.

@@ -158,8 +158,8 @@ impl Handle {
             functions: self.place.function_counts(),
             workers: self.place.worker_counts(),
             images: self.place.image_counts(),
-            log_dropped: log::lost(),
             policies: self.present.site().courses.counts(),
+            log_dropped: log::lost(),
             tls: self.gates.as_ref().map(|gates| gates.counted()).unwrap_or_default(),
             ..Snapshot::of(&self.counters)
         }

@@ -25,12 +25,6 @@ impl Draft {
         listeners(config, reading);
         functions(config, reading);
         conflicts(config, reading);
-        if config.tls.client_ca.as_ref().is_some_and(|it| it.file.as_os_str().is_empty()) {
-            reading.complain_about(
-                "tls.client_auth.mode",
-                Fault::Needs { other: "tls.client_auth.ca" },
-            );
-        }
         for error in config.complaints() {
             located(config, error, reading);
         }
