@@ -26,9 +26,9 @@ pub const TARGETS: [(&str, Target); 12] = [
 ];
 
 pub use crate::check as world;
+pub use crate::operations::check as operations;
 pub use check::{chunked, framing, head, reply_head, target};
 pub use envelope::check as wire_request;
-pub use crate::operations::check as operations;
 pub use talk::check as conn;
 
 /// A head, and where it is cut.

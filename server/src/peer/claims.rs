@@ -4,8 +4,6 @@
 //! the envelope's `meta`; so from everybody else they are dropped, and nobody has to tell true ones
 //! from false ones. CGI and its heirs make the same variable of `-` and `_`, hence both are meant.
 
-use fezz_parser::Head;
-
 use crate::config::Forwarded;
 
 /// The names, in lower case, but for those with a common beginning.

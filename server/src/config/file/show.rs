@@ -57,9 +57,10 @@ pub fn show(loaded: &Loaded) -> String {
         out.rate_limits(policy, &path);
     }
     for section in singles {
-        let absent = section.keys.iter().any(|key| {
-            key.card.required && key.place.get(config) == super::value::Value::Unset
-        });
+        let absent = section
+            .keys
+            .iter()
+            .any(|key| key.card.required && key.place.get(config) == super::value::Value::Unset);
         if absent {
             let _infallible = write!(out.text, "\n# {} is not written\n", section.caption.title);
         } else {
