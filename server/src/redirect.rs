@@ -11,7 +11,7 @@ use fezz_parser::Head;
 use fezz_proto::{Refusal, Reply};
 
 use crate::envelope;
-use crate::tls::{Gate, authority_host};
+use crate::tls::{Gates, authority_host};
 
 /// RFC 8555 §8.3.
 const CHALLENGES: &[u8] = b"/.well-known/acme-challenge/";
@@ -26,7 +26,7 @@ pub(crate) struct Redirect {
     pub(crate) https_port: u16,
     pub(crate) acme_dir: Option<PathBuf>,
     /// Who is served with TLS; nobody else is sent there.
-    pub(crate) gate: Option<Arc<Gate>>,
+    pub(crate) gates: Option<Arc<Gates>>,
 }
 
 impl Redirect {
@@ -38,7 +38,7 @@ impl Redirect {
         }
         let authority = head.authority_octets().and_then(|it| std::str::from_utf8(it).ok());
         let host = authority_host(authority.ok_or(Refusal::Misdirected)?);
-        if self.gate.as_ref().is_some_and(|gate| !gate.knows(host)) {
+        if self.gates.as_ref().is_some_and(|gates| !gates.knows(host)) {
             return Err(Refusal::Misdirected);
         }
         let mut location = format!("https://{host}");

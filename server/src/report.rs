@@ -30,6 +30,9 @@ pub struct PublishReport {
     pub retired: Vec<String>,
     /// Those that are served as before.
     pub kept: Vec<String>,
+    /// Whether the certificates that were read are not in use: they are for listeners that ask for
+    /// client certificates of other authorities, and listeners do not change without a restart.
+    pub certificates_stay: bool,
 }
 
 /// What a server that stopped says.
@@ -65,12 +68,15 @@ impl fmt::Display for ReadyReport {
 impl fmt::Display for PublishReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("fezz reload:")?;
-        let Self { added, retired, kept } = self;
+        let Self { added, retired, kept, certificates_stay } = self;
         for (what, names) in [("added", added), ("retired", retired), ("kept", kept)] {
             write!(out, " {what}={}", names.len())?;
             if !names.is_empty() {
                 write!(out, " ({})", names.join(" "))?;
             }
+        }
+        if *certificates_stay {
+            out.write_str("; certificates stay: other client authorities need a restart")?;
         }
         Ok(())
     }
@@ -106,8 +112,12 @@ mod tests {
             added: names(&["a@1.2", "b"]),
             retired: names(&[]),
             kept: names(&["c"]),
+            certificates_stay: false,
         };
         let line = "fezz reload: added=2 (a@1.2 b) retired=0 kept=1 (c)";
+        assert_eq!(published.to_string(), line);
+        let published = PublishReport { certificates_stay: true, ..published };
+        let line = format!("{line}; certificates stay: other client authorities need a restart");
         assert_eq!(published.to_string(), line);
         let took = Duration::from_millis(1_500);
         let drained = DrainReport { served: 9, cut: 1, abandoned: 0, took };

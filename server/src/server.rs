@@ -6,24 +6,32 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use fezz_proto::Hub;
+use fezz_proto::roster::Roster;
+use fezz_proto::{Hub, LimitsError};
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Waker};
 
 use crate::assemble::Functions;
+use crate::audience::Audience;
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::control::Control;
 use crate::counters::{Counters, Counting, Snapshot};
 use crate::crew::{self, Outbound, Workplace};
 use crate::dispatch::Dispatcher;
 use crate::error::{StartError, Task};
+use crate::health::{Health, Life};
 use crate::listen::{self, Door, Listener};
+use crate::log;
 use crate::observe::Observer;
+use crate::peer::Headcount;
 use crate::report::{DrainReport, PublishReport};
-use crate::settings::{Opening, Settings};
+use crate::settings::{Opening, Settings, Tuning};
 use crate::site::{Present, Site};
-use crate::tls::{self, Gate, TlsError, wishes};
+use crate::status::ListenerStatus;
+use crate::tls::{self, Gates, TlsError, wishes};
 use crate::token::{WAKE, of_listener};
+use crate::trace::Tracer;
 use crate::turn::{EVENTS_PER_TURN_MAX, Lists, Loop};
 use crate::watch::{self, Yard};
 
@@ -45,16 +53,20 @@ pub struct Server {
 /// The server's remote control: cheap to clone, usable from any thread.
 #[derive(Clone)]
 pub struct Handle {
-    controls: Arc<Vec<(Arc<Control>, Arc<Outbound>)>>,
+    pub(crate) controls: Arc<Vec<(Arc<Control>, Arc<Outbound>)>>,
     counters: Arc<Vec<Arc<Counters>>>,
-    place: Arc<Workplace>,
+    pub(crate) place: Arc<Workplace>,
     present: Arc<Present>,
-    gate: Option<Arc<Gate>>,
+    headcount: Arc<Headcount>,
+    gates: Option<Arc<Gates>>,
+    life: Arc<Life>,
+    pub(crate) listeners: Arc<[ListenerStatus]>,
 }
 
 impl Handle {
     /// Ends the server in order: no new connections, present requests are answered.
     pub fn drain(&self) {
+        self.life.drain();
         for (control, outbound) in self.controls.iter() {
             control.drain();
             outbound.wake();
@@ -63,10 +75,18 @@ impl Handle {
 
     /// Ends the server now.
     pub fn kill(&self) {
+        self.life.drain();
         for (control, outbound) in self.controls.iter() {
             control.kill();
             outbound.wake();
         }
+    }
+
+    /// Asks a loop for its pulse; the number of the question.
+    pub(crate) fn ask(control: &Control, outbound: &Outbound) -> u64 {
+        let question = control.ask();
+        outbound.wake();
+        question
     }
 
     /// Reads certificates and keys again, all of them; those in use stay when one is no good.
@@ -75,7 +95,7 @@ impl Handle {
     ///
     /// Everything that is wrong with the files.
     pub fn reload_certificates(&self) -> Result<(), Vec<TlsError>> {
-        self.gate.as_ref().map_or(Ok(()), |gate| gate.reload())
+        self.gates.as_ref().map_or(Ok(()), |gates| gates.reload())
     }
 
     /// Serves `functions` instead of those that are served now, without dropping a request: what
@@ -83,21 +103,52 @@ impl Handle {
     /// admitted it. Who is in both with equal options goes on as before. An image that comes back
     /// with other options is one more function beside the old one, which is why
     /// [`Functions::reload`] loads such an artifact anew. Images that no entry has any more are
-    /// retired, and stay mapped.
+    /// retired, and stay mapped. Certificates that were read with the functions are served to
+    /// connections that come after.
     ///
     /// To be called from a thread that serves nobody: it may wait for another publication.
     pub fn publish(&self, functions: Functions) -> PublishReport {
-        let Functions { registry, router, gate: _ } = functions;
-        if let Some(gate) = &self.gate {
-            gate.wish(registry.iter().map(|(_, entry)| wishes(entry.options.tls)));
+        let Functions { registry, router, book, gates: read } = functions;
+        let mut certificates_stay = false;
+        if let Some(gates) = &self.gates {
+            gates.wish(registry.iter().map(|(_, entry)| wishes(entry.options.tls)));
+            certificates_stay = read.is_some_and(|read| !gates.adopt(&read));
         }
         let entries = registry.iter().map(|(_, entry)| entry.clone()).collect();
         let change =
-            self.present.replace(|present| present.followed_by(router, entries, &self.place));
+            self.present.replace(|present| present.followed_by(router, book, entries, &self.place));
         for callee in change.leaving {
             self.place.retire(callee);
         }
-        change.report
+        PublishReport { certificates_stay, ..change.report }
+    }
+
+    /// Obeys the limits and timeouts of `config` from now on, in a process that may hold
+    /// `descriptors` descriptors: those who are here, too, as far as they can. Those that
+    /// [`RESTART_KEYS`](crate::RESTART_KEYS) names stay as they were at the start; what belongs to
+    /// routes comes with [`Self::publish`].
+    ///
+    /// # Errors
+    ///
+    /// A limit that cannot be obeyed; nothing is changed.
+    pub fn set_limits(&self, config: &Config, descriptors: u64) -> Result<(), LimitsError> {
+        let event_loops = u32::try_from(self.controls.len()).unwrap_or(u32::MAX);
+        let tuning = Tuning::of(config, descriptors, event_loops)?;
+        self.headcount.set_most(tuning.connections_per_ip_max);
+        for (control, outbound) in self.controls.iter() {
+            control.asks.tune(tuning);
+            outbound.wake();
+        }
+        Ok(())
+    }
+
+    /// Whether requests should be sent here.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let given_up =
+            |roster: &Roster<_>| roster.abandoned_total() > 0 && roster.abandon_room() == 0;
+        let exhausted = self.place.inbound.with(|roster| given_up(roster));
+        self.life.health(exhausted)
     }
 
     /// What was counted so far.
@@ -107,7 +158,9 @@ impl Handle {
             functions: self.place.function_counts(),
             workers: self.place.worker_counts(),
             images: self.place.image_counts(),
-            tls: self.gate.as_ref().map(|gate| gate.counted()).unwrap_or_default(),
+            policies: self.present.site().courses.counts(),
+            log_dropped: log::lost(),
+            tls: self.gates.as_ref().map(|gates| gates.counted()).unwrap_or_default(),
             ..Snapshot::of(&self.counters)
         }
     }
@@ -135,50 +188,70 @@ impl Server {
         let limits = settings.roster;
         let place = Workplace::new(clock, limits, settings.response_limits, outbound.clone());
         let place = Arc::new(place);
-        let site = Site::of(settings.router, settings.functions, &place);
+        let site = Site::of(settings.router, settings.book, settings.functions, &place);
         let present = Arc::new(Present::new(site));
+        let headcount = Arc::new(Headcount::new(settings.tuning.connections_per_ip_max));
+        let controls: Vec<(Arc<Control>, Arc<Outbound>)> =
+            outbound.iter().map(|outbound| (Arc::default(), Arc::clone(outbound))).collect();
+        let controls = Arc::new(controls);
         let mut loops = Vec::new();
         for (number, (poll, outbound)) in polls.into_iter().zip(outbound).enumerate() {
             let mut listeners = Vec::new();
-            let doors = settings.listen.iter().map(|opening| &opening.door);
             let opened = sockets.pop().unwrap_or_default();
-            for (place, (socket, door)) in opened.into_iter().zip(doors).enumerate() {
+            for (place, (socket, opening)) in opened.into_iter().zip(&settings.listen).enumerate() {
                 let mut socket = TcpListener::from_std(socket);
                 poll.registry()
                     .register(&mut socket, of_listener(place), Interest::READABLE)
                     .map_err(system)?;
-                listeners.push(Listener::new(socket, door.clone()));
+                let trust = Arc::clone(&opening.trust);
+                listeners.push(Listener::new(socket, opening.door.clone(), trust));
             }
             let home = u16::try_from(number).unwrap_or(0);
-            let mut hub = Hub::new(settings.limits);
+            let names = settings.listen.iter().map(|opening| opening.name.clone()).collect();
+            let mut audience = Audience::new(home, names);
+            audience.join(Box::new(Counting(Arc::clone(&counters[number]))));
+            let mut hub = Hub::new(settings.tuning.limits);
             let fields = hub.set_secured_fields(&settings.secured_fields);
             debug_assert!(fields.is_ok(), "one short line");
             loops.push(Loop {
                 poll,
                 listeners,
                 hub,
-                handshakes_max: settings.handshakes_max,
-                dispatcher: Dispatcher::new(home, Arc::clone(&present), Arc::clone(&place)),
+                handshakes_max: settings.tuning.handshakes_max,
+                dispatcher: Dispatcher::new(
+                    home,
+                    audience,
+                    settings.traces.then(Tracer::seeded),
+                    Arc::clone(&present),
+                    Arc::clone(&place),
+                    Arc::clone(&headcount),
+                ),
                 outbound,
-                control: Arc::default(),
+                control: Arc::clone(&controls[number].0),
+                all: Arc::clone(&controls),
                 clock,
-                drain_delay_ms: settings.drain_delay_ms,
-                drain_ms: settings.drain_ms_max,
-                observers: vec![Box::new(Counting(Arc::clone(&counters[number])))],
+                drain_delay_ms: settings.tuning.drain_delay_ms,
+                drain_ms: settings.tuning.drain_ms_max,
                 events: Events::with_capacity(EVENTS_PER_TURN_MAX),
                 lists: Lists::default(),
             });
         }
-        let controls =
-            loops.iter().map(|one| (Arc::clone(&one.control), Arc::clone(&one.outbound))).collect();
+        let doors = settings.listen.into_iter().map(|opening| opening.door);
+        let doors: Vec<Door> = doors.collect();
+        let listeners = addresses
+            .iter()
+            .zip(&doors)
+            .map(|(&address, door)| ListenerStatus { address, serves: door.serves() });
         let handle = Handle {
-            controls: Arc::new(controls),
+            listeners: listeners.collect(),
+            controls,
             counters: Arc::new(counters),
             place: Arc::clone(&place),
             present,
-            gate: settings.gate,
+            headcount,
+            gates: settings.gates,
+            life: Arc::default(),
         };
-        let doors = settings.listen.into_iter().map(|opening| opening.door).collect();
         Ok(Self { loops, addresses, doors, place, handle })
     }
 
@@ -232,7 +305,7 @@ impl Server {
     /// Adds one observer to every loop, made by `make` with the loop's number.
     pub fn observe(&mut self, make: impl Fn(usize) -> Box<dyn Observer>) {
         for (number, one) in self.loops.iter_mut().enumerate() {
-            one.observers.push(make(number));
+            one.dispatcher.audience.join(make(number));
         }
     }
 
@@ -246,8 +319,8 @@ impl Server {
         for number in 0..place.posts.len() {
             place.hire(number)?;
         }
-        if let Some(gate) = &handle.gate {
-            tls::watch(gate)?;
+        if let Some(gates) = &handle.gates {
+            tls::watch(gates)?;
         }
         let (ended, endings) = mpsc::channel();
         let yard = Arc::new(Yard::new(Arc::clone(&place), loops.len(), ended));
@@ -265,6 +338,7 @@ impl Server {
                 Err(error) => failure = Some(error),
             }
         }
+        handle.life.begin();
         let mut report = DrainReport::default();
         for _ in 0..running {
             if failure.is_some() {

@@ -9,8 +9,8 @@ use fezz_wire::WireLimits;
 
 use crate::config::{Config, ListenerConfig, Tls};
 use crate::envelope;
-use crate::tls::Gate;
-use crate::transport::{Moved, Scratch, Session, Shaken, Stream, Transport};
+use crate::tls::{Gate, Gates};
+use crate::transport::{Beginning, Moved, Scratch, Session, Shaken, Stream, Transport};
 
 /// A stream that gives what a peer sent, a few octets at once, and takes everything.
 struct Given<'a> {
@@ -53,21 +53,21 @@ impl Stream for Given<'_> {
 ///
 /// When it does not.
 pub fn tls_records(octets: &[u8]) {
-    static GATE: OnceLock<Option<Arc<Gate>>> = OnceLock::new();
+    static GATE: OnceLock<Option<Gate>> = OnceLock::new();
     let open = || {
         let listeners = vec![ListenerConfig::tls(([127, 0, 0, 1], 0).into())];
         let tls = Tls { self_signed: true, ..Tls::default() };
         let config = Config { listeners, tls, ..Config::default() };
-        Gate::of(&config).ok().flatten().map(Arc::new)
+        Arc::new(Gates::of(&config).ok()??).gate(None)
     };
     let Some(gate) = GATE.get_or_init(open) else { return };
     let Some((most, left)) = octets.split_first() else { return };
     let mut given = Given { left, most: 1 + usize::from(*most) * 16, taken: 0 };
     let mut scratch = Scratch::for_handshakes(1);
-    let mut transport = Transport::Tls(Box::new(Session::new(Arc::clone(gate))));
+    let mut transport = Transport::Tls(Box::new(Session::new(gate.clone())));
     let mut into = [0; 1_000];
     for _ in 0..=octets.len() {
-        let Some(session) = transport.handshaking() else {
+        let Some(Beginning::Handshake(session)) = transport.beginning() else {
             match transport.receive(&mut given, &mut into, &mut scratch) {
                 Moved::Bytes(_) => continue,
                 Moved::Blocked | Moved::Eof | Moved::Gone => break,

@@ -2,6 +2,7 @@
 
 mod accept;
 mod calls;
+mod door;
 
 use std::io;
 use std::sync::Arc;
@@ -18,7 +19,6 @@ use crate::crew::{Completion, Outbound};
 use crate::dispatch::Dispatcher;
 use crate::link::{Link, Pumped, pump};
 use crate::listen::Listener;
-use crate::observe::Observer;
 use crate::token;
 use crate::transport::Scratch;
 
@@ -39,12 +39,13 @@ pub(crate) struct Loop {
     pub(crate) dispatcher: Dispatcher,
     pub(crate) outbound: Arc<Outbound>,
     pub(crate) control: Arc<Control>,
+    /// How every loop of this server is reached.
+    pub(crate) all: Arc<Vec<(Arc<Control>, Arc<Outbound>)>>,
     pub(crate) clock: Clock,
     /// Handshakes under way at once.
     pub(crate) handshakes_max: u32,
     pub(crate) drain_delay_ms: u64,
     pub(crate) drain_ms: u64,
-    pub(crate) observers: Vec<Box<dyn Observer>>,
     pub(crate) events: Events,
     pub(crate) lists: Lists,
 }
@@ -160,6 +161,7 @@ impl Loop {
         let now = self.dispatcher.now();
         self.count_handshakes();
         self.release();
+        self.report_rejected(now);
         self.report(now);
     }
 
@@ -208,6 +210,7 @@ impl Loop {
         if second != self.lists.date_second {
             self.lists.date_second = second;
             self.hub.set_date(fezz_parser::imf_fixdate(Clock::unix_seconds()));
+            self.dispatcher.audience.set_wall(now, Clock::wall());
         }
     }
 
@@ -289,11 +292,14 @@ impl Loop {
         let mut closed = std::mem::take(&mut self.lists.closed);
         for (id, reset) in closed.drain(..) {
             let slot = self.lists.links.get_mut(id.index as usize);
-            if let Some(link) = slot.and_then(Option::take)
-                && reset
-            {
-                // A reset is wanted, not needed: without it the peer gets an orderly end.
-                drop(socket2::SockRef::from(&link.stream).set_linger(Some(Duration::ZERO)));
+            if let Some(link) = slot.and_then(Option::take) {
+                if link.facts.counted {
+                    self.dispatcher.headcount.leave(link.facts.origin());
+                }
+                if reset {
+                    // A reset is wanted, not needed: without it the peer gets an orderly end.
+                    drop(socket2::SockRef::from(&link.stream).set_linger(Some(Duration::ZERO)));
+                }
             }
             self.hub.remove(id);
         }
@@ -308,12 +314,7 @@ impl Loop {
         if notices.is_empty() {
             return;
         }
-        for observer in &mut self.observers {
-            observer.notices(now, notices);
-            if dropped > 0 {
-                observer.notices_dropped(now, dropped);
-            }
-        }
+        self.dispatcher.audience.notices(now, notices, dropped);
         self.hub.clear_notices();
     }
 

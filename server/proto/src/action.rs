@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::output::Reply;
+use crate::summary::Summary;
 use crate::ticket::Ticket;
 use crate::time::Instant;
 
@@ -52,6 +53,10 @@ pub enum Action {
         /// What ended it.
         why: Void,
     },
+    /// An exchange that began is over, whatever its end. Each is told of once, before the next
+    /// [`Action::Route`] or [`Action::Close`] of its connection and behind its own
+    /// [`Action::Forget`].
+    Finished(Summary),
     /// Close our side of the stream; everything promised has been taken by it.
     Shut,
     /// Release the socket.
@@ -59,4 +64,14 @@ pub enum Action {
         /// With a reset, because the peer does not deserve or get an orderly end.
         reset: bool,
     },
+}
+
+/// How a connection begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Opening {
+    /// With a TLS handshake, which is said with [`Hub::handle_secured`](crate::Hub::handle_secured).
+    pub secure: bool,
+    /// With a PROXY header before everything else, which is said with
+    /// [`Hub::handle_announced`](crate::Hub::handle_announced).
+    pub proxied: bool,
 }

@@ -3,6 +3,7 @@
 //! Nothing here chooses a phase: [`crate::phase::next`] does, and [`Conn::fire`] is the only
 //! caller.
 
+mod account;
 mod content;
 mod say;
 mod work;
@@ -12,7 +13,7 @@ use alloc::boxed::Box;
 use fezz_parser::parse_head;
 
 pub(crate) use self::work::Work;
-use crate::action::{Action, Void};
+use crate::action::{Action, Opening, Void};
 use crate::exchange::Exchange;
 use crate::limits::Limits;
 use crate::notice::Notice;
@@ -31,6 +32,7 @@ const NEW_MS: u32 = 1_000;
 struct Pending {
     route: bool,
     dispatch: bool,
+    finished: bool,
     shut: bool,
     close: bool,
     reset: bool,
@@ -47,6 +49,8 @@ pub(crate) struct Conn {
     keep: bool,
     eof: bool,
     secure: bool,
+    /// A PROXY header has to come before anything else.
+    unannounced: bool,
     pending: Pending,
     /// Number of the present exchange; zero between them.
     exchange: u64,
@@ -58,18 +62,21 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    pub(crate) const fn open(generation: u32, secure: bool, now: Instant) -> Self {
+    pub(crate) const fn open(generation: u32, opening: Opening, now: Instant) -> Self {
+        let Opening { secure, proxied } = opening;
         Self {
             generation,
             handle_ms: 0,
             served: 0,
-            phase: if secure { Phase::Handshake } else { Phase::Idle },
+            phase: if secure || proxied { Phase::Handshake } else { Phase::Idle },
             keep: true,
             eof: false,
             secure,
+            unannounced: proxied,
             pending: Pending {
                 route: false,
                 dispatch: false,
+                finished: false,
                 shut: false,
                 close: false,
                 reset: false,
@@ -133,6 +140,7 @@ impl Conn {
     pub(crate) fn deadline(&self, limits: &Limits) -> Option<Instant> {
         let flat = |millis: u32| Some(self.pace.entered().plus_millis(u64::from(millis)));
         match self.phase {
+            Phase::Handshake if self.unannounced => flat(limits.proxy_header_ms_max),
             Phase::Handshake => flat(limits.handshake_ms_max),
             Phase::Idle if self.served > 0 => flat(limits.idle_ms_max),
             // Drained while it was new: it has as long as it counts as new.
@@ -197,6 +205,17 @@ impl Conn {
         self.advance(shared, now);
     }
 
+    /// A TLS handshake comes next, with a time of its own; else requests do.
+    pub(crate) fn handle_announced(&mut self, shared: &mut Shared, now: Instant) {
+        debug_assert!(self.unannounced, "a PROXY header comes once");
+        self.unannounced = false;
+        if self.secure {
+            self.pace = Pace::start(now);
+        } else {
+            self.fire(Event::Secured, shared, now);
+        }
+    }
+
     pub(crate) fn handle_secured(&mut self, shared: &mut Shared, now: Instant) {
         shared.notice(Notice::Secured);
         self.fire(Event::Secured, shared, now);
@@ -227,7 +246,7 @@ impl Conn {
     pub(crate) fn handle_sent(&mut self, bytes: usize, shared: &mut Shared, now: Instant) {
         shared.notice(Notice::Sent { bytes: u32::try_from(bytes).unwrap_or(u32::MAX) });
         let Some(work) = self.work.as_mut() else { return };
-        work.outbox.sent(bytes);
+        work.account.sent_bytes += work.outbox.sent(bytes);
         if self.phase == Phase::Write {
             self.pace.advance(bytes, now);
             if work.outbox.is_staged_sent() {
@@ -250,11 +269,14 @@ impl Conn {
     /// Whether [`Self::poll_action`] would find something, as far as a look at two words tells.
     #[inline]
     pub(crate) fn may_act(&self) -> bool {
-        let Pending { route, dispatch, shut, close, reset: _, void: _ } = self.pending;
-        self.forgotten != 0 || route | dispatch | shut | close
+        let Pending { route, dispatch, finished, shut, close, reset: _, void: _ } = self.pending;
+        self.forgotten != 0 || route | dispatch | finished | shut | close
     }
 
     pub(crate) fn poll_action(&mut self, index: u32, limits: &Limits) -> Option<Action> {
+        if let Some(summary) = self.poll_finished() {
+            return Some(Action::Finished(summary));
+        }
         let ticket = Ticket { index, exchange: self.exchange };
         let pending = &mut self.pending;
         if self.forgotten != 0 {
@@ -287,7 +309,7 @@ impl Conn {
             shared.pool.keep_inbox(buffer);
         }
         let over = matches!(self.phase, Phase::Idle | Phase::Linger | Phase::Closed);
-        if over && work.inbox.is_empty() && work.outbox.is_empty() {
+        if over && work.inbox.is_empty() && work.outbox.is_empty() && !self.pending.finished {
             work.outbox.trim();
             self.release_counted(shared);
             if let Some(work) = self.work.take() {
@@ -318,7 +340,7 @@ impl Conn {
     fn advance(&mut self, shared: &mut Shared, now: Instant) {
         loop {
             match self.phase {
-                Phase::Idle if self.has_input() => self.fire(Event::Started, shared, now),
+                Phase::Idle if self.has_input() => self.begin_exchange(shared, now),
                 Phase::Head => {
                     if !self.read_head(shared, now) {
                         break;
@@ -358,9 +380,10 @@ impl Conn {
                 let head = fezz_parser::Head::new(inbox.filled(), &shared.index);
                 work.exchange = Exchange::of(&head, head_bytes);
                 work.late = None;
-                self.exchange = shared.next_exchange();
+                work.account.has_head = true;
+                work.account.received_bytes = head_bytes as u64;
+                work.fields = None;
                 shared.index_exchange = self.exchange;
-                self.served += 1;
                 shared.notice(Notice::HeadDone);
                 self.fire(Event::HeadDone, shared, now);
                 true
@@ -370,6 +393,7 @@ impl Conn {
                 let right = usize::try_from(error.offset()).unwrap_or(usize::MAX);
                 let right = right.min(inbox.len());
                 work.exchange = Exchange::of_part(inbox.filled().get(..right).unwrap_or_default());
+                work.account.received_bytes = right as u64;
                 self.refuse(Refusal::Head(error), None, shared, now);
                 true
             }
@@ -401,6 +425,7 @@ impl Conn {
                     if phase == Phase::Closed {
                         shared.notice(Notice::Closed(self.phase));
                     }
+                    self.account(phase, event, now);
                     self.pace = Pace::start(now);
                     self.phase = phase;
                 }
@@ -436,6 +461,7 @@ impl Conn {
                     && let Some(work) = self.work.as_mut()
                 {
                     work.exchange = Exchange::of_part(work.inbox.filled());
+                    work.account.received_bytes = work.inbox.len() as u64;
                 }
                 self.say_instead(Refusal::TooSlow, None, true, shared, now);
             }

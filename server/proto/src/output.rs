@@ -46,6 +46,20 @@ impl Source {
             Self::Fixed(octets) => octets,
         }
     }
+
+    /// The same with more field lines at the end of its head.
+    #[cold]
+    pub(crate) fn with_fields(self, head_bytes: usize, fields: &[u8]) -> Self {
+        let mut octets = match self {
+            Self::Nothing => return self,
+            Self::Owned(octets) => octets,
+            Self::Fixed(octets) => octets.to_vec(),
+        };
+        debug_assert!(head_bytes <= octets.len(), "a head longer than its reply");
+        let at = head_bytes.min(octets.len());
+        octets.splice(at..at, fields.iter().copied());
+        Self::Owned(octets)
+    }
 }
 
 /// What is to be sent, in order: backlog, head, tail, content.
@@ -109,7 +123,8 @@ impl Outbox {
         self.backlog.len() as u64 + self.staged_bytes() - self.gone
     }
 
-    fn staged_bytes(&self) -> u64 {
+    /// The number of octets staged.
+    pub(crate) fn staged_bytes(&self) -> u64 {
         u64::from(self.head_bytes) + u64::from(self.tail.filled) + u64::from(self.content_bytes)
     }
 
@@ -213,15 +228,17 @@ impl Outbox {
         slices
     }
 
-    /// `bytes` octets left.
-    pub(crate) fn sent(&mut self, bytes: usize) {
+    /// `bytes` octets left; how many of them were staged and no backlog.
+    pub(crate) fn sent(&mut self, bytes: usize) -> u64 {
         let left = self.left();
+        let ahead = (self.backlog.len() as u64).saturating_sub(self.gone);
         debug_assert!(bytes as u64 <= left, "sent more than was promised");
         self.gone += (bytes as u64).min(left);
         if self.gone >= self.backlog.len() as u64 {
             self.gone -= self.backlog.len() as u64;
             self.backlog.clear();
         }
+        (bytes as u64).saturating_sub(ahead)
     }
 
     /// Every octet of the staged reply, and of what was before it, is gone.

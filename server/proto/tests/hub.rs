@@ -3,7 +3,8 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test may fail loudly")]
 
 use fezz_proto::{
-    Action, Admission, ConnId, Hub, Instant, Limits, Notice, Phase, Refusal, Reply, Ticket, Void,
+    Action, Admission, ConnId, End, Hub, Instant, Limits, Notice, Opening, Phase, Refusal, Reply,
+    Summary, Ticket, Void,
 };
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
@@ -38,7 +39,7 @@ fn ask(hub: &mut Hub, id: ConnId, octets: &[u8], now: Instant) -> Ticket {
 }
 
 fn admit(hub: &mut Hub, id: ConnId, now: Instant) -> Ticket {
-    assert_eq!(hub.poll_action(id), Some(Action::Route));
+    assert_eq!(next_action(hub, id), Some(Action::Route));
     let admission = Admission {
         envelope: Vec::new(),
         body_bytes_max: 1 << 20,
@@ -46,9 +47,27 @@ fn admit(hub: &mut Hub, id: ConnId, now: Instant) -> Ticket {
         late: None,
     };
     hub.handle_admitted(id, admission, now);
-    match hub.poll_action(id) {
+    match next_action(hub, id) {
         Some(Action::Dispatch { ticket, .. }) => ticket,
         other => panic!("no dispatch but {other:?}"),
+    }
+}
+
+/// What the connection asks for, apart from exchanges that are over.
+fn next_action(hub: &mut Hub, id: ConnId) -> Option<Action> {
+    loop {
+        match hub.poll_action(id) {
+            Some(Action::Finished(_)) => {}
+            action => return action,
+        }
+    }
+}
+
+/// The exchange that is over, which is the next thing to be told of.
+fn finished(hub: &mut Hub, id: ConnId) -> Summary {
+    match hub.poll_action(id) {
+        Some(Action::Finished(summary)) => summary,
+        other => panic!("no exchange is over but {other:?}"),
     }
 }
 
@@ -72,7 +91,7 @@ fn time_out(hub: &mut Hub, now: Instant) -> Vec<ConnId> {
 
 /// Ends a connection the way a driver does.
 fn finish(hub: &mut Hub, id: ConnId) {
-    while let Some(action) = hub.poll_action(id) {
+    while let Some(action) = next_action(hub, id) {
         if matches!(action, Action::Close { .. }) {
             hub.settle(id);
             hub.remove(id);
@@ -88,7 +107,7 @@ fn half_a_head_is_forgotten_with_its_connection() {
     hub.settle(first);
     assert_eq!(time_out(&mut hub, ms(10_000)), [first]);
     assert!(send(&mut hub, first, ms(10_000)).starts_with("HTTP/1.1 408 "));
-    assert_eq!(hub.poll_action(first), Some(Action::Shut));
+    assert_eq!(next_action(&mut hub, first), Some(Action::Shut));
     hub.settle(first);
     let second = accept(&mut hub, ms(10_001));
     receive(&mut hub, second, GET, ms(10_001));
@@ -131,7 +150,7 @@ fn a_head_request_does_not_silence_the_next_connection() {
     let ticket = ask(&mut hub, first, head, ms(0));
     assert!(hub.handle_reply(ticket, Ok(reply()), ms(1)).is_some());
     assert!(send(&mut hub, first, ms(1)).ends_with("connection: close\r\n\r\n"));
-    assert_eq!(hub.poll_action(first), Some(Action::Shut));
+    assert_eq!(next_action(&mut hub, first), Some(Action::Shut));
     hub.settle(first);
     let second = accept(&mut hub, ms(2));
     receive(&mut hub, second, b"G", ms(2));
@@ -145,7 +164,7 @@ fn a_broken_upload_leaves_nothing_behind() {
     let mut hub = hub();
     let id = accept(&mut hub, ms(0));
     receive(&mut hub, id, b"PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nabc", ms(0));
-    assert_eq!(hub.poll_action(id), Some(Action::Route));
+    assert_eq!(next_action(&mut hub, id), Some(Action::Route));
     let admission =
         Admission { envelope: Vec::new(), body_bytes_max: 9, handle_ms_max: 1, late: None };
     hub.handle_admitted(id, admission, ms(0));
@@ -165,7 +184,7 @@ fn a_late_reply_meets_nobody() {
     let late = ask(&mut hub, id, GET, ms(0));
     hub.settle(id);
     assert_eq!(time_out(&mut hub, ms(1_000)), [id]);
-    assert_eq!(hub.poll_action(id), Some(Action::Forget { ticket: late, why: Void::Late }));
+    assert_eq!(next_action(&mut hub, id), Some(Action::Forget { ticket: late, why: Void::Late }));
     assert!(send(&mut hub, id, ms(1_000)).starts_with("HTTP/1.1 504 "));
     let next = ask(&mut hub, id, GET, ms(1_001));
     assert_eq!(hub.handle_reply(late, Ok(reply()), ms(1_002)), None);
@@ -179,15 +198,15 @@ fn an_operator_has_words_of_its_own_for_a_late_function_once() {
     let mut hub = hub();
     let id = accept(&mut hub, ms(0));
     receive(&mut hub, id, GET, ms(0));
-    assert_eq!(hub.poll_action(id), Some(Action::Route));
+    assert_eq!(next_action(&mut hub, id), Some(Action::Route));
     let octets = b"HTTP/1.1 203 OK\r\ncontent-length: 4\r\nlate".to_vec();
     let late = Some(Box::new(Reply { octets, head_bytes: 36, status: 203 }));
     let admission = Admission { envelope: Vec::new(), body_bytes_max: 9, handle_ms_max: 1, late };
     hub.handle_admitted(id, admission, ms(0));
-    assert!(matches!(hub.poll_action(id), Some(Action::Dispatch { .. })));
+    assert!(matches!(next_action(&mut hub, id), Some(Action::Dispatch { .. })));
     hub.settle(id);
     assert_eq!(time_out(&mut hub, ms(100)), [id]);
-    assert!(matches!(hub.poll_action(id), Some(Action::Forget { why: Void::Late, .. })));
+    assert!(matches!(next_action(&mut hub, id), Some(Action::Forget { why: Void::Late, .. })));
     let said = send(&mut hub, id, ms(100));
     assert!(said.starts_with("HTTP/1.1 203 ") && said.ends_with("\r\n\r\nlate"), "{said}");
     assert!(hub.notices().0.contains(&Notice::Refused(Refusal::Late)));
@@ -222,7 +241,7 @@ fn an_answer_of_the_driver_is_no_refusal_and_no_functions_reply() {
         let mut hub = hub();
         let id = accept(&mut hub, ms(0));
         receive(&mut hub, id, request.as_bytes(), ms(0));
-        assert_eq!(hub.poll_action(id), Some(Action::Route));
+        assert_eq!(next_action(&mut hub, id), Some(Action::Route));
         hub.handle_answered(id, reply(), ms(0));
         let said = send(&mut hub, id, ms(0));
         assert_eq!(!said.contains("connection: close"), stays, "{request}: {said}");
@@ -242,7 +261,7 @@ fn whoever_has_just_come_may_ask_once_in_a_drain() {
     hub.handle_drain(ms(1_400), &mut ready);
     for id in [old, silent, new] {
         assert!(ready.contains(&id), "its deadline is armed anew");
-        while hub.poll_action(id).is_some() {}
+        while next_action(&mut hub, id).is_some() {}
         hub.settle(id);
     }
     assert_eq!(hub.phase(old), Some(Phase::Linger));
@@ -267,7 +286,7 @@ fn what_was_promised_survives_a_drain() {
     hub.set_date(*b"Mon, 07 Nov 1994 08:49:37 GMT");
     assert_eq!(hub.unsent(id).concat(), promised[40..]);
     hub.handle_sent(id, promised.len() - 40, ms(2));
-    assert_eq!(hub.poll_action(id), Some(Action::Shut), "nothing more is read");
+    assert_eq!(next_action(&mut hub, id), Some(Action::Shut), "nothing more is read");
 }
 
 #[test]
@@ -323,7 +342,7 @@ fn a_refusal_keeps_the_connection_when_its_content_is_here() {
         let mut hub = hub();
         let id = accept(&mut hub, ms(0));
         receive(&mut hub, id, octets, ms(0));
-        assert_eq!(hub.poll_action(id), Some(Action::Route));
+        assert_eq!(next_action(&mut hub, id), Some(Action::Route));
         hub.handle_refused(id, Refusal::NoRoute, None, ms(0));
         assert_eq!(!send(&mut hub, id, ms(0)).contains("connection: close"), keeps);
         assert_eq!(hub.phase(id), Some(if keeps { Phase::Head } else { Phase::Linger }));
@@ -336,7 +355,186 @@ fn a_kill_resets_everybody_and_voids_tickets() {
     let id = accept(&mut hub, ms(0));
     let ticket = ask(&mut hub, id, GET, ms(0));
     hub.handle_kill(ms(1), &mut Vec::new());
-    assert_eq!(hub.poll_action(id), Some(Action::Forget { ticket, why: Void::Killed }));
-    assert_eq!(hub.poll_action(id), Some(Action::Close { reset: true }));
+    assert_eq!(next_action(&mut hub, id), Some(Action::Forget { ticket, why: Void::Killed }));
+    assert_eq!(next_action(&mut hub, id), Some(Action::Close { reset: true }));
     assert_eq!(hub.holder(ticket), None);
+}
+
+#[test]
+fn a_proxy_header_has_a_time_of_its_own_before_the_handshake_or_the_first_request() {
+    let mut hub = hub();
+    for secure in [false, true] {
+        let opening = Opening { secure, proxied: true };
+        let id = hub.handle_opened(opening, ms(0)).expect("there is room");
+        hub.settle(id);
+        assert_eq!((hub.phase(id), hub.wants_read(id)), (Some(Phase::Handshake), false));
+        assert_eq!(hub.deadline(id), Some(ms(5_000)));
+        hub.handle_announced(id, ms(3_000));
+        hub.settle(id);
+        assert_eq!(hub.deadline(id), Some(ms(13_000)));
+        let phase = if secure { Phase::Handshake } else { Phase::Idle };
+        assert_eq!(hub.phase(id), Some(phase));
+        hub.remove(id);
+    }
+    let secured = |notice: &Notice| *notice == Notice::Secured;
+    assert!(!hub.notices().0.iter().any(secured), "no header is a handshake");
+}
+
+#[test]
+fn who_does_not_say_whom_he_speaks_for_is_reset() {
+    let mut hub = hub();
+    let opening = Opening { secure: false, proxied: true };
+    let late = hub.handle_opened(opening, ms(0)).expect("there is room");
+    let wrong = hub.handle_opened(opening, ms(0)).expect("there is room");
+    hub.handle_turned_away(wrong, ms(1));
+    assert_eq!(hub.poll_action(wrong), Some(Action::Close { reset: true }));
+    let mut ready = Vec::new();
+    hub.handle_timeouts(ms(5_020), &mut ready);
+    assert!(ready.contains(&late));
+    assert_eq!(hub.poll_action(late), Some(Action::Close { reset: true }));
+}
+
+#[test]
+fn new_limits_hold_for_those_who_are_here() {
+    let mut hub = hub();
+    let id = accept(&mut hub, ms(0));
+    ask(&mut hub, id, GET, ms(0));
+    let other = accept(&mut hub, ms(0));
+    hub.settle(other);
+    let before = *hub.limits();
+    let mut limits = before;
+    limits.head_ms_max = 500;
+    limits.connections_max = 1;
+    limits.requests_per_connection_max = 1;
+    limits.head.field_section_bytes_max *= 2;
+    hub.set_limits(limits.check().expect("the limits agree"));
+    assert_eq!(hub.limits().head, before.head, "buffers have their size");
+    assert_eq!(hub.deadline(other), Some(ms(500)));
+    assert!(!hub.has_room());
+    let mut ready = Vec::new();
+    hub.handle_timeouts(ms(520), &mut ready);
+    assert_eq!(ready, [other], "it was booked for later before");
+    assert_eq!(hub.phase(id), Some(Phase::Handle), "and who works goes on");
+}
+
+#[test]
+fn somebody_idle_leaves_when_something_runs_out_and_nobody_new_is_promised_a_place() {
+    let mut hub = hub_with(|limits| limits.connections_max = 1);
+    assert_eq!(hub.handle_starved(ms(0)), None);
+    let id = accept(&mut hub, ms(0));
+    assert_eq!(hub.handle_starved(ms(10)), None, "it has just come");
+    assert_eq!(hub.handle_starved(ms(2_000)), Some(id));
+    assert_eq!(hub.phase(id), Some(Phase::Linger));
+    assert_eq!(hub.handle_accepted(false, ms(2_000)), None);
+    assert_eq!(hub.handle_starved(ms(2_000)), None, "it is leaving already");
+}
+
+#[test]
+fn an_exchange_that_is_over_says_what_it_took() {
+    let mut hub = hub();
+    let id = accept(&mut hub, ms(0));
+    let post = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n";
+    receive(&mut hub, id, &post[..9], ms(1));
+    receive(&mut hub, id, &post[9..], ms(3));
+    assert_eq!(hub.poll_action(id), Some(Action::Route));
+    let admission =
+        Admission { envelope: Vec::new(), body_bytes_max: 9, handle_ms_max: 1_000, late: None };
+    hub.handle_admitted(id, admission, ms(3));
+    receive(&mut hub, id, b"hi", ms(10));
+    let Some(Action::Dispatch { ticket, .. }) = hub.poll_action(id) else { panic!("no dispatch") };
+    hub.handle_reply(ticket, Ok(reply()), ms(30));
+    assert_eq!(hub.poll_action(id), None, "it is not over before all of it is sent");
+    let sent = send(&mut hub, id, ms(31)).len();
+    let expected = Summary {
+        exchange: ticket.exchange,
+        request: 1,
+        status: 200,
+        end: End::Said,
+        has_head: true,
+        refusal: None,
+        began: ms(1),
+        head_us: 2_000,
+        body_us: 7_000,
+        handle_us: 20_000,
+        write_us: 1_000,
+        received_bytes: post.len() as u64 + 2,
+        sent_bytes: sent as u64,
+    };
+    assert_eq!(finished(&mut hub, id), expected);
+    assert_eq!(expected.total_us(), 30_000);
+    assert_eq!(hub.poll_action(id), None);
+}
+
+#[test]
+fn a_reply_that_waits_for_company_is_over_before_the_next_head_is_judged() {
+    let mut hub = hub();
+    let id = accept(&mut hub, ms(0));
+    let ticket = ask(&mut hub, id, &[GET, GET].concat(), ms(0));
+    hub.handle_reply(ticket, Ok(reply()), ms(1));
+    let first = finished(&mut hub, id);
+    assert_eq!((first.end, first.received_bytes), (End::Said, GET.len() as u64));
+    assert_eq!(first.sent_bytes, hub.unsent_bytes(id));
+    let second = admit(&mut hub, id, ms(1));
+    hub.handle_reply(second, Ok(reply()), ms(2));
+    let both = send(&mut hub, id, ms(2)).len() as u64;
+    let second = finished(&mut hub, id);
+    assert_eq!((second.request, first.sent_bytes + second.sent_bytes), (2, both));
+}
+
+#[test]
+fn whoever_leaves_ends_an_exchange_in_every_phase_of_it() {
+    let part = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nh";
+    for (octets, phase) in
+        [(&GET[..7], Phase::Head), (GET, Phase::Handle), (part, Phase::Body), (GET, Phase::Write)]
+    {
+        let mut hub = hub();
+        let id = accept(&mut hub, ms(0));
+        receive(&mut hub, id, octets, ms(0));
+        let admission =
+            Admission { envelope: Vec::new(), body_bytes_max: 9, handle_ms_max: 9, late: None };
+        if hub.poll_action(id).is_some() {
+            hub.handle_admitted(id, admission, ms(0));
+        }
+        if let Some(Action::Dispatch { ticket, .. }) = hub.poll_action(id)
+            && phase == Phase::Write
+        {
+            hub.handle_reply(ticket, Ok(reply()), ms(0));
+            hub.handle_sent(id, 7, ms(0));
+        }
+        assert_eq!(hub.phase(id), Some(phase));
+        hub.handle_peer_gone(id, ms(5));
+        if phase == Phase::Handle {
+            assert!(matches!(hub.poll_action(id), Some(Action::Forget { .. })));
+        }
+        let Summary { end, received_bytes, sent_bytes, .. } = finished(&mut hub, id);
+        let sent = if phase == Phase::Write { 7 } else { 0 };
+        assert_eq!((end, received_bytes, sent_bytes), (End::PeerLeft, octets.len() as u64, sent));
+        assert!(matches!(hub.poll_action(id), Some(Action::Close { .. })));
+    }
+}
+
+#[test]
+fn two_that_are_over_at_once_are_told_of_in_order() {
+    let mut hub = hub();
+    let id = accept(&mut hub, ms(0));
+    let ticket = ask(&mut hub, id, &[GET, GET].concat(), ms(0));
+    hub.handle_reply(ticket, Ok(reply()), ms(1));
+    hub.handle_kill(ms(2), &mut Vec::new());
+    let first = finished(&mut hub, id);
+    assert_eq!((first.request, first.end), (1, End::Said));
+    assert!(matches!(hub.poll_action(id), Some(Action::Forget { why: Void::Killed, .. })));
+    let second = finished(&mut hub, id);
+    assert_eq!((second.request, second.end, second.status), (2, End::Killed, 0));
+    assert_eq!(hub.poll_action(id), Some(Action::Close { reset: true }));
+}
+
+#[test]
+fn a_head_that_is_wrong_is_an_exchange() {
+    let mut hub = hub();
+    let id = accept(&mut hub, ms(0));
+    receive(&mut hub, id, b"GET / HTTP/1.1\r\nhost : a\r\n\r\nGET / HTTP/1.1\r\n", ms(0));
+    let sent = send(&mut hub, id, ms(0)).len() as u64;
+    let summary = finished(&mut hub, id);
+    assert_eq!((summary.status, summary.has_head, summary.sent_bytes), (400, false, sent));
+    assert!(matches!(summary.refusal, Some(Refusal::Head(_))));
 }

@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 
 use fezz_proto::{ConnId, Hub, Instant, Phase, Stage};
 
+use crate::accounts::Accounts;
 use crate::crew::{Crew, Marker};
 use crate::oracle::{Ledger, Rule, Tally, Violation};
 use crate::pipe::{Pipe, Side};
@@ -29,6 +30,8 @@ pub struct Scene<'p> {
     pub pipes: Vec<Pipe>,
     /// What the oracle is told.
     pub ledger: Ledger,
+    /// What the core says of exchanges that are over.
+    pub accounts: Accounts,
     /// What happened how often.
     pub tally: Tally,
     /// Choices made on the way.

@@ -8,6 +8,7 @@
 //! `SIM_SEED=n cargo test -p fezz-sim --test worlds -- --nocapture` replays one world with its
 //! trace.
 
+pub mod accounts;
 pub mod client;
 pub mod crew;
 pub mod driver;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use fezz_proto::{Notice, Phase, Refusal};
 
+use crate::accounts::Accounts;
 use crate::client::{Client, Ended};
 use crate::crew::Marker;
 use crate::plan::{Handshake, Plan};
@@ -91,6 +92,16 @@ pub enum Rule {
     DispatchesNotAccounted,
     /// The core counted other octets than the streams.
     OctetsNotAccounted,
+    /// An exchange is said to be over twice, too late, or before it is.
+    FinishedOutOfOrder,
+    /// Exchanges that began and exchanges that are over are not as many.
+    ExchangesNotAccounted,
+    /// An exchange is said to have moved other octets than it did.
+    ExchangeOctets,
+    /// An exchange is said to have ended otherwise than it did.
+    ExchangeStatus,
+    /// The steps of an exchange took longer or shorter than they can have.
+    StepsNotAccounted,
 }
 
 /// A broken rule, and where.
@@ -126,13 +137,13 @@ impl Violation {
 
 /// What the driver did for one request.
 #[derive(Clone, Copy, Debug, Default)]
-struct Entry {
-    routed: bool,
-    dispatched: bool,
+pub(crate) struct Entry {
+    pub(crate) routed: bool,
+    pub(crate) dispatched: bool,
     /// The status it was answered or refused with.
-    said: Option<u16>,
+    pub(crate) said: Option<u16>,
     /// Whether a function's own reply was said.
-    replied: bool,
+    pub(crate) replied: bool,
 }
 
 /// What the driver did for each request.
@@ -306,9 +317,13 @@ pub fn judge(
     plan: &Plan,
     clients: &[Client],
     ledger: &Ledger,
+    accounts: &Accounts,
     tally: &Tally,
 ) -> Result<(), Violation> {
     balance(ledger, tally)?;
+    if !accounts.balance(tally) {
+        return Err(Violation::of(Rule::ExchangesNotAccounted));
+    }
     for (number, client) in clients.iter().enumerate() {
         if let Some(flaw) = client.flaw() {
             return Err(Violation::at(number, Rule::Flaw(flaw)));
@@ -319,6 +334,7 @@ pub fn judge(
             bench.response(marker, response).map_err(|rule| Violation::by(marker, rule))?;
         }
         bench.end().map_err(|rule| Violation::at(number, rule))?;
+        accounts.judge(plan, number, client, &ledger.entries[number])?;
     }
     Ok(())
 }

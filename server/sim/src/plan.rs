@@ -148,11 +148,13 @@ pub enum Canary {
     UnarmedDeadline,
     /// The driver does not remove what is closed.
     LeakedConnection,
+    /// An exchange that is over is not told of now and then.
+    LostExchange,
 }
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::LostOctet,
         Self::RepeatedOctets,
         Self::WrongTicket,
@@ -161,6 +163,7 @@ impl Canary {
         Self::LostEvent,
         Self::UnarmedDeadline,
         Self::LeakedConnection,
+        Self::LostExchange,
     ];
 }
 

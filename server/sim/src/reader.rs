@@ -47,6 +47,8 @@ pub struct Response {
     pub closes: bool,
     /// Whether `connection: keep-alive` was said.
     pub keeps: bool,
+    /// Octets of it, and of interim responses before it.
+    pub octets: u64,
 }
 
 /// A request whose response is awaited.
@@ -88,6 +90,8 @@ pub struct Reader {
     responses: Vec<Response>,
     interims: u32,
     interim_of_next: bool,
+    /// Octets since the last final response.
+    octets: u64,
 }
 
 /// No status line or field line of this server is longer.
@@ -110,6 +114,7 @@ impl Reader {
             responses: Vec::new(),
             interims: 0,
             interim_of_next: false,
+            octets: 0,
         }
     }
 
@@ -169,6 +174,7 @@ impl Reader {
                     let part = octets.len().min(*left);
                     response.content.extend_from_slice(&octets[..part]);
                     *left -= part;
+                    self.octets += part as u64;
                     octets = &octets[part..];
                     if *left == 0 {
                         self.finish();
@@ -176,6 +182,7 @@ impl Reader {
                 }
                 State::StatusLine | State::Fields(_) => {
                     octets = &octets[1..];
+                    self.octets += 1;
                     self.line.push(first);
                     if first == b'\n' {
                         let line = std::mem::take(&mut self.line);
@@ -242,6 +249,7 @@ impl Reader {
             content_length: fields.content_length,
             closes: fields.connection == Some(false),
             keeps: fields.connection == Some(true),
+            octets: 0,
         };
         // A server that gave up before it had read "HEAD " cannot know that no content is wanted.
         let unsure = asked.unsure || (asked.is_head && response.status == 408);
@@ -259,7 +267,10 @@ impl Reader {
     }
 
     fn finish(&mut self) {
-        if let State::Content(response, _) = std::mem::replace(&mut self.state, State::StatusLine) {
+        if let State::Content(mut response, _) =
+            std::mem::replace(&mut self.state, State::StatusLine)
+        {
+            response.octets = std::mem::take(&mut self.octets);
             if response.closes {
                 self.state = State::Over;
             }

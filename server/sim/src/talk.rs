@@ -1,7 +1,9 @@
 //! One conversation on one connection while time stands still: the replies must be the same however
 //! it is cut into reads and writes, and a strict reader must accept them.
 
-use fezz_proto::{Action, Admission, ConnId, Hub, Instant, Limits, Refusal, Reply, Ticket};
+use fezz_proto::{
+    Action, Admission, ConnId, Hub, Instant, Limits, Refusal, Reply, Summary, Ticket,
+};
 
 use crate::reader::{Reader, date_of};
 
@@ -37,6 +39,8 @@ pub struct Held {
     pub received: Vec<u8>,
     /// For each head that was judged, whether it was HEAD and whether it expected a 100.
     pub heads: Vec<(bool, bool)>,
+    /// The exchanges that are over.
+    pub finished: Vec<Summary>,
 }
 
 impl Talk {
@@ -120,6 +124,13 @@ impl Talk {
                 Action::Route => self.judge(),
                 Action::Dispatch { ticket, envelope, .. } => self.asked.push((ticket, envelope)),
                 Action::Close { .. } => self.closed = true,
+                Action::Finished(mut summary) => {
+                    if summary.refusal.is_some() {
+                        // How much of what nobody wants has arrived is for the cuts to say.
+                        summary.received_bytes = 0;
+                    }
+                    self.held.finished.push(summary);
+                }
                 Action::Shut => {}
                 Action::Forget { .. } => unreachable!("time stands still"),
             }

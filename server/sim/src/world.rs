@@ -1,5 +1,6 @@
 //! Clock, driver, clients: step until everything is over.
 
+use crate::accounts::Accounts;
 use crate::client::Client;
 use crate::driver::{Driver, Scene};
 use crate::oracle::{self, Ledger, Rule, Tally, Violation};
@@ -62,6 +63,7 @@ impl<'p> World<'p> {
                 plan,
                 pipes,
                 ledger: Ledger::new(plan),
+                accounts: Accounts::new(count),
                 tally: Tally::default(),
                 rng: Rng::from_seed(plan.seed),
                 trace: Trace::new(prints),
@@ -187,7 +189,7 @@ impl<'p> World<'p> {
         if self.driver.hub().body_bytes_held() != 0 {
             return Err(Violation::of(Rule::MemoryHeld));
         }
-        oracle::judge(scene.plan, &self.clients, &scene.ledger, &scene.tally)?;
+        oracle::judge(scene.plan, &self.clients, &scene.ledger, &scene.accounts, &scene.tally)?;
         let readers = || self.clients.iter().map(Client::reader);
         Ok(Report {
             hash: scene.trace.hash(),

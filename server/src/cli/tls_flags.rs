@@ -6,11 +6,11 @@ use clap::Args;
 
 use super::flags::Reader;
 use crate::config::{
-    CertificateFiles, ClientCa, ConfigError, HTTPS_PORT, ListenerConfig, Tls, TlsFlagFault,
-    TlsVersion, UnknownSni,
+    CertificateFiles, ClientCa, ConfigError, HTTPS_PORT, ListenerConfig, Tickets, Tls,
+    TlsFlagFault, TlsVersion, UnknownSni,
 };
 
-#[derive(Args, Debug)]
+#[derive(Args, Debug, PartialEq)]
 #[command(next_help_heading = "TLS")]
 pub(super) struct TlsFlags {
     /// Listen on ADDRESS:PORT with TLS
@@ -57,6 +57,8 @@ impl TlsFlags {
         let secured = self.listen_tls.iter();
         let secured = secured.filter_map(|text| reader.listen("--listen-tls", text));
         let mut all: Vec<ListenerConfig> = secured.map(ListenerConfig::tls).collect();
+        let client_ca = self.tls_client_ca.as_ref().and_then(|text| authorities(reader, text));
+        all.iter_mut().for_each(|listener| listener.client_ca.clone_from(&client_ca));
         let redirects = self.redirect_https.iter();
         all.extend(redirects.filter_map(|text| redirect(reader, text, self.acme_dir.as_ref())));
         all
@@ -82,9 +84,9 @@ impl TlsFlags {
                     TlsVersion::V12
                 }
             },
-            client_ca: self.tls_client_ca.as_ref().and_then(|text| authorities(reader, text)),
             hsts_s: self.hsts.as_ref().map(|text| seconds(reader, text)),
             handshakes_max: reader.count("--limit-handshakes", &self.limit_handshakes, 1 << 20),
+            tickets: Tickets::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! opening sockets and files the server's; here is only what can be wrong between two values.
 
 mod error;
+pub mod file;
 mod grammar;
 mod listener;
 mod nearest;
@@ -21,7 +22,8 @@ pub use grammar::{FunctionFault, FunctionFlag, RouteFlag, parse_listen};
 pub use listener::{Forwarded, ListenAddress, ListenerConfig, Serves};
 pub(crate) use nearest::nearest;
 pub use observe::{
-    AccessFormat, AccessLog, Log, LogFormat, LogLevel, LogOutput, METRICS_PORT, Metrics,
+    ACCESS_HEADERS, AccessFormat, AccessLog, AuditLog, Log, LogFormat, LogLevel, LogOutput,
+    METRICS_PORT, Metrics, Propagate, Tracing,
 };
 pub(crate) use option_flag::parse_digest;
 pub use option_flag::{OPTION_KEYS, OptionFault, OptionFlag, resolve};
@@ -31,7 +33,8 @@ pub use options::{
 pub use policy::{Auth, Cors, PolicyConfig, RateKey, RateLimit};
 pub use process::{Admin, Sandbox};
 pub use tls::{
-    CertificateFiles, ClientCa, HANDSHAKES_MAX, HTTPS_PORT, Tls, TlsVersion, UnknownSni,
+    CertificateFiles, ClientCa, HANDSHAKES_MAX, HTTPS_PORT, TICKETS_ROTATE, Tickets, Tls,
+    TlsVersion, UnknownSni,
 };
 
 use crate::plugin::pattern::Pattern;
@@ -70,6 +73,10 @@ pub struct Config {
     pub log: Log,
     /// A line for each request, if wanted.
     pub access_log: Option<AccessLog>,
+    /// A line for each request that asked a function, if wanted.
+    pub audit_log: Option<AuditLog>,
+    /// What goes along with a request through everybody who works on it.
+    pub tracing: Tracing,
     /// The operator's interface.
     pub admin: Admin,
     /// What the process gives up.
@@ -168,6 +175,9 @@ pub struct Limits {
     pub rate_bytes_per_s_min: u64,
     /// Connections at once; nothing: as many as descriptors allow, see [`Config::connections_max`].
     pub connections_max: Option<u32>,
+    /// Connections at once of one address (IPv4) or one /64 (IPv6), except loopback and trusted
+    /// proxies; nothing: no limit of its own. The accepting side obeys it.
+    pub connections_per_ip_max: Option<u32>,
     /// Requests on one connection.
     pub requests_per_connection_max: u32,
 }
@@ -175,6 +185,8 @@ pub struct Limits {
 /// How long everything may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
+    /// From accept to the end of a PROXY header; then closed. The accepting side obeys it.
+    pub proxy_header: Duration,
     /// From accept to the end of a TLS handshake; then reset.
     pub tls_handshake: Duration,
     /// From accept or first octet to the end of a head; then 408.
@@ -227,6 +239,8 @@ impl Default for Config {
             metrics: Metrics::default(),
             log: Log::default(),
             access_log: None,
+            audit_log: None,
+            tracing: Tracing::default(),
             admin: Admin::default(),
             sandbox: Sandbox::default(),
         }
@@ -249,9 +263,10 @@ impl Default for Limits {
             body_bytes_max: 1 << 20,
             response_body_bytes_max: 16 << 20,
             buffered_bytes_max: 256 << 20,
-            linger_bytes_max: 256 << 10,
+            linger_bytes_max: 64 << 10,
             rate_bytes_per_s_min: 500,
             connections_max: None,
+            connections_per_ip_max: Some(256),
             requests_per_connection_max: 1_000,
         }
     }
@@ -260,6 +275,7 @@ impl Default for Limits {
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
+            proxy_header: Duration::from_secs(5),
             tls_handshake: Duration::from_secs(10),
             request_header: Duration::from_secs(10),
             body_idle: Duration::from_secs(30),

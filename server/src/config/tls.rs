@@ -1,6 +1,7 @@
 //! What the operator asked for about TLS, as plain data.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What listeners that speak TLS offer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,12 +14,12 @@ pub struct Tls {
     pub unknown_sni: UnknownSni,
     /// The oldest version.
     pub version_min: TlsVersion,
-    /// Whose client certificates count where a listener does not say.
-    pub client_ca: Option<ClientCa>,
     /// Seconds for which browsers are told to come with TLS only.
     pub hsts_s: Option<u64>,
     /// Handshakes under way at once in one event loop.
     pub handshakes_max: u32,
+    /// Whether clients can come back without a whole handshake. The gate obeys it.
+    pub tickets: Tickets,
 }
 
 /// A certificate with its chain, and its key, in PEM.
@@ -48,6 +49,27 @@ pub enum TlsVersion {
     V12,
     /// 1.3.
     V13,
+}
+
+/// Whether clients can come back without a whole handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tickets {
+    /// They cannot.
+    Off,
+    /// They can, with a ticket that only this process can read.
+    On {
+        /// How long one key makes tickets; it can read them for as long again.
+        rotate: Duration,
+    },
+}
+
+/// How long one key makes tickets, unless said otherwise.
+pub const TICKETS_ROTATE: Duration = Duration::from_secs(6 * 3_600);
+
+impl Default for Tickets {
+    fn default() -> Self {
+        Self::On { rotate: TICKETS_ROTATE }
+    }
 }
 
 /// Whose client certificates count.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use fezz_abi::Stage;
 use fezz_abi::host::Function;
 use fezz_proto::Instant;
 use fezz_proto::roster::{CalleeId, CalleeLimits, Circuit};
@@ -12,6 +13,7 @@ use super::accord::Accord;
 use super::fallback::Fallback;
 use super::pace::{Pace, Placement};
 use super::tally::Tally;
+use crate::config::LogLevel;
 use crate::fault::Fault;
 use crate::log;
 use crate::tls::Wishes;
@@ -21,8 +23,10 @@ pub(crate) struct Callee {
     /// Its number in the roster.
     pub(crate) id: CalleeId,
     pub(crate) function: Arc<Function>,
-    /// The name in routes, logs and metrics.
+    /// The name in routes and logs: with its version.
     pub(crate) name: String,
+    /// Octets of it before the version, if there is one.
+    plain_bytes: usize,
     pub(crate) pace: Pace,
     pub(crate) tally: Tally,
     pub(crate) fallback: Fallback,
@@ -52,6 +56,8 @@ pub(crate) struct Served {
 /// What a callee is made of.
 pub(crate) struct Terms {
     pub(crate) name: String,
+    /// Octets of the name before the version.
+    pub(crate) plain_bytes: usize,
     pub(crate) function: Arc<Function>,
     pub(crate) placement: Placement,
     pub(crate) limits: CalleeLimits,
@@ -66,6 +72,7 @@ impl Callee {
             id,
             wants_call: terms.function.exports().wants_call(),
             accord: terms.accord,
+            plain_bytes: terms.plain_bytes,
             function: terms.function,
             name: terms.name,
             pace: Pace::new(terms.placement),
@@ -75,6 +82,14 @@ impl Callee {
             quarantined_until_us: AtomicU64::new(0),
             retired: AtomicBool::new(false),
             deaf: AtomicBool::new(false),
+        }
+    }
+
+    /// Its name, and its version if it has one.
+    pub(crate) fn title(&self) -> (&str, Option<&str>) {
+        match self.name.split_at_checked(self.plain_bytes) {
+            Some((name, version)) => (name, version.strip_prefix('@')),
+            None => (&self.name, None),
         }
     }
 
@@ -101,7 +116,7 @@ impl Callee {
     }
 
     /// Whether no route leads to it any more.
-    pub(super) fn is_retired(&self) -> bool {
+    pub(crate) fn is_retired(&self) -> bool {
         self.retired.load(Ordering::Relaxed)
     }
 
@@ -120,8 +135,15 @@ impl Callee {
     pub(crate) fn blame(&self, fault: &Fault) {
         let Fault { stage, why } = fault;
         self.tally.error(*stage);
-        let name = &self.name;
-        log::line("fezz::dispatch", format_args!("function={name} stage={stage} error={why}"));
+        // Who leaves is nobody's fault; who is late or too many may be; else the function broke
+        // the contract.
+        let level = match stage {
+            Stage::Cancelled => LogLevel::Info,
+            Stage::Timeout | Stage::Limit => LogLevel::Warn,
+            _ => LogLevel::Error,
+        };
+        let fields = [("function", (&self.name).into()), ("stage", stage.name().into())];
+        log::event(level, "fezz::dispatch", &fields, why);
     }
 }
 

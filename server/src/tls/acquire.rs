@@ -1,5 +1,6 @@
 //! From files to identities: what is to be read, and whether it changed.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -18,8 +19,8 @@ pub(crate) struct Sources {
     pub(crate) pairs: Vec<(PathBuf, PathBuf)>,
     /// Whether one for development is made, which stands behind the pairs.
     pub(crate) self_signed: bool,
-    /// Who signs client certificates.
-    pub(crate) authorities: Option<ClientAuthorities>,
+    /// Who signs client certificates: each of what listeners say, `None` where nobody is asked.
+    pub(crate) trusts: Vec<Option<ClientAuthorities>>,
 }
 
 /// What a file looked like. Its name may lead elsewhere since: a rename or another symbolic link
@@ -32,6 +33,9 @@ pub(super) struct Stamp {
     modified: (i64, i64),
     changed: (i64, i64),
 }
+
+/// Every file with its look.
+pub(super) type Stamps = BTreeMap<PathBuf, Stamp>;
 
 impl Stamp {
     /// Nothing of a file that is not there.
@@ -74,9 +78,9 @@ impl Sources {
     }
 
     /// What all the files look like now.
-    pub(super) fn stamps(&self) -> Vec<Stamp> {
+    pub(super) fn stamps(&self) -> Stamps {
         let pairs = self.pairs.iter().flat_map(|(certificate, key)| [certificate, key]);
-        let authorities = self.authorities.iter().map(|authorities| &authorities.path);
-        pairs.chain(authorities).map(|path| Stamp::of(path)).collect()
+        let authorities = self.trusts.iter().flatten().map(|authorities| &authorities.path);
+        pairs.chain(authorities).map(|path| (path.clone(), Stamp::of(path))).collect()
     }
 }

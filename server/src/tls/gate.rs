@@ -1,22 +1,23 @@
 //! Who is let in how: a hello is answered with a certificate, or with a refusal.
 //!
-//! All loops share a gate. It is looked at once for each handshake, behind a lock that is taken for
-//! writing only when certificates are exchanged: connections that are here keep what they have.
+//! Listeners share their certificates and differ in whose client certificates count with them: each
+//! has a gate, and gates of equal trust are one. All loops share them. They are looked at once for
+//! each handshake, behind a lock that is taken for writing only when certificates are exchanged:
+//! connections that are here keep what they have.
 
-use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::server::ServerConfig;
 
-use super::acquire::Stamp;
+use super::acquire::Stamps;
 use super::error::TlsError;
 use super::hello::Hello;
 use super::identity::Identity;
-use super::offer::{Offer, provider, ticketer};
+use super::offer::ClientAuthorities;
+use super::present::Present;
 use super::terms::{GateTerms, Wishes};
-use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{ClientCa, Config};
 
 /// What a client gets that is let in.
 #[derive(Clone, Debug)]
@@ -47,22 +48,9 @@ pub struct CertificateCount {
     pub not_after_s: i64,
 }
 
-/// One set of identities with everything made of it.
+/// The ways in of all TLS listeners.
 #[derive(Debug)]
-struct Present {
-    identities: Vec<Arc<Identity>>,
-    configs: Vec<Arc<ServerConfig>>,
-    /// Places of the identities of a name; wildcards by the name behind the first dot.
-    exact: HashMap<String, Vec<usize>>,
-    wild: HashMap<String, Vec<usize>>,
-    stamps: Vec<Stamp>,
-}
-
-/// The way in for one set of TLS listeners.
-#[derive(Debug)]
-pub(crate) struct Gate {
-    terms: GateTerms,
-    made: Option<Arc<Identity>>,
+pub(crate) struct Gates {
     present: RwLock<Arc<Present>>,
     /// The most that a function wants to know of handshakes.
     wishes: AtomicU8,
@@ -70,7 +58,15 @@ pub(crate) struct Gate {
     reloads_failed: AtomicU64,
 }
 
-impl Gate {
+/// The way in of listeners with the same trust in client certificates.
+#[derive(Clone, Debug)]
+pub(crate) struct Gate {
+    gates: Arc<Gates>,
+    /// Its place among the trusts of the terms.
+    trust: usize,
+}
+
+impl Gates {
     /// Reads everything that a configuration names, if TLS is spoken.
     ///
     /// # Errors
@@ -81,20 +77,22 @@ impl Gate {
     }
 
     fn open(terms: GateTerms) -> Result<Self, Vec<TlsError>> {
-        let one = |error| vec![error];
-        let made = match terms.sources.self_signed {
-            true => Some(Arc::new(Identity::self_signed(&provider(), now_s()).map_err(one)?)),
-            false => None,
-        };
-        let present = Present::read(&terms, made.as_ref())?;
+        let present = Present::read(Arc::new(terms), None)?;
         Ok(Self {
-            terms,
-            made,
             present: RwLock::new(Arc::new(present)),
             wishes: AtomicU8::new(0),
             reloads: AtomicU64::new(0),
             reloads_failed: AtomicU64::new(0),
         })
+    }
+
+    /// The gate of a listener with this trust in client certificates; none when there was no such
+    /// listener in the configuration.
+    pub(crate) fn gate(self: &Arc<Self>, client_ca: Option<&ClientCa>) -> Option<Gate> {
+        let wanted = client_ca.map(ClientAuthorities::of);
+        let trusts = &self.present().terms.sources.trusts;
+        let trust = trusts.iter().position(|trust| *trust == wanted)?;
+        Some(Gate { gates: Arc::clone(self), trust })
     }
 
     /// Reads the files again and takes them over if all are good; what was there stays otherwise.
@@ -103,31 +101,49 @@ impl Gate {
     ///
     /// Everything that is wrong with the files.
     pub(crate) fn reload(&self) -> Result<(), Vec<TlsError>> {
-        match Present::read(&self.terms, self.made.as_ref()) {
+        let before = self.present();
+        match Present::read(Arc::clone(&before.terms), before.made.as_ref()) {
             Ok(present) => {
-                *self.present.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(present);
-                self.reloads.fetch_add(1, Ordering::Relaxed);
+                self.exchange(present);
                 Ok(())
             }
             Err(wrong) => {
-                self.reloads_failed.fetch_add(1, Ordering::Relaxed);
+                self.refused();
                 Err(wrong)
             }
         }
     }
 
-    /// What the files look like now, and what they looked like when they were taken over.
-    pub(super) fn stamps(&self) -> (Vec<Stamp>, Vec<Stamp>) {
-        (self.terms.sources.stamps(), self.present().stamps.clone())
+    /// Takes over what was read for another configuration, whose certificates and terms count from
+    /// now on. False, and nothing changes, when a listener's trust in client certificates is not
+    /// in it: listeners stay as they are.
+    pub(crate) fn adopt(&self, other: &Self) -> bool {
+        let before = self.present();
+        let Some(next) = other.present().arranged_as(&before) else {
+            self.refused();
+            return false;
+        };
+        // Sessions can be resumed as long as nothing changed.
+        if next.stamps != before.stamps || next.terms != before.terms {
+            self.exchange(next);
+        }
+        true
     }
 
-    /// What functions want to know of handshakes.
-    pub(crate) fn wishes(&self) -> Wishes {
-        match self.wishes.load(Ordering::Relaxed) {
-            0 => Wishes::Nothing,
-            1 => Wishes::Facts,
-            _ => Wishes::Hello,
-        }
+    fn exchange(&self, present: Present) {
+        *self.present.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(present);
+        self.reloads.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// New files were no good.
+    fn refused(&self) {
+        self.reloads_failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What the files look like now, and what they looked like when they were taken over.
+    pub(super) fn stamps(&self) -> (Stamps, Stamps) {
+        let present = self.present();
+        (present.terms.sources.stamps(), present.stamps.clone())
     }
 
     /// Connections that come from now on know what these functions want to.
@@ -138,35 +154,9 @@ impl Gate {
 
     /// Whether a certificate here speaks for `host`, or any would be served.
     pub(crate) fn knows(&self, host: &str) -> bool {
-        self.terms.serves_unknown
-            || self.present().identities.iter().any(|identity| identity.names.cover(host))
-    }
-
-    /// Chooses a certificate for a hello; `None` when no one here has the name it asks for. Who
-    /// asks for no name gets the default one, and is judged by what it requests.
-    pub(crate) fn admit(&self, hello: Option<&Hello<'_>>) -> Option<Admitted> {
         let present = self.present();
-        let server_name = hello.and_then(Hello::server_name);
-        let named = server_name.as_ref().map(|name| present.named(name));
-        let candidates = match named {
-            Some([]) if !self.terms.serves_unknown => return None,
-            Some([]) | None => &[0],
-            Some(places) => places,
-        };
-        let suits = |place: &&usize| {
-            let identity = present.identities.get(**place);
-            identity.is_some_and(|one| hello.is_some_and(|it| one.suits(it.signature_schemes())))
-        };
-        let place = match candidates {
-            [one] => *one,
-            [first, ..] => *candidates.iter().find(suits).unwrap_or(first),
-            [] => return None,
-        };
-        Some(Admitted {
-            config: Arc::clone(present.configs.get(place)?),
-            identity: Arc::clone(present.identities.get(place)?),
-            server_name: server_name.map(String::into_boxed_str),
-        })
+        present.terms.serves_unknown
+            || present.identities.iter().any(|identity| identity.names.cover(host))
     }
 
     /// What was counted.
@@ -187,56 +177,40 @@ impl Gate {
     }
 }
 
-impl Present {
-    fn read(terms: &GateTerms, made: Option<&Arc<Identity>>) -> Result<Self, Vec<TlsError>> {
-        // Before the files are read: what changes meanwhile is seen as a change later.
-        let stamps = terms.sources.stamps();
-        let one = |error| vec![error];
-        let offer = Offer {
-            provider: provider(),
-            tls13_only: terms.tls13_only,
-            // New keys with each set of files: a session that is resumed is not asked again for a
-            // certificate, whose authority may be gone.
-            tickets: ticketer().map_err(one)?,
-            authorities: terms.sources.authorities.clone(),
+impl Gate {
+    /// What functions want to know of handshakes.
+    pub(crate) fn wishes(&self) -> Wishes {
+        match self.gates.wishes.load(Ordering::Relaxed) {
+            0 => Wishes::Nothing,
+            1 => Wishes::Facts,
+            _ => Wishes::Hello,
+        }
+    }
+
+    /// Chooses a certificate for a hello; `None` when no one here has the name it asks for. Who
+    /// asks for no name gets the default one, and is judged by what it requests.
+    pub(crate) fn admit(&self, hello: Option<&Hello<'_>>) -> Option<Admitted> {
+        let present = self.gates.present();
+        let server_name = hello.and_then(Hello::server_name);
+        let named = server_name.as_ref().map(|name| present.named(name));
+        let candidates = match named {
+            Some([]) if !present.terms.serves_unknown => return None,
+            Some([]) | None => &[0],
+            Some(places) => places,
         };
-        let identities = terms.sources.read(made, &offer.provider, now_s())?;
-        let configs = offer.configs(&identities).map_err(one)?;
-        let (exact, wild) = index(&identities);
-        Ok(Self { identities, configs, exact, wild, stamps })
+        let suits = |place: &&usize| {
+            let identity = present.identities.get(**place);
+            identity.is_some_and(|one| hello.is_some_and(|it| one.suits(it.signature_schemes())))
+        };
+        let place = match candidates {
+            [one] => *one,
+            [first, ..] => *candidates.iter().find(suits).unwrap_or(first),
+            [] => return None,
+        };
+        Some(Admitted {
+            config: Arc::clone(present.configs.get(self.trust)?.get(place)?),
+            identity: Arc::clone(present.identities.get(place)?),
+            server_name: server_name.map(String::into_boxed_str),
+        })
     }
-
-    /// Places of the identities that speak for a name; an exact name is before a wildcard.
-    fn named(&self, name: &str) -> &[usize] {
-        if let Some(places) = self.exact.get(name) {
-            return places;
-        }
-        let parent = name.split_once('.').map(|(_, parent)| parent);
-        parent.and_then(|parent| self.wild.get(parent)).map_or(&[], Vec::as_slice)
-    }
-}
-
-type Places = HashMap<String, Vec<usize>>;
-
-fn index(identities: &[Arc<Identity>]) -> (Places, Places) {
-    let (mut exact, mut wild) = (Places::new(), Places::new());
-    // Elliptic keys first: of two for the same name the cheaper one serves whoever knows it.
-    let mut order: BTreeMap<(bool, usize), &Arc<Identity>> = BTreeMap::new();
-    for (place, identity) in identities.iter().enumerate() {
-        order.insert((!identity.is_elliptic(), place), identity);
-    }
-    for ((_, place), identity) in order {
-        for name in &identity.names.dns {
-            let (map, name) = match name.strip_prefix("*.") {
-                Some(parent) => (&mut wild, parent),
-                None => (&mut exact, name.as_str()),
-            };
-            map.entry(name.to_owned()).or_default().push(place);
-        }
-    }
-    (exact, wild)
-}
-
-fn now_s() -> i64 {
-    i64::try_from(Clock::unix_seconds()).unwrap_or(i64::MAX)
 }

@@ -12,13 +12,14 @@ mod identity;
 mod meta;
 mod names;
 mod offer;
+mod present;
 mod secured;
 mod terms;
 mod watch;
 mod x509;
 
 pub use error::TlsError;
-pub(crate) use gate::{Admitted, Gate};
+pub(crate) use gate::{Admitted, Gate, Gates};
 pub use gate::{CertificateCount, GateCounts};
 pub(crate) use hello::{Hello, Look, look};
 pub(crate) use meta::Settled;

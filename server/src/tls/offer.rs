@@ -11,6 +11,7 @@ use rustls::{RootCertStore, SupportedProtocolVersion};
 
 use super::error::TlsError;
 use super::identity::{Identity, certificates};
+use crate::config::ClientCa;
 
 /// The application protocols, best first. Another one (`h2`) comes here, and the transport tells
 /// the core which was chosen. Some clients of HTTP/1.0 ask for that alone; its messages say their
@@ -26,6 +27,13 @@ pub(crate) struct ClientAuthorities {
     pub(crate) path: PathBuf,
     /// Whether a client without one is refused.
     pub(crate) required: bool,
+}
+
+impl ClientAuthorities {
+    /// What an operator says, in these terms.
+    pub(crate) fn of(said: &ClientCa) -> Self {
+        Self { path: said.file.clone(), required: said.required }
+    }
 }
 
 /// The provider of cryptography, with what this server prefers.

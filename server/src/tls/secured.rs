@@ -7,12 +7,17 @@ use super::identity::Identity;
 use super::meta::{self, Settled};
 use super::names::authority_host;
 use super::terms::Wishes;
+use super::x509;
 
 /// The facts of one secured connection that outlive its handshake.
 #[derive(Debug)]
 pub(crate) struct Secured {
     identity: Arc<Identity>,
     server_name: Option<Box<str>>,
+    /// Whose certificate the client has, which was verified.
+    principal: Option<Box<str>>,
+    version: &'static str,
+    cipher: &'static str,
     /// For functions, in CBOR; empty when none asks.
     facts: Box<[u8]>,
     facts_with_hello: Box<[u8]>,
@@ -36,7 +41,15 @@ impl Secured {
             Wishes::Hello => meta::write(settled, name, hello, true),
             Wishes::Nothing | Wishes::Facts => Box::default(),
         };
-        Self { identity, server_name, facts, facts_with_hello }
+        let principal = settled.client.and_then(x509::Facts::read).and_then(|it| it.subject());
+        let version = settled.version.and_then(meta::version).unwrap_or_default();
+        let cipher = settled.cipher.and_then(meta::cipher).unwrap_or_default();
+        Self { identity, server_name, principal, version, cipher, facts, facts_with_hello }
+    }
+
+    /// Whose certificate the client has, if it has one.
+    pub(crate) fn principal(&self) -> Option<&str> {
+        self.principal.as_deref()
     }
 
     /// What a function with such wishes is told, in CBOR.
@@ -47,6 +60,11 @@ impl Secured {
             Wishes::Hello => &self.facts_with_hello,
         };
         Some(facts).filter(|facts| !facts.is_empty()).map(|facts| &**facts)
+    }
+
+    /// Version, cipher, and the name that was asked for.
+    pub(crate) fn said(&self) -> Option<(&str, &str, Option<&str>)> {
+        Some((self.version, self.cipher, self.server_name.as_deref()))
     }
 
     /// Whether a request for `authority` may come this way (RFC 9110 §7.4): the certificate speaks

@@ -1,6 +1,6 @@
 //! What an operator says about TLS, in the terms of the gate.
 
-use crate::config::{ClientCa, Config, TlsVersion, TlsWish, UnknownSni};
+use crate::config::{Config, Serves, TlsVersion, TlsWish, UnknownSni};
 
 use super::acquire::Sources;
 use super::offer::ClientAuthorities;
@@ -20,8 +20,14 @@ impl GateTerms {
     /// The terms of a configuration; `None` when TLS is not spoken, or not without a certificate.
     pub(crate) fn of(config: &Config) -> Option<Self> {
         let tls = &config.tls;
-        let authorities =
-            |one: &ClientCa| ClientAuthorities { path: one.file.clone(), required: one.required };
+        let secured = config.listeners.iter().filter(|listener| listener.serves == Serves::Tls);
+        let mut trusts = Vec::new();
+        for listener in secured {
+            let trust = listener.client_ca.as_ref().map(ClientAuthorities::of);
+            if !trusts.contains(&trust) {
+                trusts.push(trust);
+            }
+        }
         let terms = Self {
             sources: Sources {
                 pairs: tls
@@ -30,7 +36,7 @@ impl GateTerms {
                     .map(|it| (it.chain.clone(), it.key.clone()))
                     .collect(),
                 self_signed: tls.self_signed,
-                authorities: tls.client_ca.as_ref().map(authorities),
+                trusts,
             },
             serves_unknown: tls.unknown_sni == UnknownSni::Default,
             tls13_only: tls.version_min == TlsVersion::V13,

@@ -11,7 +11,6 @@ mod octets;
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
 
 use rustls::Error;
 use rustls::server::UnbufferedServerConnection;
@@ -42,7 +41,7 @@ const BARREN_BYTES_MAX: usize = 64 * 1024;
 /// How far a connection is.
 enum Stage {
     /// The hello is not whole.
-    Hello(Arc<Gate>),
+    Hello(Gate),
     /// The handshake goes on.
     Handshake { admitted: Box<Admitted>, hello: Box<[u8]>, wishes: Wishes },
     /// Keys are there.
@@ -105,12 +104,17 @@ enum Step {
 
 impl Session {
     /// A connection that was just accepted.
-    pub(crate) fn new(gate: Arc<Gate>) -> Self {
+    pub(crate) fn new(gate: Gate) -> Self {
+        Self::with(gate, &[])
+    }
+
+    /// A connection of which so much has arrived.
+    pub(super) fn with(gate: Gate, octets: &[u8]) -> Self {
         Self {
             stage: Stage::Hello(gate),
             rustls: None,
             secured: None,
-            input: Vec::new(),
+            input: octets.to_vec(),
             plain: Held::default(),
             output: Held::default(),
             promised: 0,

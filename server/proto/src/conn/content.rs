@@ -51,6 +51,7 @@ impl Conn {
         if event == Event::AdmittedBody && exchange.expects_continue && work.inbox.is_empty() {
             // RFC 9110 §10.1.1: only while none of the content has arrived.
             work.outbox.promise(fezz_parser::CONTINUE);
+            work.account.sent_bytes += fezz_parser::CONTINUE.len() as u64;
         }
         self.fire(event, shared, now);
         if self.phase == Phase::Body {
@@ -66,7 +67,9 @@ impl Conn {
         let Some(sink) = work.sink.as_mut() else { return };
         let (inbox, pool) = (&mut work.inbox, &mut shared.pool);
         let inbox_bytes = shared.limits.inbox_bytes();
+        let mut behind = 0;
         let taken = sink.received(bytes, &shared.limits.chunk, |surplus| {
+            behind = surplus.len();
             if surplus.is_empty() {
                 return;
             }
@@ -78,6 +81,7 @@ impl Conn {
                 inbox.grow(surplus.len());
             }
         });
+        work.account.received_bytes += (bytes - behind) as u64;
         self.body_progress(taken, shared, now);
     }
 
@@ -88,6 +92,7 @@ impl Conn {
         let taken = sink.take(work.inbox.filled(), &shared.limits.chunk);
         let done = taken.map(|taken| {
             work.inbox.consume(taken.consumed);
+            work.account.received_bytes += taken.consumed as u64;
             taken.done
         });
         self.body_progress(done, shared, now);

@@ -14,20 +14,33 @@ use crate::time::Instant;
 pub(super) struct Staged {
     source: Source,
     head_bytes: usize,
+    status: u16,
+    refusal: Option<Refusal>,
     closes: bool,
 }
 
 impl Staged {
     /// The refusal's own octets, or a reply that says more.
     fn refusal(why: Refusal, reply: Option<Reply>, closes: bool) -> Self {
-        let (source, head_bytes) = match reply {
-            Some(reply) => (Source::Owned(reply.octets), reply.head_bytes as usize),
+        let closes = closes || why.closes();
+        match reply {
+            Some(reply) => Self { refusal: Some(why), closes, ..Self::reply(reply) },
             None => {
                 let (octets, head_bytes) = why.reply();
-                (Source::Fixed(octets), head_bytes)
+                let (source, status) = (Source::Fixed(octets), why.status());
+                Self { source, head_bytes, status, refusal: Some(why), closes }
             }
-        };
-        Self { source, head_bytes, closes: closes || why.closes() }
+        }
+    }
+
+    fn reply(reply: Reply) -> Self {
+        Self {
+            head_bytes: reply.head_bytes as usize,
+            source: Source::Owned(reply.octets),
+            status: reply.status,
+            refusal: None,
+            closes: false,
+        }
     }
 }
 
@@ -44,14 +57,20 @@ impl Conn {
         self.advance(shared, now);
     }
 
+    /// The reply to the present request, whoever makes it, gets these field lines too.
+    pub(crate) fn set_fields(&mut self, fields: Box<[u8]>) {
+        if let Some(work) = self.work.as_mut() {
+            work.fields = Some(fields);
+        }
+    }
+
     /// The driver answers the request whose head it judged.
     pub(crate) fn handle_answered(&mut self, reply: Reply, shared: &mut Shared, now: Instant) {
         shared.notice(Notice::Answered { status: reply.status });
         let staged = Staged {
             // RFC 9112 §9.3: what is unread of this request must not be taken for the next one.
             closes: self.skip_request(self.phase()),
-            head_bytes: reply.head_bytes as usize,
-            source: Source::Owned(reply.octets),
+            ..Staged::reply(reply)
         };
         self.answer(Event::Replied, staged, shared, now);
         self.advance(shared, now);
@@ -61,12 +80,7 @@ impl Conn {
     pub(crate) fn handle_reply(&mut self, reply: Reply, shared: &mut Shared, now: Instant) {
         let handle_us = u32::try_from(now.micros_since(self.entered())).unwrap_or(u32::MAX);
         shared.notice(Notice::Replied { status: reply.status, handle_us });
-        let staged = Staged {
-            head_bytes: reply.head_bytes as usize,
-            source: Source::Owned(reply.octets),
-            closes: false,
-        };
-        self.answer(Event::Replied, staged, shared, now);
+        self.answer(Event::Replied, Staged::reply(reply), shared, now);
         self.advance(shared, now);
     }
 
@@ -116,18 +130,25 @@ impl Conn {
         let last = staged.closes || aged || self.served >= limits.requests_per_connection_max;
         let pool = &mut shared.pool;
         let work = self.work.get_or_insert_with(|| pool.work());
+        work.account.status = staged.status;
+        work.account.refusal = staged.refusal;
         self.keep &= !last;
         self.keep &= work.exchange.persistence != fezz_parser::Persistence::Close;
         let ending = work.exchange.ending(self.keep);
         let with_content = !work.exchange.head_only;
         let fields = if self.secure { shared.secured_fields.as_slice() } else { &[] };
-        let (source, head_bytes) = (staged.source, staged.head_bytes);
+        let (mut source, mut head_bytes) = (staged.source, staged.head_bytes);
+        if let Some(more) = work.fields.take() {
+            source = source.with_fields(head_bytes, &more);
+            head_bytes += more.len();
+        }
         work.outbox.stage(source, head_bytes, with_content, fields, &shared.date, ending);
         if !self.keep {
             return self.drop_input();
         }
         let gather = !work.inbox.is_empty() && work.outbox.can_absorb(limits.backlog_bytes_max);
         if gather {
+            work.account.sent_bytes += work.outbox.staged_bytes();
             if let Some(buffer) = work.outbox.absorb() {
                 shared.pool.keep_buffer(buffer);
             }

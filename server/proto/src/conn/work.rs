@@ -1,6 +1,7 @@
 //! What a connection needs while it is not idle, in one record that goes round.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use fezz_parser::Framing;
 
@@ -8,6 +9,7 @@ use crate::body::Sink;
 use crate::exchange::Exchange;
 use crate::input::Inbox;
 use crate::output::{Outbox, Reply};
+use crate::summary::Summary;
 
 /// The buffers and facts of a request and its reply.
 #[derive(Debug, Default)]
@@ -22,8 +24,14 @@ pub(crate) struct Work {
     pub(super) counted: u64,
     /// What is said if the function is late, where the operator has words of its own for that.
     pub(super) late: Option<Box<Reply>>,
+    /// Field lines that the reply gets besides its own, whatever it will be.
+    pub(super) fields: Option<Box<[u8]>>,
     /// What is promised to the peer.
     pub(super) outbox: Outbox,
+    /// What is known of the present exchange so far.
+    pub(super) account: Summary,
+    /// Exchanges that are over and were not told of.
+    pub(super) finished: Vec<Summary>,
 }
 
 impl Work {
@@ -35,13 +43,12 @@ impl Work {
             Framing::Length(length) => length,
             Framing::Chunked => return false,
         };
-        match usize::try_from(length) {
-            Ok(length) if length <= self.inbox.len() => {
-                self.inbox.consume(length);
-                true
-            }
-            _ => false,
+        let here = usize::try_from(length).unwrap_or(usize::MAX).min(self.inbox.len());
+        self.account.received_bytes += here as u64;
+        if here as u64 == length {
+            self.inbox.consume(here);
         }
+        here as u64 == length
     }
 
     /// Nothing that arrived is of interest any more.
@@ -55,6 +62,8 @@ impl Work {
         debug_assert!(self.counted == 0 && self.outbox.is_empty(), "somebody still needs this");
         self.drop_input();
         self.late = None;
+        self.fields = None;
         self.exchange = Exchange::default();
+        self.finished.clear();
     }
 }

@@ -76,6 +76,7 @@ impl Driver {
         }
         scene.trace.note(now_us, "route", id.index as usize, marker.request as u64);
         scene.ledger.routed(marker)?;
+        scene.accounts.routed(marker)?;
         if request.verdict_ms == 0 {
             return self.judge(id, marker, scene, now_us);
         }
@@ -112,6 +113,10 @@ impl Driver {
             }
             Verdict::NoRoute => Refusal::NoRoute,
             Verdict::NoMethod => Refusal::NoMethod,
+            Verdict::Denied => Refusal::Denied,
+            Verdict::Unauthorized => Refusal::Unauthorized,
+            Verdict::Limited => Refusal::Limited,
+            Verdict::Saturated => Refusal::Saturated,
             Verdict::Misdirected => Refusal::Misdirected,
             Verdict::BadPath => Refusal::BadPath,
             Verdict::Busy => Refusal::Busy,

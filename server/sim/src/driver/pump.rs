@@ -61,6 +61,13 @@ impl Driver {
                     self.crew.forget(ticket, unrun);
                     self.pending.retain(|pending| pending.id.index != ticket.index);
                 }
+                Action::Finished(summary) => {
+                    scene.trace.note(now_us, "finished", id.index as usize, summary.total_us());
+                    let lost = scene.plan.canary == Some(Canary::LostExchange);
+                    if !(lost && scene.rng.chance(20)) {
+                        scene.accounts.finished(client, summary, now_us)?;
+                    }
+                }
                 Action::Shut => {
                     if self.hub.unsent(id).iter().any(|octets| !octets.is_empty()) {
                         return Err(Violation::at(client, Rule::ShutBeforeSent));
@@ -73,6 +80,7 @@ impl Driver {
                     scene.tally.add("released", if reset { "reset" } else { "orderly" }, 1);
                     let destroys = scene.rng.chance(scene.plan.odds.reset_destroys);
                     scene.pipes[client].release(reset, destroys);
+                    scene.accounts.closed(client, self.hub.unsent(id)[0].len());
                     if let Some(link) = self.link(id) {
                         link.closed = true;
                     }
@@ -114,6 +122,7 @@ impl Driver {
                     _ => {}
                 }
                 scene.tally.sent += bytes as u64;
+                scene.accounts.sent(link.client, bytes);
                 scene.trace.note(now_us, "sent", id.index as usize, bytes as u64);
                 self.hub.handle_sent(id, bytes, Instant::from_micros(now_us));
                 Ok(Some(bytes))
@@ -154,6 +163,7 @@ impl Driver {
                     space[0] ^= 1;
                 }
                 scene.tally.received += bytes as u64;
+                scene.accounts.received(link.client, bytes);
                 scene.trace.note(now_us, "received", id.index as usize, bytes as u64);
                 self.hub.handle_received(id, bytes, now);
                 Ok(Some(bytes))

@@ -73,7 +73,7 @@ impl Session {
     /// Deals with what arrived; a verdict when there is one.
     fn go_on(&mut self, scratch: &mut Scratch) -> Option<Shaken> {
         if let Stage::Hello(gate) = &self.stage {
-            let gate = Arc::clone(gate);
+            let gate = gate.clone();
             if let Some(shaken) = self.greet(&gate, scratch) {
                 return Some(shaken);
             }

@@ -11,6 +11,7 @@ use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureSch
 
 use super::*;
 use crate::config::{Config, ListenerConfig, Tls};
+use crate::tls::Gates;
 use crate::transport::Shaken;
 
 /// The client takes any certificate: who it is, is not what is tested.
@@ -52,15 +53,15 @@ impl ServerCertVerifier for Anybody {
     }
 }
 
-fn gate() -> Arc<Gate> {
-    static GATE: OnceLock<Arc<Gate>> = OnceLock::new();
+fn gate() -> Gate {
+    static GATE: OnceLock<Gate> = OnceLock::new();
     let open = || {
         let listeners = vec![ListenerConfig::tls(([127, 0, 0, 1], 0).into())];
         let tls = Tls { self_signed: true, ..Tls::default() };
         let config = Config { listeners, tls, ..Config::default() };
-        Arc::new(Gate::of(&config).unwrap().unwrap())
+        Arc::new(Gates::of(&config).unwrap().unwrap()).gate(None).unwrap()
     };
-    Arc::clone(GATE.get_or_init(open))
+    GATE.get_or_init(open).clone()
 }
 
 fn client(old: bool) -> ClientConnection {

@@ -157,7 +157,7 @@ fn client_certificates_are_asked_for() {
     let authority = Authority::new(directory("clients"));
     let stranger = Authority::new(directory("strangers"));
     let mut config = secured(vec![authority.sign("server", &["localhost"])]);
-    config.tls.client_ca = Some(ClientCa { file: authority.file(), required: true });
+    config.listeners[0].client_ca = Some(ClientCa { file: authority.file(), required: true });
     let good = authority.sign("good", &["good.example"]);
     let late = authority.sign_with("late", &["late.example"], |params| {
         params.not_after = rcgen::date_time_ymd(2020, 1, 1);
@@ -177,7 +177,7 @@ fn client_certificates_are_asked_for() {
     }
     let failed = |counts: &fezz_server::Snapshot| counts.handshake_failed["client_certificate"];
     server.wait("six were refused", |counted| failed(counted) == 6);
-    config.tls.client_ca = Some(ClientCa { file: authority.file(), required: false });
+    config.listeners[0].client_ca = Some(ClientCa { file: authority.file(), required: false });
     let optional = Running::start(&config);
     let said = s_client(optional.address, &["-servername", "localhost"], GET);
     assert!(said.contains("200 OK"), "{said}");

@@ -26,7 +26,7 @@ fn envelope(wish: TlsWish) -> String {
     let mut config = secured(vec![authority.sign("server", &["localhost"])]);
     config.functions[0].artifact = c_function(&format!("mirror-{wish:?}"), MIRROR);
     config.functions[0].options.tls = wish;
-    config.tls.client_ca = Some(ClientCa { file: authority.file(), required: false });
+    config.listeners[0].client_ca = Some(ClientCa { file: authority.file(), required: false });
     let client = authority.sign("the-client", &["job.example"]);
     let server = Running::start(&config);
     let (chain, key) = (client.chain.to_str().expect("text"), client.key.to_str().expect("text"));

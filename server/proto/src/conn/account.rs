@@ -1,0 +1,70 @@
+//! What an exchange costs is kept with it, and told when it is over.
+
+use super::Conn;
+use crate::phase::{Event, Phase};
+use crate::shared::Shared;
+use crate::summary::{End, Summary};
+use crate::time::Instant;
+
+/// Exchanges of one connection that can be over and not yet told of: one whose reply was promised,
+/// and the next one if the server ends it before the driver looks.
+pub(super) const FINISHED_MAX: usize = 2;
+
+impl Conn {
+    /// The first octet of a request was looked at.
+    pub(super) fn begin_exchange(&mut self, shared: &mut Shared, now: Instant) {
+        self.exchange = shared.next_exchange();
+        self.served += 1;
+        if let Some(work) = self.work.as_mut() {
+            work.account = Summary::begin(self.exchange, self.served, now);
+        }
+        self.fire(Event::Started, shared, now);
+    }
+
+    /// `event` leads from the present phase to the phase `to`.
+    #[inline]
+    pub(super) fn account(&mut self, to: Phase, event: Event, now: Instant) {
+        let from = self.phase;
+        if !in_exchange(from) {
+            return;
+        }
+        let Some(work) = self.work.as_mut() else { return };
+        let took_us = now.micros_since(self.pace.entered());
+        let account = &mut work.account;
+        account.took(from, took_us);
+        if in_exchange(to) {
+            return;
+        }
+        if from == Phase::Head {
+            account.received_bytes = work.inbox.len() as u64;
+        }
+        account.end = End::of(event);
+        debug_assert!(work.finished.len() < FINISHED_MAX, "nobody listens");
+        work.finished.push(*account);
+        self.pending.finished = true;
+    }
+
+    /// The next exchange to be told of, unless it is the one whose ticket is to be told of first.
+    #[inline]
+    pub(super) fn poll_finished(&mut self) -> Option<Summary> {
+        if !self.pending.finished {
+            return None;
+        }
+        let finished = &mut self.work.as_mut()?.finished;
+        let first = *finished.first()?;
+        if first.exchange == self.forgotten {
+            return None;
+        }
+        finished.remove(0);
+        self.pending.finished = !finished.is_empty();
+        Some(first)
+    }
+}
+
+/// Whether a connection in that phase has an exchange.
+const fn in_exchange(phase: Phase) -> bool {
+    match phase {
+        Phase::Head | Phase::Route | Phase::Body | Phase::Handle | Phase::Write => true,
+        Phase::Handshake | Phase::Idle | Phase::Linger | Phase::Closed => false,
+    }
+}
