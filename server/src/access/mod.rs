@@ -5,6 +5,7 @@
 //! end, all at once. What finds no room is lost and counted (`fezz_log_dropped_total`).
 
 mod line;
+mod page;
 
 #[cfg(test)]
 mod tests;
@@ -19,9 +20,12 @@ use crate::config::{self, AccessFormat, LogOutput};
 use crate::log::stamp::Stamp;
 use crate::log::{self, Terms, Writer};
 use crate::observe::{Observer, Record};
+use page::Page;
 
-/// Octets of lines after which a loop does not wait for the end of its turn.
-const HAND_OVER_BYTES: usize = 32 * 1024;
+/// Octets of lines of one turn; beyond it they are handed over before its end.
+const PAGE_BYTES: usize = 32 * 1024;
+/// Octets of the longest line: each value is cut before it is escaped.
+const LINE_BYTES_MAX: usize = 256 * 1024;
 /// Buffers of 64 KiB that wait for the writer, for each loop: 4 MiB.
 const BUFFERS_MAX: usize = 64;
 /// While lines keep coming they are written so often: a wake costs a loop a system call.
@@ -36,6 +40,17 @@ enum Layout {
     Combined(Shown),
     /// Who asked which function, and how it ended; nothing where none was asked.
     Audit,
+}
+
+impl Layout {
+    fn write(self, page: &mut Page, stamp: &mut Stamp, record: &Record<'_>) {
+        match self {
+            Self::Json(shown) => line::json(page, stamp, record, shown),
+            Self::Combined(shown) => line::combined(page, stamp, record, shown),
+            Self::Audit if record.function.is_none() => {}
+            Self::Audit => line::audit(page, stamp, record),
+        }
+    }
 }
 
 /// What of a request's own words may be shown.
@@ -104,7 +119,13 @@ impl ExchangeLog {
 
     fn lines(&self, event_loop: usize) -> Lines {
         let Self { writer, layout } = self.clone();
-        Lines { writer, tray: event_loop, layout, stamp: Stamp::default(), buffer: Vec::new() }
+        Lines {
+            writer,
+            tray: event_loop,
+            layout,
+            stamp: Stamp::default(),
+            page: Page::new(PAGE_BYTES),
+        }
     }
 
     /// Lines that were lost since the start: nobody could write them fast enough.
@@ -126,13 +147,30 @@ struct Lines {
     layout: Layout,
     stamp: Stamp,
     /// Lines of this turn.
-    buffer: Vec<u8>,
+    page: Page,
 }
 
 impl Lines {
     fn hand_over(&mut self) {
-        if !self.buffer.is_empty() {
-            self.writer.put(self.tray, &mut self.buffer);
+        if !self.page.lines().is_empty() {
+            self.writer.put(self.tray, self.page.lines());
+            self.page.clear();
+        }
+    }
+
+    /// A line that does not fit on what is left of the page: on an empty one, or on a larger one.
+    #[cold]
+    fn write_later(&mut self, record: &Record<'_>) {
+        self.hand_over();
+        let Self { writer, layout, stamp, page, tray } = self;
+        if page.line(|page| layout.write(page, stamp, record)) {
+            return;
+        }
+        let mut page = Page::new(LINE_BYTES_MAX);
+        if page.line(|page| layout.write(page, stamp, record)) {
+            writer.put(*tray, page.lines());
+        } else {
+            writer.lose(1);
         }
     }
 }
@@ -150,15 +188,9 @@ impl Observer for Lines {
     }
 
     fn exchange(&mut self, _at: Instant, record: &Record<'_>) {
-        let Self { layout, stamp, buffer, .. } = self;
-        match layout {
-            Layout::Json(shown) => line::json(buffer, stamp, record, *shown),
-            Layout::Combined(shown) => line::combined(buffer, stamp, record, *shown),
-            Layout::Audit if record.function.is_none() => {}
-            Layout::Audit => line::audit(buffer, stamp, record),
-        }
-        if self.buffer.len() >= HAND_OVER_BYTES {
-            self.hand_over();
+        let Self { layout, stamp, page, .. } = self;
+        if !page.line(|page| layout.write(page, stamp, record)) {
+            self.write_later(record);
         }
     }
 }
