@@ -148,8 +148,8 @@ fn words_are_shown_only_as_configured() {
         "{\"ts\":\"2026-11-20T10:00:00.250000Z\",\"target\":\"fezz::audit\",\"principal\":\"ci \
          bot\",\"client_ip\":\"203.0.113.9\",\"function\":\"orders\",\"function_version\":\
          \"2.1.0\",\"route\":\"/v2/{*rest}\",\"outcome\":\"ok\",\"status\":200,\"duration_ms\":\
-         2001.364,\"call_ms\":2000.340,\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\",\"conn\":7,\
-         \"req\":2}\n"
+         2001.364,\"call_ms\":2000.340,\"trace_id\":\
+         \"4bf92f3577b34da6a3ce929d0e0e4736\",\"conn\":7,\"req\":2}\n"
     );
 }
 
@@ -160,8 +160,8 @@ fn the_combined_format() {
         |record: &Record<'_>, shown| line(|out, stamp| line::combined(out, stamp, record, shown));
     assert_eq!(
         combined(&one, ALL),
-        "203.0.113.9 - ci\\x20bot [20/Nov/2026:10:00:00 +0000] \"GET /v2/orders?token=secret HTTP/1.1\" 200 \
-         1234 \"-\" \"curl/8\"\n"
+        "203.0.113.9 - ci\\x20bot [20/Nov/2026:10:00:00 +0000] \"GET \
+         /v2/orders?token=secret HTTP/1.1\" 200 1234 \"-\" \"curl/8\"\n"
     );
     one.said = Some(Said { user_agent: Some(b"a\" 200 \\\r\n\x1b"), ..SAID });
     assert!(combined(&one, ALL).ends_with("\"a\\x22 200 \\x5c\\x0d\\x0a\\x1b\"\n"));

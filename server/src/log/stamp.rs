@@ -11,7 +11,8 @@ const MONTHS: [&[u8; 3]; 12] = [
 /// Seconds of the year 9999: RFC 3339 has four digits for a year.
 const SECONDS_MAX: u64 = 253_402_300_799;
 
-/// The second that was asked for last, as text: nearly all moments share theirs with the one before.
+/// The second that was asked for last, as text: nearly all moments share theirs with the one
+/// before.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stamp {
     second: Option<u64>,
