@@ -20,7 +20,7 @@ const V6_BYTES_MAX: usize = 45;
 const CLIENT_LEFT: u64 = 499;
 
 /// One flat object with all keys, `null` where there is nothing to say.
-pub(super) fn json(out: &mut Page, stamp: &mut Stamp, record: &Record<'_>, shown: Shown) {
+pub(super) fn json(out: &mut Page, stamp: &mut Stamp, record: &Record<'_>, shown: &Shown) {
     let said = record.said.as_ref();
     begin(out, stamp, record);
     text(out, b",\"listener\":", Some(record.listener.as_bytes()));
@@ -64,11 +64,15 @@ pub(super) fn json(out: &mut Page, stamp: &mut Stamp, record: &Record<'_>, shown
     if shown.referer {
         text(out, b",\"referer\":", said.and_then(|said| said.referer));
     }
+    for (name, key) in shown.names.iter().zip(&shown.keys) {
+        out.put(key);
+        text(out, b"", said.and_then(|said| said.fields.get(name)));
+    }
     out.put_all(b"}\n");
 }
 
 /// `client - principal [moment] "request line" status octets "referer" "user agent"`
-pub(super) fn combined(out: &mut Page, stamp: &mut Stamp, record: &Record<'_>, shown: Shown) {
+pub(super) fn combined(out: &mut Page, stamp: &mut Stamp, record: &Record<'_>, shown: &Shown) {
     ip(out, record.client);
     out.put_all(b" - ");
     // A name may have spaces, which part the columns here.

@@ -32,7 +32,7 @@ const BUFFERS_MAX: usize = 64;
 const NAP: Duration = Duration::from_millis(100);
 
 /// What stands in a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Layout {
     /// Everything, as one flat object.
     Json(Shown),
@@ -43,7 +43,7 @@ enum Layout {
 }
 
 impl Layout {
-    fn write(self, page: &mut Page, stamp: &mut Stamp, record: &Record<'_>) {
+    fn write(&self, page: &mut Page, stamp: &mut Stamp, record: &Record<'_>) {
         match self {
             Self::Json(shown) => line::json(page, stamp, record, shown),
             Self::Combined(shown) => line::combined(page, stamp, record, shown),
@@ -54,11 +54,44 @@ impl Layout {
 }
 
 /// What of a request's own words may be shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Shown {
     query: bool,
     user_agent: bool,
     referer: bool,
+    /// Names of other fields, in lower case.
+    names: Vec<String>,
+    /// Their keys, as they stand in a line.
+    keys: Vec<Vec<u8>>,
+}
+
+/// Fields that open doors, or let others in: in no line, whatever is configured.
+const CREDENTIALS: [&str; 5] =
+    ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"];
+/// Fields beside `user-agent` and `referer` that a line may have.
+const FIELDS_MAX: usize = 16;
+
+impl Shown {
+    fn of(terms: &config::AccessLog) -> Self {
+        let mut shown = Self { query: terms.query, ..Self::default() };
+        for name in &terms.headers {
+            let name = name.to_ascii_lowercase();
+            match name.as_str() {
+                "user-agent" => shown.user_agent = true,
+                "referer" => shown.referer = true,
+                other if CREDENTIALS.contains(&other) => {}
+                _ if shown.names.contains(&name) || shown.names.len() >= FIELDS_MAX => {}
+                _ => {
+                    // A prefix, so that no field can take the place of another key; and nothing
+                    // that a token of RFC 9110 §5.6.2 may hold ends a string.
+                    let key = format!(",\"header_{}\":", name.replace(['-', '\\', '"'], "_"));
+                    shown.keys.push(key.into_bytes());
+                    shown.names.push(name);
+                }
+            }
+        }
+        shown
+    }
 }
 
 /// A log that is open, for the observers of all loops.
@@ -74,12 +107,7 @@ impl ExchangeLog {
     /// # Errors
     /// What the system said when the output was opened.
     pub fn access(terms: &config::AccessLog, event_loops: usize) -> io::Result<Self> {
-        let lists = |name: &str| terms.headers.iter().any(|it| it.eq_ignore_ascii_case(name));
-        let shown = Shown {
-            query: terms.query,
-            user_agent: lists("user-agent"),
-            referer: lists("referer"),
-        };
+        let shown = Shown::of(terms);
         let layout = match terms.format {
             AccessFormat::Json => Layout::Json(shown),
             AccessFormat::Combined => Layout::Combined(shown),
@@ -185,6 +213,13 @@ impl Observer for Lines {
 
     fn wants_words(&self) -> bool {
         self.layout != Layout::Audit
+    }
+
+    fn wants_fields(&self) -> &[String] {
+        match &self.layout {
+            Layout::Json(shown) => &shown.names,
+            Layout::Combined(_) | Layout::Audit => &[],
+        }
     }
 
     fn exchange(&mut self, _at: Instant, record: &Record<'_>) {
