@@ -116,7 +116,8 @@ pub fn answered(octets: &[u8]) -> Option<Answered> {
     ];
     let request = requests[usize::from(choice) % requests.len()];
     let mut reply = Vec::new();
-    let judged = envelope::judge(Ok(answer), None, &WireLimits::default(), &mut reply).ok()?;
+    let judged =
+        envelope::judge(Ok(answer), None, &WireLimits::default(), false, &mut reply).ok()?;
     let content = reply.get(judged.head_bytes as usize..).unwrap_or_default().to_vec();
     let (is_head, status) = (request.starts_with(b"HEAD"), judged.status);
     let reply = Reply { octets: reply, head_bytes: judged.head_bytes, status };
