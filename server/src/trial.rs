@@ -4,8 +4,11 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::sync::{Arc, OnceLock};
 
 use crate::config::{Config, ListenerConfig, Tls};
+use crate::peer;
 use crate::tls::{Gate, Gates};
-use crate::transport::{Beginning, Moved, Scratch, Session, Shaken, Stream, Transport};
+use crate::transport::{
+    Beginning, Moved, Preface, Prefaced, Scratch, Session, Shaken, Stream, Transport,
+};
 
 /// A stream that gives what a peer sent, a few octets at once, and takes everything.
 struct Given<'a> {
@@ -38,6 +41,32 @@ impl Write for Given<'_> {
 impl Stream for Given<'_> {
     fn end(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// What claims to be the begin of a connection behind a proxy, the header and what follows. However
+/// it is cut, the verdict is the same, comes before the buffer is full, and loses no octet.
+///
+/// # Panics
+///
+/// When that is not so.
+pub fn proxy_header(octets: &[u8]) {
+    let Some((most, left)) = octets.split_first() else { return };
+    let whole = peer::look(left);
+    assert!(left.len() < peer::HEADER_BYTES_MAX || !matches!(whole, Ok(None)), "it is full");
+    let mut given = Given { left, most: 1 + usize::from(*most), taken: 0 };
+    let mut preface = Preface::new(None);
+    // A short read of this stream does not mean that it has no more.
+    match (preface.read(&mut given, &mut true, true), whole) {
+        (Prefaced::Whole(source), Ok(Some(announced))) => {
+            assert_eq!(source, announced.source);
+            let mut rest = preface.left().to_vec();
+            rest.extend_from_slice(given.left);
+            assert_eq!(Some(rest.as_slice()), left.get(announced.bytes..), "octets were lost");
+        }
+        (Prefaced::Failed(in_pieces), Err(fault)) => assert_eq!(in_pieces, fault),
+        (Prefaced::Starved, Ok(None)) => assert!(given.left.is_empty(), "it stopped early"),
+        (_, whole) => assert!(left.is_empty(), "pieces are judged otherwise than {whole:?}"),
     }
 }
 
