@@ -181,9 +181,8 @@ impl Server {
             outbound.push(Arc::new(Outbound::new(waker)));
             polls.push(poll);
         }
-        let limits = settings.roster;
-        let place = Workplace::new(clock, limits, settings.response_limits, outbound.clone());
-        let place = Arc::new(place);
+        let (limits, answers) = (settings.roster, settings.response_limits);
+        let place = Arc::new(Workplace::new(clock, limits, answers, outbound.clone()));
         let site = Site::of(settings.router, settings.functions, &place);
         let present = Arc::new(Present::new(site));
         let headcount = Arc::new(Headcount::new(settings.tuning.connections_per_ip_max));

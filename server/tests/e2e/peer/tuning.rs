@@ -149,3 +149,40 @@ fn an_address_may_have_fewer_after_a_reload_and_keeps_what_it_has() {
     server.handle.set_limits(&config, 4_096).expect("the limits agree");
     connect(true);
 }
+
+#[test]
+fn a_reply_that_nobody_reads_is_given_up() {
+    let mut config = serving(example("echo"));
+    config.limits.body_bytes_max = 16 << 20;
+    config.timeouts.write_idle = Duration::from_millis(300);
+    let server = Running::start(&config);
+    let mut client = Client::to(server.address);
+    let content = vec![b'a'; 16 << 20];
+    let head = format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", 16 << 20);
+    client.send(head.as_bytes());
+    client.send(&content);
+    server.wait("it is given up", |counted| counted.timed_out["write"] == 1);
+    assert_eq!(server.handle.counted().closed["write"], 1);
+}
+
+#[test]
+fn all_bodies_together_have_a_limit() {
+    let mut config = serving(example("echo"));
+    config.limits.body_bytes_max = 100_000;
+    config.limits.buffered_bytes_max = 100_000;
+    let server = Running::start(&config);
+    let head = b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 90000\r\n\r\n";
+    let mut first = Client::to(server.address);
+    first.send(head);
+    first.send(&[b'a'; 80_000]);
+    server.wait("it is here", |counted| counted.received_bytes > 80_000);
+    let mut second = Client::to(server.address);
+    second.send(head);
+    second.send(&[b'b'; 60_000]);
+    let (refused, _) = second.reply();
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    assert_eq!(field(&refused, "retry-after"), Some("1"));
+    server.wait("it is counted", |counted| counted.refused.get("no_memory") == Some(&1));
+    first.send(&[b'a'; 10_000]);
+    assert!(first.reply().0.starts_with("HTTP/1.1 200 "));
+}
