@@ -13,8 +13,8 @@ use fezz_proto::{HandshakeFault, Instant, Notice, Phase};
 use crate::crew::{FunctionCounts, ImageCounts, WorkerCounts};
 use crate::listen::AcceptFault;
 use crate::observe::Observer;
-use crate::policy::PolicyCounts;
 use crate::peer::{ProxyFault, Rejection};
+use crate::policy::PolicyCounts;
 use crate::tls::GateCounts;
 
 /// A number that one thread raises and all may read.

@@ -43,9 +43,9 @@ pub fn explain(term: &str) -> Result<String, UnknownTerm> {
         .collect();
     let near = nearest(term, names.iter().map(String::as_str));
     let known = |name: &str| {
-        let mut keys = all.iter().flat_map(|(caption, cards)| {
-            cards.iter().map(|card| (full(caption, card), card.name))
-        });
+        let mut keys = all
+            .iter()
+            .flat_map(|(caption, cards)| cards.iter().map(|card| (full(caption, card), card.name)));
         keys.find(|(full, _)| full == name).map(|(_, short)| short)
     };
     let near = near.and_then(known);
@@ -121,7 +121,8 @@ pub fn page() -> String {
         let _infallible = write!(out, "\n## {title}\n\n{}\n", caption.meaning);
         for card in cards {
             let name = full(&caption, card);
-            let _infallible = write!(out, "\n### {name}\n\n{}.\n\n| | |\n|---|---|\n", card.meaning);
+            let _infallible =
+                write!(out, "\n### {name}\n\n{}.\n\n| | |\n|---|---|\n", card.meaning);
             for (heading, text) in facts(&caption, card) {
                 let text = if heading == "example" {
                     let (code, place) = text.split_once("   ").unwrap_or((&text, ""));

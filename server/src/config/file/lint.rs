@@ -4,10 +4,10 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::Loaded;
 use super::fault::{Complaint, Fault};
 use super::table::SINGLES;
 use super::value::Value;
-use super::Loaded;
 use crate::config::{Abi, Auth, Config, Forwarded, ListenerConfig, Serves};
 
 /// What somebody should look at.

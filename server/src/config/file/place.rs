@@ -220,19 +220,6 @@ pub(crate) fn mode(place: Option<&ClientCa>) -> Value {
     place.map_or(Value::Unset, word)
 }
 
-pub(crate) static TLS_CA: By<Config> = By {
-    get: |it| ca(it.tls.client_ca.as_ref()),
-    set: |it, value| set_ca(&mut it.tls.client_ca, value),
-};
-
-pub(crate) static TLS_CA_MODE: By<Config> = By {
-    get: |it| mode(it.tls.client_ca.as_ref()),
-    set: |it, value| {
-        set_mode(&mut it.tls.client_ca, &value);
-        Ok(())
-    },
-};
-
 /// RFC 9110 §5.1: names of fields, in lower case.
 pub(crate) fn field_names(value: Value) -> Result<Vec<String>, Wrong> {
     let mut names = Vec::<String>::read(value)?;

@@ -132,10 +132,7 @@ fn object(caption: &Caption, cards: &[&Card]) -> Json {
     if caption.header == Header::Named {
         let rates = table::all().into_iter().find(|(it, _)| it.header == Header::Within);
         if let Some((rate, cards)) = rates {
-            let many = Json::map([
-                ("type", Json::text("array")),
-                ("items", object(&rate, &cards)),
-            ]);
+            let many = Json::map([("type", Json::text("array")), ("items", object(&rate, &cards))]);
             let either = Json::List(vec![object(&rate, &cards), many]);
             let json = describe(Json::map([("anyOf", either)]), rate.meaning);
             properties.push(("rate_limit".to_owned(), json));
@@ -175,8 +172,9 @@ fn of_card(card: &Card) -> Json {
 /// What a value must look like.
 fn of_kind(kind: &Kind) -> Json {
     let text = || Json::map([("type", Json::text("string"))]);
-    let like =
-        |pattern: &str| Json::map([("type", Json::text("string")), ("pattern", Json::text(pattern))]);
+    let like = |pattern: &str| {
+        Json::map([("type", Json::text("string")), ("pattern", Json::text(pattern))])
+    };
     let number = |least: u32, most: u32| {
         let bound = |it: u32| Json::Raw(it.to_string());
         let kind = ("type", Json::text("integer"));
@@ -197,10 +195,9 @@ fn of_kind(kind: &Kind) -> Json {
         Kind::List { single: true, .. } => {
             Json::map([("anyOf", Json::List(vec![text(), texts()]))])
         }
-        Kind::Pairs { counts: true, .. } => Json::map([
-            ("type", Json::text("object")),
-            ("additionalProperties", number(1, 100)),
-        ]),
+        Kind::Pairs { counts: true, .. } => {
+            Json::map([("type", Json::text("object")), ("additionalProperties", number(1, 100))])
+        }
         Kind::Pairs { counts: false, .. } => {
             let scalar = Json::map([("type", Json::texts(&["string", "integer", "boolean"]))]);
             Json::map([("type", Json::text("object")), ("additionalProperties", scalar)])

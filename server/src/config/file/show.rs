@@ -36,7 +36,7 @@ pub fn show(loaded: &Loaded) -> String {
         out.section(section, section.caption.title, section.caption.name, config);
     }
     for (index, files) in config.tls.certificates.iter().enumerate() {
-        let written = origins.certificates.get(index).copied().unwrap_or(index);
+        let written = origins.certificate(index);
         let path = format!("certificate[{written}]");
         let draft = CertificateDraft::of(files, index);
         out.section(&CERTIFICATE, "[[certificate]]", &path, &draft);
@@ -57,9 +57,10 @@ pub fn show(loaded: &Loaded) -> String {
         out.rate_limits(policy, &path);
     }
     for section in singles {
-        let absent = section.keys.iter().any(|key| {
-            key.card.required && key.place.get(config) == super::value::Value::Unset
-        });
+        let absent = section
+            .keys
+            .iter()
+            .any(|key| key.card.required && key.place.get(config) == super::value::Value::Unset);
         if absent {
             let _infallible = write!(out.text, "\n# {} is not written\n", section.caption.title);
         } else {

@@ -8,8 +8,7 @@ use crate::config::file::datum::Choice as _;
 use crate::config::file::fault::Fault;
 use crate::config::file::key::{By, Caption, Datum, Header, Section, at, key};
 use crate::config::file::place::{
-    CLIENT_MODES, HSTS, TICKETS, TICKETS_ROTATE_AFTER, TLS_CA, TLS_CA_MODE, ca, label, mode,
-    set_ca, set_mode,
+    CLIENT_MODES, HSTS, TICKETS, TICKETS_ROTATE_AFTER, ca, label, mode, set_ca, set_mode,
 };
 use crate::config::file::value::{Kind, Value};
 use crate::config::{
@@ -212,7 +211,8 @@ pub(crate) static LISTENER: Section<ListenerDraft> = Section {
             &CLIENT_CA,
             "The authorities whose client certificates count there, in PEM",
         )
-        .default_is("that of [tls]")
+        .default_is("nobody is asked for one")
+        .flag("--tls-client-ca")
         .breach("alert", "client_certificate", "fezz_tls_handshake_failures_total"),
         key(
             "client_auth.mode",
@@ -317,25 +317,6 @@ pub(crate) static TLS: Section<Config> = Section {
             &TICKETS_ROTATE_AFTER,
             "How long one key makes tickets; it reads them for as long again",
         ),
-        key(
-            "client_auth.ca",
-            Kind::PATH,
-            "",
-            "\"/etc/fezz/tls/partners-ca.pem\"",
-            &TLS_CA,
-            "The authorities whose client certificates count where a listener does not say, in PEM",
-        )
-        .flag("--tls-client-ca")
-        .breach("alert", "client_certificate", "fezz_tls_handshake_failures_total"),
-        key(
-            "client_auth.mode",
-            Kind::Word(CLIENT_MODES),
-            "",
-            "\"optional\"",
-            &TLS_CA_MODE,
-            "Whether a client without a certificate is refused",
-        )
-        .default_is("\"require\" beside a ca"),
     ],
 };
 

@@ -233,7 +233,7 @@ fn origins(value: Value) -> Result<Vec<String>, Wrong> {
             !host.is_empty()
                 && host.bytes().all(|it| it.is_ascii_graphic() && !b"/?#@*".contains(&it))
         }
-        _ => origin == "null",
+        _ => false,
     };
     let alone = origins.len() == 1 && origins[0] == "*";
     match origins.iter().position(|origin| !alone && !sound(origin)) {
