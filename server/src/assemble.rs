@@ -15,7 +15,6 @@ use crate::config::{
     RouteConfig, Target, nearest, resolve,
 };
 use crate::fault::Fault;
-use crate::log;
 use crate::plugin::pattern::{HostPattern, Pattern};
 use crate::plugin::registry::{Entry, FunctionId, Registry};
 use crate::plugin::root;
@@ -25,6 +24,7 @@ use crate::plugin::version::{Selector, Version};
 use crate::policy::{self, Policy};
 use crate::site::{Rulebook, remedy};
 use crate::tls::{Gates, TlsError};
+use crate::{config, log};
 
 /// What serves: functions, and who of them gets which request.
 #[derive(Debug)]
@@ -297,12 +297,11 @@ impl Loader<'_> {
             match (before, place.and_then(|place| loaded.get_mut(place))) {
                 (Some(before), Some(place)) => {
                     *place = Some(before);
-                    log::line(
+                    log::event(
+                        config::LogLevel::Error,
                         "fezz::dispatch",
-                        format_args!(
-                            "function={function} stage={stage} error={why}; the version before \
-                             serves in its place"
-                        ),
+                        &[("function", (&function).into()), ("stage", stage.name().into())],
+                        format_args!("{why}; the version before serves in its place"),
                     );
                 }
                 _ => self.complaints.push(ConfigError::Begin { function, stage, why }),

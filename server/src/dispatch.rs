@@ -15,8 +15,8 @@ use fezz_wire::Meta;
 use crate::audience::Audience;
 use crate::config::Forwarded;
 use crate::crew::{
-    Callee, Completion, Errand, Fallback, Job, Load, Pace, Served, Took, Workplace, millis,
-    waited_too_long,
+    Callee, Completion, Errand, Fallback, Job, Load, Pace, QUARANTINED, Served, Took, Workplace,
+    millis, waited_too_long,
 };
 use crate::desk::DESK;
 use crate::envelope::{self, Edits};
@@ -28,6 +28,7 @@ use crate::plugin::Verdict;
 use crate::policy::Denial;
 use crate::site::{Present, Site};
 use crate::tls::Secured;
+use crate::trace::{self, Tracer};
 use judged::{Passed, denied};
 
 /// The judge of one loop.
@@ -35,6 +36,8 @@ pub(crate) struct Dispatcher {
     home: u16,
     /// Who is told what happens.
     pub(crate) audience: Audience,
+    /// Who gives requests their place in a trace, if they have one.
+    tracer: Option<Tracer>,
     present: Arc<Present>,
     /// The site that was present at the last request.
     site: Arc<Site>,
@@ -65,6 +68,7 @@ impl Dispatcher {
     pub(crate) fn new(
         home: u16,
         audience: Audience,
+        tracer: Option<Tracer>,
         present: Arc<Present>,
         place: Arc<Workplace>,
         headcount: Arc<Headcount>,
@@ -73,6 +77,7 @@ impl Dispatcher {
             headcount,
             home,
             audience,
+            tracer,
             site: present.site(),
             present,
             place,
@@ -190,6 +195,10 @@ impl Dispatcher {
             facts.client = ClientIp::of(client);
         }
         exchange.hear(&head, self.audience.wants_words());
+        exchange.trace = self.tracer.as_ref().map(|tracer| {
+            let fields = head.end_to_end_fields().map(|field| (field.name, field.value));
+            tracer.place(trace::Said::of(fields))
+        });
         let secured = match &facts.way {
             // RFC 9110 §7.4: a secured target on an unsecured connection.
             Way::Plain if head.target_scheme() == Some(Scheme::Https) => {
@@ -251,8 +260,11 @@ impl Dispatcher {
             Fallback::FailRequest | Fallback::Previous => None,
         };
         let handle_ms_max = u32::try_from(passed.handler_timeout.as_millis()).unwrap_or(u32::MAX);
+        if let Some(principal) = passed.principal {
+            exchange.set_principal(principal);
+        }
         let meta = Meta {
-            trace_id: None,
+            trace_id: exchange.trace.as_ref().map(|trace| trace.trace_id().as_bytes()),
             deadline_ms: Some(u64::from(handle_ms_max)),
             client_ip: Some(client),
             version: callee.accord.version(),
@@ -264,6 +276,7 @@ impl Dispatcher {
         let edits = Edits {
             hides_credentials: passed.hides_credentials,
             passes: facts.via.as_ref().map_or(Forwarded::Off, |via| via.passes()),
+            trace: exchange.trace.as_ref(),
         };
         exchange.layout = envelope::request(envelope, &head, scheme, meta, edits);
         Some(Decision::Admit { body_bytes_max: route.body_bytes_max, handle_ms_max, late })
@@ -293,7 +306,7 @@ impl Dispatcher {
         now: Instant,
     ) {
         let callee = served.callee;
-        callee.blame(&Fault::new(Stage::Limit, "quarantined"));
+        callee.blame(&Fault::new(Stage::Limit, QUARANTINED));
         if let Fallback::Static(reply) = remedy.unwrap_or(&callee.fallback) {
             callee.tally.static_answer();
             return hub.handle_answered(id, reply.copy(Vec::new()), now);

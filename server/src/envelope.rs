@@ -13,6 +13,7 @@ use crate::config::Forwarded;
 use crate::fault::Fault;
 use crate::peer;
 use crate::policy::is_about_origins;
+use crate::trace::{self, Trace};
 
 /// The only place where the parser's writer meets the server's buffers.
 struct Text<'a>(&'a mut Vec<u8>);
@@ -26,19 +27,23 @@ impl Octets for Text<'_> {
 
 /// What of a request's fields is not passed on as it came.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Edits {
+pub(crate) struct Edits<'t> {
     /// `Authorization` was for the server (RFC 9110 §11.6.2).
     pub(crate) hides_credentials: bool,
     /// Which claims about the client a trusted proxy makes; others are left out.
     pub(crate) passes: Forwarded,
+    /// What `traceparent` says, in place of what its client said.
+    pub(crate) trace: Option<&'t Trace>,
 }
 
-impl Edits {
+impl Edits<'_> {
     /// Whether a field is passed on.
     #[inline]
     fn keeps(self, name: &[u8]) -> bool {
         let hidden = self.hides_credentials && name.eq_ignore_ascii_case(b"authorization");
-        !hidden && (!peer::is_claim(name) || peer::may_say(name, self.passes))
+        let replaced = self.trace.is_some_and(|trace| trace::is_replaced(name, trace));
+        let claimed = peer::is_claim(name) && !peer::may_say(name, self.passes);
+        !(hidden | replaced | claimed)
     }
 }
 
@@ -48,30 +53,30 @@ pub(crate) fn request(
     head: &Head<'_>,
     scheme: &[u8],
     meta: Meta<'_, [u8]>,
-    edits: Edits,
+    edits: Edits<'_>,
 ) -> Layout {
     let slot = match head.framing() {
         fezz_parser::Framing::None => BodySlot::Known(0),
         fezz_parser::Framing::Length(length) => BodySlot::Known(length),
         fezz_parser::Framing::Chunked => BodySlot::Open,
     };
-    let mut request = RequestHead {
+    let fields = head.end_to_end_fields().map(|field| (field.name, field.value));
+    let own = edits.trace.map(|trace| (&b"traceparent"[..], &trace.value()[..]));
+    let dropped = fields.clone().filter(|(name, _)| !edits.keeps(name)).count();
+    let request = RequestHead {
         method: head.method_octets(),
         scheme: Some(scheme),
         authority: head.authority_octets(),
         path: head.path_octets(),
         query: head.query_octets(),
         meta,
-        header_count: head.end_to_end_count(),
+        header_count: head.end_to_end_count() - dropped + usize::from(own.is_some()),
     };
-    let fields = head.end_to_end_fields().map(|field| (field.name, field.value));
-    let dropped = fields.clone().filter(|(name, _)| !edits.keeps(name)).count();
     if dropped == 0 {
-        return fezz_wire::write_request(into, &request, fields, slot);
+        return fezz_wire::write_request(into, &request, fields.chain(own), slot);
     }
-    request.header_count -= dropped;
     let kept = fields.filter(|(name, _)| edits.keeps(name));
-    fezz_wire::write_request(into, &request, kept, slot)
+    fezz_wire::write_request(into, &request, kept.chain(own), slot)
 }
 
 /// An answer that may be sent: the reply's head octets, its content behind them.

@@ -22,6 +22,7 @@ use crate::dispatch::Dispatcher;
 use crate::error::{StartError, Task};
 use crate::health::{Health, Life};
 use crate::listen::{self, Door, Listener};
+use crate::log;
 use crate::observe::Observer;
 use crate::peer::Headcount;
 use crate::report::{DrainReport, PublishReport};
@@ -30,6 +31,7 @@ use crate::site::{Present, Site};
 use crate::status::ListenerStatus;
 use crate::tls::{self, Gates, TlsError, wishes};
 use crate::token::{WAKE, of_listener};
+use crate::trace::Tracer;
 use crate::turn::{EVENTS_PER_TURN_MAX, Lists, Loop};
 use crate::watch::{self, Yard};
 
@@ -157,6 +159,7 @@ impl Handle {
             workers: self.place.worker_counts(),
             images: self.place.image_counts(),
             policies: self.present.site().courses.counts(),
+            log_dropped: log::lost(),
             tls: self.gates.as_ref().map(|gates| gates.counted()).unwrap_or_default(),
             ..Snapshot::of(&self.counters)
         }
@@ -218,6 +221,7 @@ impl Server {
                 dispatcher: Dispatcher::new(
                     home,
                     audience,
+                    settings.traces.then(Tracer::seeded),
                     Arc::clone(&present),
                     Arc::clone(&place),
                     Arc::clone(&headcount),

@@ -12,6 +12,14 @@ use super::Callee;
 use super::inbound::{Job, Load};
 use crate::fault::Fault;
 
+/// Why a request was refused before anybody was called, for the log.
+const QUEUE_FULL: &str = "refused: as many requests wait for a worker as may (workers.queue); the \
+                          workers are too few, or functions too slow";
+const CROWDED: &str = "refused: as many requests of the function wait or are inside as may \
+                       (max-in-flight)";
+pub(crate) const QUARANTINED: &str =
+    "refused: the function is in quarantine until a trial call of it comes back";
+
 /// The operator's remedy for a function.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Fallback {
@@ -71,12 +79,12 @@ impl Failed {
     /// Nobody takes the job.
     #[cold]
     pub(crate) fn unfit(job: Job, why: Unfit) -> Self {
-        let (refusal, until) = match why {
-            Unfit::QueueFull => (Refusal::Busy, None),
-            Unfit::Crowded => (Refusal::Crowded, None),
-            Unfit::Quarantined { until } => (Refusal::Quarantined, Some(until)),
+        let (refusal, until, why) = match why {
+            Unfit::QueueFull => (Refusal::Busy, None, QUEUE_FULL),
+            Unfit::Crowded => (Refusal::Crowded, None, CROWDED),
+            Unfit::Quarantined { until } => (Refusal::Quarantined, Some(until), QUARANTINED),
         };
-        Self { job, fault: Fault::new(Stage::Limit, why.name()), refusal, until }
+        Self { job, fault: Fault::new(Stage::Limit, why), refusal, until }
     }
 
     /// Somebody waits for the answer at `now`: counts the failure, and finds the remedy: the
