@@ -1,9 +1,11 @@
-//! What a fuzzer outside of this crate may reach: octets into a transport, and nothing else.
+//! What a fuzzer outside of this crate may reach: octets into a transport, text as a configuration.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use crate::config::{Config, ListenerConfig, Tls};
+use crate::config::{Config, ConfigError, ListenerConfig, Tls, file};
+use crate::error::StartError;
 use crate::tls::{Gate, Gates};
 use crate::transport::{Beginning, Moved, Scratch, Session, Shaken, Stream, Transport};
 
@@ -79,4 +81,39 @@ pub fn tls_records(octets: &[u8]) {
         }
     }
     assert!(given.taken < 16 * 1024, "a flight and an alert, not {} octets", given.taken);
+}
+
+/// A configuration file. Whatever it says, it is refused with places that are in it, or taken; then
+/// it can be shown, and what is shown is the same configuration.
+///
+/// # Panics
+///
+/// When it is not.
+pub fn config_file(octets: &[u8]) {
+    let Ok(text) = str::from_utf8(octets) else { return };
+    let base = Path::new("/");
+    let loaded = match file::read_text(text, base) {
+        Ok(loaded) => loaded,
+        Err(errors) => {
+            assert!(!errors.is_empty(), "refused without a reason");
+            let lines = text.split('\n').count();
+            for error in errors {
+                assert!(!error.to_string().is_empty() && !error.name().is_empty());
+                let ConfigError::File(complaint) = error else { panic!("{error} has no place") };
+                let spot = complaint.spot.as_ref();
+                assert!(spot.is_none_or(|spot| (1..=lines).contains(&spot.line)));
+            }
+            return;
+        }
+    };
+    let shown = file::show(&loaded);
+    let again = match file::read_text(&shown, base) {
+        Ok(again) => again,
+        Err(errors) => panic!("{}\n{shown}", StartError::Config(errors)),
+    };
+    assert_eq!(again.config, loaded.config, "{shown}");
+    assert!(file::changed_keys(&loaded.config, &again.config).is_empty());
+    for lint in file::lints(&loaded) {
+        assert!(!lint.to_string().is_empty());
+    }
 }
