@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use fezz_abi::{CancelReason, Stage};
+use fezz_parser::Head;
 use fezz_proto::{Admission, ConnId, Hub, Instant, Refusal, Reply, Summary, Ticket, Void};
 use fezz_wire::Meta;
 
@@ -179,6 +180,19 @@ impl Dispatcher {
         true
     }
 
+    /// Notes what a head says of who asks, for those who look on, and for its trace.
+    #[inline]
+    fn hear(&self, head: &Head<'_>, facts: &mut Facts, exchange: &mut Exchange) {
+        if let Some(client) = facts.via.as_ref().and_then(|via| via.client_of(head)) {
+            facts.client = ClientIp::of(client);
+        }
+        exchange.hear(head, self.audience.wants_words());
+        exchange.trace = self.tracer.as_ref().map(|tracer| {
+            let fields = head.end_to_end_fields().map(|field| (field.name, field.value));
+            tracer.place(trace::Said::of(fields))
+        });
+    }
+
     /// Judges the head that waits; where it is admitted, `envelope` is written up to the content.
     fn decide(
         &self,
@@ -189,14 +203,7 @@ impl Dispatcher {
         envelope: &mut Vec<u8>,
     ) -> Option<Decision> {
         let head = hub.head(id)?;
-        if let Some(client) = facts.via.as_ref().and_then(|via| via.client_of(&head)) {
-            facts.client = ClientIp::of(client);
-        }
-        exchange.hear(&head, self.audience.wants_words());
-        exchange.trace = self.tracer.as_ref().map(|tracer| {
-            let fields = head.end_to_end_fields().map(|field| (field.name, field.value));
-            tracer.place(trace::Said::of(fields))
-        });
+        self.hear(&head, facts, exchange);
         let secured = match came_by(&facts.way, &head) {
             Ok(secured) => secured,
             Err(decision) => return Some(decision),
@@ -204,7 +211,7 @@ impl Dispatcher {
         let client = facts.client.as_octets();
         let courses = &self.site.courses;
         if courses.has_preflights
-            && let Some(decision) = self.preflight(&head, facts.client.address())
+            && let Some(decision) = self.preflight(&head, facts.client.address(), exchange)
         {
             return Some(decision);
         }
@@ -212,7 +219,7 @@ impl Dispatcher {
             Ok(route) => route,
             Err(decision) => return Some(decision),
         };
-        exchange.route = self.site.labels.get(route.0 as usize).copied();
+        exchange.route = self.site.label(route);
         let certificate = secured.and_then(Secured::principal);
         let course = courses.get(route.0);
         let route = self.site.router.route(route)?;

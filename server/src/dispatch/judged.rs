@@ -10,7 +10,7 @@ use fezz_proto::{ConnId, Hub, Phase, Refusal, Reply};
 use super::{Decision, Dispatcher};
 use crate::crew::Fallback;
 use crate::envelope;
-use crate::exchange::Guard;
+use crate::exchange::{Exchange, Guard};
 use crate::link::{Facts, Way};
 use crate::plugin::registry::FunctionId;
 use crate::plugin::router::Route;
@@ -144,7 +144,12 @@ impl Dispatcher {
     /// pages of other origins may use: it carries no credentials and asks no function, so that the
     /// client's address is all there is to judge.
     #[cold]
-    pub(super) fn preflight(&self, head: &Head<'_>, client: IpAddr) -> Option<Decision> {
+    pub(super) fn preflight(
+        &self,
+        head: &Head<'_>,
+        client: IpAddr,
+        exchange: &mut Exchange,
+    ) -> Option<Decision> {
         if head.method_octets() != b"OPTIONS" {
             return None;
         }
@@ -152,9 +157,11 @@ impl Dispatcher {
         let announced = Said::of(head, "access-control-request-method").once()?;
         let method = str::from_utf8(announced).ok()?;
         let site = &self.site;
-        let course = site.courses.get(site.router.resolve_preflight(head, method)?.0)?;
+        let route = site.router.resolve_preflight(head, method)?;
+        let course = site.courses.get(route.0)?;
         let policy = course.policy.as_deref()?;
         let rules = policy.cors()?;
+        exchange.route = site.label(route);
         if !policy.admits(client) {
             return Some(Decision::Deny(Denial::Address));
         }
