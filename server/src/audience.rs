@@ -8,6 +8,7 @@ use crate::exchange::Exchange;
 use crate::link::{Facts, Way};
 use crate::listen::AcceptFault;
 use crate::observe::{Observer, Outcome, Record, Steps};
+use crate::peer::Rejection;
 
 /// Boxes of exchanges that are kept for the next ones.
 const EXCHANGES_KEPT_MAX: usize = 256;
@@ -68,6 +69,13 @@ impl Audience {
         }
     }
 
+    /// A connection is not served, or not taken for now.
+    pub(crate) fn rejected(&mut self, now: Instant, why: Rejection) {
+        for observer in &mut self.observers {
+            observer.rejected(now, why);
+        }
+    }
+
     /// An exchange of a connection is over: everybody hears of it, and its box goes round.
     pub(crate) fn finish(&mut self, facts: &mut Facts, id: ConnId, one: &Summary, now: Instant) {
         let exchange = facts.exchange.take();
@@ -78,7 +86,8 @@ impl Audience {
             connection: u64::from(self.home) << 32 | u64::from(id.generation),
             request: one.request,
             client: facts.client.address(),
-            peer: facts.client.address(),
+            peer: facts.peer(),
+            principal: None,
             secured: matches!(facts.way, Way::Tls(_)),
             said: None,
             method: None,
@@ -115,6 +124,8 @@ impl Audience {
 /// Adds what is known since the head.
 fn fill<'e>(record: &mut Record<'e>, exchange: &'e Exchange, one: &Summary) {
     record.said = exchange.said();
+    record.principal = exchange.principal();
+    record.trace = exchange.trace.as_ref().map(|trace| (trace.trace_id(), trace.span_id()));
     record.method = Some(exchange.method.name());
     record.minor_version = Some(exchange.minor_version);
     record.route = exchange.route.map(|label| &*label.text);
@@ -137,7 +148,11 @@ impl Outcome {
             (End::Said, None) => Self::Ok,
             (End::Said, Some(why)) => match why {
                 Refusal::TooSlow | Refusal::Late => Self::Timeout,
-                Refusal::Busy | Refusal::Crowded | Refusal::NoMemory => Self::Limited,
+                Refusal::Busy
+                | Refusal::Crowded
+                | Refusal::NoMemory
+                | Refusal::Limited
+                | Refusal::Saturated => Self::Limited,
                 Refusal::Quarantined | Refusal::BadHandler | Refusal::HandlerFailed => {
                     Self::FunctionError
                 }
@@ -146,6 +161,8 @@ impl Outcome {
                 | Refusal::BodyTooLarge
                 | Refusal::Misdirected
                 | Refusal::BadPath
+                | Refusal::Denied
+                | Refusal::Unauthorized
                 | Refusal::NoRoute
                 | Refusal::NoMethod => Self::Rejected,
             },

@@ -1,5 +1,6 @@
 //! The server as a library: configuration and functions in, a drained server out.
 
+pub mod access;
 mod accord;
 pub mod assemble;
 mod audience;
@@ -16,20 +17,25 @@ pub mod error;
 mod exchange;
 mod fault;
 pub mod health;
+mod json;
 mod label;
 mod link;
 mod listen;
 mod log;
 mod observe;
+mod peer;
 pub mod plugin;
+pub mod policy;
 mod redirect;
 pub mod report;
 mod server;
 mod settings;
 mod site;
+pub mod status;
 pub mod sys;
 mod tls;
 mod token;
+mod trace;
 mod transport;
 #[doc(hidden)]
 pub mod trial;
@@ -41,7 +47,9 @@ pub use counters::{Counters, Snapshot};
 pub use crew::{FunctionCounts, ImageCounts, WorkerCounts};
 pub use listen::AcceptFault;
 pub use observe::{Observer, Outcome, Record, Said, Steps};
+pub use peer::{ProxyFault, Rejection};
+pub use policy::{PolicyCounts, PolicyError, PolicyFault};
 pub use server::{EVENT_LOOPS_MAX, Handle, Server};
-pub use settings::{Opening, Settings};
+pub use settings::{Opening, RESTART_KEYS, Settings, Tuning};
 pub use tls::{CertificateCount, GateCounts, TlsError};
 pub use token::LISTENERS_MAX;

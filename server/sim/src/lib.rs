@@ -14,6 +14,7 @@ pub mod client;
 pub mod crew;
 pub mod driver;
 pub mod envelope;
+pub mod operations;
 pub mod oracle;
 pub mod pipe;
 pub mod plan;

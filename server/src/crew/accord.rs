@@ -70,6 +70,12 @@ impl Accord {
         self.shakes.then(|| self.version.load(Ordering::Relaxed))
     }
 
+    /// Until when that holds, if not for ever.
+    pub(crate) fn expires_at(&self) -> Option<Instant> {
+        let expires_us = self.expires_us.load(Ordering::Relaxed);
+        (expires_us != NEVER).then(|| Instant::from_micros(expires_us))
+    }
+
     /// Whether it may be called without asking it first.
     #[inline]
     pub(crate) fn is_current(&self, now: Instant) -> bool {

@@ -42,7 +42,7 @@ pub(crate) use berth::{Berth, Rescued};
 pub(crate) use call::Caller;
 pub(crate) use callee::{Callee, Served, Terms};
 pub(crate) use errands::{Errand, Errands};
-pub(crate) use fallback::{Failed, Fallback, Outcome, StaticReply};
+pub(crate) use fallback::{Failed, Fallback, Outcome, QUARANTINED, StaticReply};
 pub(crate) use inbound::{Inbound, Job, Load};
 pub(crate) use outbound::{Completion, Outbound, Took};
 pub(crate) use pace::{Pace, Placement};
@@ -218,6 +218,11 @@ impl Workplace {
         drop(callees);
         callee.accord.retire(self.clock.now());
         self.expect_idle(callee);
+    }
+
+    /// All functions that were ever taken in.
+    pub(crate) fn callees(&self) -> Vec<&'static Callee> {
+        self.callees.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The function with that number.
