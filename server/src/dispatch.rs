@@ -85,6 +85,12 @@ impl Dispatcher {
         self.now = now;
     }
 
+    /// A turn ends at `now`, whose work was done as of the moment that was last set.
+    #[inline]
+    pub(crate) fn end_turn(&self, now: Instant, buffered_bytes: u64) {
+        self.audience.turn(now.micros_since(self.now), buffered_bytes);
+    }
+
     /// Whether somebody waits for an answer.
     pub(crate) const fn is_waiting(&self) -> bool {
         self.in_flight > 0
@@ -174,6 +180,7 @@ impl Dispatcher {
     ) -> Option<Decision> {
         let head = hub.head(id)?;
         exchange.hear(&head, self.audience.wants_words());
+        self.audience.begin(exchange, &facts.way);
         let secured = match &facts.way {
             // RFC 9110 §7.4: a secured target on an unsecured connection.
             Way::Plain if head.target_scheme() == Some(Scheme::Https) => {
@@ -362,6 +369,10 @@ impl Judge for Dispatcher {
         if why == Void::Late && matches!(callee.fallback, Fallback::Static(_)) {
             callee.tally.static_answer();
         }
+    }
+
+    fn secure(&mut self, facts: &Facts, took_us: u64) {
+        self.audience.secure(&facts.way, took_us);
     }
 
     fn finish(&mut self, facts: &mut Facts, id: ConnId, summary: &Summary, now: Instant) {

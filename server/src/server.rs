@@ -15,12 +15,12 @@ use crate::assemble::Functions;
 use crate::audience::Audience;
 use crate::clock::Clock;
 use crate::control::Control;
-use crate::counters::{Counters, Counting, Snapshot};
 use crate::crew::{self, Outbound, Workplace};
 use crate::dispatch::Dispatcher;
 use crate::error::{StartError, Task};
 use crate::health::{Health, Life};
 use crate::listen::{self, Door, Listener};
+use crate::metrics::{Board, Caps, Scribe, Snapshot};
 use crate::observe::Observer;
 use crate::report::{DrainReport, PublishReport};
 use crate::settings::{Opening, Settings};
@@ -50,7 +50,9 @@ pub struct Server {
 #[derive(Clone)]
 pub struct Handle {
     pub(crate) controls: Arc<Vec<(Arc<Control>, Arc<Outbound>)>>,
-    counters: Arc<Vec<Arc<Counters>>>,
+    boards: Arc<[Arc<Board>]>,
+    /// The names of the listeners, by number.
+    names: Arc<[String]>,
     pub(crate) place: Arc<Workplace>,
     present: Arc<Present>,
     gates: Option<Arc<Gates>>,
@@ -135,7 +137,7 @@ impl Handle {
             workers: self.place.worker_counts(),
             images: self.place.image_counts(),
             tls: self.gates.as_ref().map(|gates| gates.counted()).unwrap_or_default(),
-            ..Snapshot::of(&self.counters)
+            ..Snapshot::of(self.boards.iter().map(Arc::as_ref), &self.names)
         }
     }
 }
@@ -150,7 +152,10 @@ impl Server {
         let clock = Clock::start();
         let event_loops = settings.event_loops.clamp(1, EVENT_LOOPS_MAX);
         let (addresses, mut sockets) = open_all(&settings.listen, event_loops)?;
-        let counters: Vec<Arc<Counters>> = (0..event_loops).map(|_| Arc::default()).collect();
+        let caps = Caps::default();
+        let names: Vec<String> = settings.listen.iter().map(|it| it.name.clone()).collect();
+        let board = |_| Arc::new(Board::new(names.len(), &caps));
+        let boards: Arc<[Arc<Board>]> = (0..event_loops).map(board).collect();
         let mut polls = Vec::new();
         let mut outbound = Vec::new();
         for _ in 0..event_loops {
@@ -177,9 +182,8 @@ impl Server {
                 listeners.push(Listener::new(socket, door.clone()));
             }
             let home = u16::try_from(number).unwrap_or(0);
-            let names = settings.listen.iter().map(|opening| opening.name.clone()).collect();
-            let mut audience = Audience::new(home, names);
-            audience.join(Box::new(Counting(Arc::clone(&counters[number]))));
+            let scribe = boards.get(number).filter(|_| settings.counts).map(Scribe::new);
+            let audience = Audience::new(home, scribe, names.clone());
             let mut hub = Hub::new(settings.limits);
             let fields = hub.set_secured_fields(&settings.secured_fields);
             debug_assert!(fields.is_ok(), "one short line");
@@ -214,7 +218,8 @@ impl Server {
         let handle = Handle {
             listeners: listeners.collect(),
             controls: Arc::new(controls),
-            counters: Arc::new(counters),
+            boards,
+            names: names.into(),
             place: Arc::clone(&place),
             present,
             gates: settings.gates,

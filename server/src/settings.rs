@@ -32,6 +32,9 @@ pub struct Opening {
 pub struct Settings {
     /// Where to listen, at most [`crate::LISTENERS_MAX`]; port 0 lets the system choose.
     pub listen: Vec<Opening>,
+    /// Whether the server counts for [`crate::Handle::counted`]. A program that does without may
+    /// count with an [`crate::Observer`] of its own.
+    pub counts: bool,
     /// Who is let in with TLS.
     pub(crate) gates: Option<Arc<Gates>>,
     /// Handshakes under way at once in one loop.
@@ -80,6 +83,7 @@ impl Settings {
         let functions_by_number =
             functions.registry.iter().map(|(_, entry)| entry.clone()).collect();
         Ok(Self {
+            counts: true,
             listen: openings(config, functions.gates.as_ref()),
             gates: functions.gates.clone(),
             handshakes_max: config.tls.handshakes_max,

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use fezz_proto::{Cause, HandshakeFault, Instant, Notice, Phase, Summary};
 
-use super::count::{Count, Histogram};
+use crate::count::{Count, Histogram};
 use super::functions::{CallTable, Calls, FunctionLabels};
 use super::requests::{RequestTable, Requests};
 use super::table::{Cap, LABEL_SETS_MAX};

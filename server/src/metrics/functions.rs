@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use fezz_proto::{Refusal, Summary};
 
-use super::count::{Count, Histogram, Spread};
-use super::requests::CALL_BOUNDS_US;
+use crate::count::{CALL_BOUNDS_US, Count, Histogram, Spread};
 use super::table::Cap;
 use crate::crew::Callee;
 use crate::exchange::Exchange;

@@ -8,16 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use fezz_proto::{End, Summary};
 
-use super::count::{Count, Histogram, Spread};
+use crate::count::{CALL_BOUNDS_US, Count, Histogram, Spread};
 use super::table::{Cap, Table};
 use crate::exchange::{Exchange, Method};
 use crate::label::Label;
-
-/// The boundaries that OpenTelemetry asks for.
-pub(crate) const CALL_BOUNDS_US: [u64; 14] = [
-    5_000, 10_000, 25_000, 50_000, 75_000, 100_000, 250_000, 500_000, 750_000, 1_000_000,
-    2_500_000, 5_000_000, 7_500_000, 10_000_000,
-];
 
 /// One label set of `http_server_request_duration_seconds`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

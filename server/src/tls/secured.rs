@@ -15,6 +15,7 @@ pub(crate) struct Secured {
     server_name: Option<Box<str>>,
     version: &'static str,
     cipher: &'static str,
+    resumed: bool,
     /// For functions, in CBOR; empty when none asks.
     facts: Box<[u8]>,
     facts_with_hello: Box<[u8]>,
@@ -40,7 +41,8 @@ impl Secured {
         };
         let version = settled.version.and_then(meta::version).unwrap_or_default();
         let cipher = settled.cipher.and_then(meta::cipher).unwrap_or_default();
-        Self { identity, server_name, version, cipher, facts, facts_with_hello }
+        let resumed = settled.resumed;
+        Self { identity, server_name, version, cipher, resumed, facts, facts_with_hello }
     }
 
     /// What a function with such wishes is told, in CBOR.
@@ -51,6 +53,16 @@ impl Secured {
             Wishes::Hello => &self.facts_with_hello,
         };
         Some(facts).filter(|facts| !facts.is_empty()).map(|facts| &**facts)
+    }
+
+    /// The version that was settled on.
+    pub(crate) const fn version(&self) -> &'static str {
+        self.version
+    }
+
+    /// Whether the session went on from an earlier one.
+    pub(crate) const fn is_resumed(&self) -> bool {
+        self.resumed
     }
 
     /// Version, cipher, and the name that was asked for.

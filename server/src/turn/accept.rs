@@ -122,6 +122,7 @@ impl Loop {
         }
         let secure = matches!(door, Door::Tls(_));
         let Some(id) = self.hub.handle_accepted(secure, now) else { return };
+        self.dispatcher.audience.accept(listener);
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registered = self.poll.registry().register(&mut stream, token::of_conn(id), interest);
         if registered.is_err() {

@@ -110,7 +110,13 @@ impl Loop {
         let id = self.hub.holder(failed.job.ticket)?;
         let refusal = failed.refusal;
         match failed.fall_back(now) {
-            Outcome::Answer(reply) => return Some(Ok(reply)),
+            Outcome::Answer(reply) => {
+                if let Some(exchange) = self.link(id).and_then(|link| link.facts.exchange.as_mut())
+                {
+                    exchange.failed = true;
+                }
+                return Some(Ok(reply));
+            }
             Outcome::Instead(previous) => {
                 self.note(id, took);
                 if let Some(exchange) = self.link(id).and_then(|link| link.facts.exchange.as_mut())

@@ -5,6 +5,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// Bounds of what takes as long as a request: those that OpenTelemetry asks for.
+pub(crate) const CALL_BOUNDS_US: [u64; 14] = [
+    5_000, 10_000, 25_000, 50_000, 75_000, 100_000, 250_000, 500_000, 750_000, 1_000_000,
+    2_500_000, 5_000_000, 7_500_000, 10_000_000,
+];
+
 /// A number with one writer.
 #[derive(Debug, Default)]
 pub(crate) struct Count(AtomicU64);
