@@ -382,6 +382,7 @@ impl Conn {
                 work.late = None;
                 work.account.has_head = true;
                 work.account.received_bytes = head_bytes as u64;
+                work.fields = None;
                 shared.index_exchange = self.exchange;
                 shared.notice(Notice::HeadDone);
                 self.fire(Event::HeadDone, shared, now);

@@ -5,6 +5,7 @@
 
 mod room;
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use fezz_parser::{Head, Resume, parse_head};
@@ -284,6 +285,17 @@ impl Hub {
     pub fn handle_refused(&mut self, id: ConnId, why: Refusal, reply: Option<Reply>, now: Instant) {
         if let Some(conn) = find(&mut self.conns, id) {
             conn.handle_refused(why, reply, &mut self.shared, now);
+        }
+    }
+
+    /// The reply to the request whose head waits, whoever makes it, gets these field lines at the
+    /// end of its head, each with its line end. The caller answers for them, as for those of a
+    /// [`Reply`].
+    pub fn set_fields(&mut self, id: ConnId, fields: Box<[u8]>) {
+        if let Some(conn) = find(&mut self.conns, id)
+            && conn.phase() == Phase::Route
+        {
+            conn.set_fields(fields);
         }
     }
 

@@ -243,7 +243,6 @@ impl LimitFlags {
                 text => Some(reader.count("--limit-connections", text, 1 << 20)),
             },
             connections_per_ip_max: Limits::default().connections_per_ip_max,
-            connections_per_ip_max: Limits::default().connections_per_ip_max,
             requests_per_connection_max: reader.count(
                 "--limit-requests-per-connection",
                 &self.limit_requests_per_connection,
@@ -256,7 +255,6 @@ impl LimitFlags {
 impl TimeoutFlags {
     fn read(&self, reader: &mut Reader) -> Timeouts {
         Timeouts {
-            proxy_header: Timeouts::default().proxy_header,
             proxy_header: Timeouts::default().proxy_header,
             tls_handshake: reader.time("--timeout-tls-handshake", &self.timeout_tls_handshake),
             request_header: reader.time("--timeout-request-header", &self.timeout_request_header),
