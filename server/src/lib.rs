@@ -22,6 +22,7 @@ mod link;
 mod listen;
 mod log;
 pub mod metrics;
+mod monitor;
 mod observe;
 mod peer;
 pub mod plugin;

@@ -20,7 +20,8 @@ use crate::dispatch::Dispatcher;
 use crate::error::{StartError, Task};
 use crate::health::{Health, Life};
 use crate::listen::{self, Door, Listener};
-use crate::metrics::{Board, Caps, Scribe, Snapshot};
+use crate::metrics::{Board, Caps, Reloads, Scribe};
+use crate::monitor::Monitor;
 use crate::observe::Observer;
 use crate::report::{DrainReport, PublishReport};
 use crate::settings::{Opening, Settings};
@@ -44,18 +45,21 @@ pub struct Server {
     doors: Vec<Door>,
     place: Arc<Workplace>,
     handle: Handle,
+    /// Where the server is watched, if it is.
+    monitor: Option<Monitor>,
 }
 
 /// The server's remote control: cheap to clone, usable from any thread.
 #[derive(Clone)]
 pub struct Handle {
     pub(crate) controls: Arc<Vec<(Arc<Control>, Arc<Outbound>)>>,
-    boards: Arc<[Arc<Board>]>,
+    pub(crate) boards: Arc<[Arc<Board>]>,
     /// The names of the listeners, by number.
-    names: Arc<[String]>,
+    pub(crate) names: Arc<[String]>,
+    pub(crate) reloads: Arc<Reloads>,
     pub(crate) place: Arc<Workplace>,
     present: Arc<Present>,
-    gates: Option<Arc<Gates>>,
+    pub(crate) gates: Option<Arc<Gates>>,
     life: Arc<Life>,
     pub(crate) listeners: Arc<[ListenerStatus]>,
 }
@@ -127,18 +131,6 @@ impl Handle {
             |roster: &Roster<_>| roster.abandoned_total() > 0 && roster.abandon_room() == 0;
         let exhausted = self.place.inbound.with(|roster| given_up(roster));
         self.life.health(exhausted)
-    }
-
-    /// What was counted so far.
-    #[must_use]
-    pub fn counted(&self) -> Snapshot {
-        Snapshot {
-            functions: self.place.function_counts(),
-            workers: self.place.worker_counts(),
-            images: self.place.image_counts(),
-            tls: self.gates.as_ref().map(|gates| gates.counted()).unwrap_or_default(),
-            ..Snapshot::of(self.boards.iter().map(Arc::as_ref), &self.names)
-        }
     }
 }
 
@@ -220,12 +212,16 @@ impl Server {
             controls: Arc::new(controls),
             boards,
             names: names.into(),
+            reloads: Arc::default(),
             place: Arc::clone(&place),
             present,
             gates: settings.gates,
             life: Arc::default(),
         };
-        Ok(Self { loops, addresses, doors, place, handle })
+        handle.reloads.begin(Clock::unix_seconds());
+        let monitor = settings.monitor.map(|address| Monitor::open(address, handle.clone()));
+        let monitor = monitor.transpose()?;
+        Ok(Self { loops, addresses, doors, place, handle, monitor })
     }
 
     /// Where the server listens, with the ports that the system chose.
@@ -255,6 +251,12 @@ impl Server {
     fn addresses_of(&self, wanted: impl Fn(&Door) -> bool) -> Vec<SocketAddr> {
         let doors = self.addresses.iter().zip(&self.doors);
         doors.filter(|(_, door)| wanted(door)).map(|(address, _)| *address).collect()
+    }
+
+    /// Where `/metrics`, `/healthz` and `/readyz` are, if anywhere.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.monitor.as_ref().map(Monitor::address)
     }
 
     /// The number of event loops.
@@ -288,7 +290,8 @@ impl Server {
     ///
     /// When threads cannot be had, or a loop cannot wait for events.
     pub fn run(self) -> io::Result<DrainReport> {
-        let Self { loops, place, handle, .. } = self;
+        let Self { loops, place, handle, monitor, .. } = self;
+        let monitor = monitor.map(Monitor::start).transpose()?;
         for number in 0..place.posts.len() {
             place.hire(number)?;
         }
@@ -326,6 +329,9 @@ impl Server {
                 Ok(Err(error)) => failure = Some(error),
                 Err(_) => failure = Some(io::Error::other("the loops are gone: a bug of ours")),
             }
+        }
+        if let Some(monitor) = monitor {
+            monitor.stop();
         }
         place.inbound.close();
         place.end_all(END_MAX);

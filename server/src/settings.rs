@@ -32,6 +32,8 @@ pub struct Opening {
 pub struct Settings {
     /// Where to listen, at most [`crate::LISTENERS_MAX`]; port 0 lets the system choose.
     pub listen: Vec<Opening>,
+    /// Where `/metrics`, `/healthz` and `/readyz` are.
+    pub monitor: Option<SocketAddr>,
     /// Whether the server counts for [`crate::Handle::counted`]. A program that does without may
     /// count with an [`crate::Observer`] of its own.
     pub counts: bool,
@@ -84,6 +86,7 @@ impl Settings {
             functions.registry.iter().map(|(_, entry)| entry.clone()).collect();
         Ok(Self {
             counts: true,
+            monitor: config.metrics.listen,
             listen: openings(config, functions.gates.as_ref()),
             gates: functions.gates.clone(),
             handshakes_max: config.tls.handshakes_max,

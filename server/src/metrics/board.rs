@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use fezz_proto::{Cause, HandshakeFault, Instant, Notice, Phase, Summary};
 
-use crate::count::{Count, Histogram};
 use super::functions::{CallTable, Calls, FunctionLabels};
 use super::requests::{RequestTable, Requests};
 use super::table::{Cap, LABEL_SETS_MAX};
+use crate::count::{Count, Histogram};
 use crate::exchange::Exchange;
 use crate::listen::AcceptFault;
 use crate::observe::Observer;

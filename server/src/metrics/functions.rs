@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use fezz_proto::{Refusal, Summary};
 
-use crate::count::{CALL_BOUNDS_US, Count, Histogram, Spread};
 use super::table::Cap;
+use crate::count::{CALL_BOUNDS_US, Count, Histogram, Spread};
 use crate::crew::Callee;
 use crate::exchange::Exchange;
 

@@ -60,8 +60,7 @@ fn cpu_us(stat: &str) -> Option<u64> {
 /// How long the process has been there.
 fn age_us(stat: &str, uptime: &str) -> Option<u64> {
     let (seconds, hundredths) = uptime.split_whitespace().next()?.split_once('.')?;
-    let up_us =
-        seconds.parse::<u64>().ok()? * 1_000_000 + hundredths.parse::<u64>().ok()? * 10_000;
+    let up_us = seconds.parse::<u64>().ok()? * 1_000_000 + hundredths.parse::<u64>().ok()? * 10_000;
     Some(up_us.saturating_sub(field(stat, 22)? * (1_000_000 / TICKS_PER_S)))
 }
 

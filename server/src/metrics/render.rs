@@ -1,52 +1,44 @@
 //! A snapshot of everything becomes the page.
 
+use std::collections::BTreeMap;
+
 use super::catalog as of;
 use super::functions::CallCounts;
 use super::page::{Kind, Label, Page, Seconds};
 use super::process::Process;
+use super::reloads::ReloadCounts;
 use super::requests::RequestLabels;
 use super::snapshot::Snapshot;
+use crate::crew::FunctionCounts;
 use crate::health::Health;
 
 /// Digits of a digest that are a label.
 const DIGEST_DIGITS: usize = 12;
 
 /// What stands on a page beside the numbers of loops.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Surroundings {
     /// Whether requests should be sent here.
-    pub(crate) health: Option<Health>,
+    pub(crate) health: Health,
     /// Connections by state.
     pub(crate) connections: Vec<(&'static str, u64)>,
     /// Loops that did not answer.
     pub(crate) stuck: u64,
-    /// Artifacts: name and version, the boundary they speak, their digest.
-    pub(crate) artifacts: Vec<Artifact>,
-    /// Reloads that went well, those that did not, and when the last good one was.
-    pub(crate) reloads: Reloads,
+    /// Artifacts that were loaded, and whether they are retired.
+    pub(crate) artifacts: BTreeMap<Artifact, bool>,
+    pub(crate) reloads: ReloadCounts,
     /// Lines dropped, by log.
     pub(crate) dropped: Vec<(&'static str, u64)>,
     pub(crate) process: Process,
 }
 
-/// One artifact that serves.
-#[derive(Clone, Debug, Default)]
+/// One artifact under a name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Artifact {
     pub(crate) name: String,
     pub(crate) version: String,
     pub(crate) abi: &'static str,
     pub(crate) sha256: String,
-    pub(crate) retired: bool,
-}
-
-/// How reloads went.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Reloads {
-    pub(crate) ok: u64,
-    pub(crate) failed: u64,
-    pub(crate) last_failed: bool,
-    /// Seconds since 1970.
-    pub(crate) last_ok_s: u64,
 }
 
 /// The whole page.
@@ -146,14 +138,14 @@ fn split(name: &str) -> (&str, &str) {
 
 fn artifacts(page: &mut Page, sum: &Snapshot, around: &Surroundings) {
     let mut samples = page.begin(&of::FUNCTION_INFO);
-    for artifact in around.artifacts.iter().filter(|artifact| !artifact.retired) {
+    for (artifact, _) in around.artifacts.iter().filter(|(_, retired)| !**retired) {
         let mut labels = named(&artifact.name, &artifact.version);
         let digits = artifact.sha256.get(..DIGEST_DIGITS).unwrap_or(&artifact.sha256);
         labels.extend([("abi", artifact.abi), ("sha256", digits)]);
         samples.add(&labels, 1);
     }
-    let mut generations = std::collections::BTreeMap::<&str, u64>::new();
-    for artifact in &around.artifacts {
+    let mut generations = BTreeMap::<&str, u64>::new();
+    for artifact in around.artifacts.keys() {
         *generations.entry(&artifact.name).or_default() += 1;
     }
     let mut samples = page.begin(&of::FUNCTION_GENERATIONS);
@@ -184,7 +176,7 @@ fn failures(page: &mut Page, sum: &Snapshot) {
             samples.add(&labels, count);
         }
     }
-    let counters: [(_, fn(&crate::crew::FunctionCounts) -> u64); 3] = [
+    let counters: [(_, fn(&FunctionCounts) -> u64); 3] = [
         (&of::LATE_ANSWERS, |counts| counts.late),
         (&of::RESCUES, |counts| counts.rescues),
         (&of::WORKERS_ABANDONED, |counts| counts.abandoned),
@@ -282,9 +274,8 @@ fn server(page: &mut Page, sum: &Snapshot, around: &Surroundings) {
     samples.add(&[("result", "failed")], reloads.failed);
     page.one(&of::CONFIG_LAST_RELOAD_SUCCESSFUL, u8::from(!reloads.last_failed));
     page.one(&of::CONFIG_LAST_RELOAD_TIME, reloads.last_ok_s);
-    let (ready, draining) = around.health.map_or((false, false), |it| (it.ready, it.draining));
-    page.one(&of::READY, u8::from(ready));
-    page.one(&of::DRAINING, u8::from(draining));
+    page.one(&of::READY, u8::from(around.health.ready));
+    page.one(&of::DRAINING, u8::from(around.health.draining));
     page.one(&of::LOOPS_STUCK, around.stuck);
     let mut samples = page.begin(&of::LOG_DROPPED);
     for (log, count) in &around.dropped {

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use fezz_proto::{End, Summary};
 
-use crate::count::{CALL_BOUNDS_US, Count, Histogram, Spread};
 use super::table::{Cap, Table};
+use crate::count::{CALL_BOUNDS_US, Count, Histogram, Spread};
 use crate::exchange::{Exchange, Method};
 use crate::label::Label;
 
@@ -240,7 +240,8 @@ mod tests {
             table.finish(&one, None, false);
         }
         let all = gathered(&table.requests);
-        let errors: Vec<_> = all.keys().map(|labels| (labels.status, labels.error_type())).collect();
+        let errors: Vec<_> =
+            all.keys().map(|labels| (labels.status, labels.error_type())).collect();
         let expected = [(0, "client_abort"), (200, ""), (404, ""), (503, "503"), (504, "late")];
         let expected = expected.map(|(status, error)| {
             (status, Some(error).filter(|error| !error.is_empty()).map(str::to_owned))
@@ -251,7 +252,8 @@ mod tests {
     #[test]
     fn exchanges_under_way_are_those_that_began_and_are_not_over() {
         let mut table = table();
-        let exchange = Exchange { method: Method::Put, ..Exchange::default() };
+        let mut exchange = Exchange::default();
+        exchange.method = Method::Put;
         table.begin(&exchange, true);
         table.begin(&exchange, true);
         table.finish(&said(200, None), Some(&exchange), true);
@@ -265,11 +267,11 @@ mod tests {
     #[test]
     fn beyond_the_cap_all_are_one_set_in_every_loop() {
         let cap = Arc::new(Cap::new(LABEL_SETS_MAX));
-        let mut tables =
-            [(); 2].map(|()| RequestTable::new(Arc::new(Requests::new(&cap))));
+        let mut tables = [(); 2].map(|()| RequestTable::new(Arc::new(Requests::new(&cap))));
         for place in 0..2 * LABEL_SETS_MAX {
             let route = Some(Label::of(&format!("/cap/{place}")));
-            let exchange = Exchange { route, ..Exchange::default() };
+            let mut exchange = Exchange::default();
+            exchange.route = route;
             for table in &mut tables {
                 table.finish(&said(200, None), Some(&exchange), false);
             }

@@ -6,9 +6,9 @@ use std::sync::PoisonError;
 use fezz_proto::{Cause, HandshakeFault, Phase};
 
 use super::board::{Board, ByName};
-use crate::count::{Count, Spread};
 use super::functions::{CallCounts, FunctionLabels};
 use super::requests::RequestLabels;
+use crate::count::{Count, Spread};
 use crate::crew::{FunctionCounts, ImageCounts, WorkerCounts};
 use crate::tls::GateCounts;
 
