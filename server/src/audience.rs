@@ -9,6 +9,7 @@ use crate::link::{Facts, Way};
 use crate::listen::AcceptFault;
 use crate::metrics::{Scribe, status_said};
 use crate::observe::{Observer, Outcome, Record, Steps};
+use crate::peer::Rejection;
 
 /// Boxes of exchanges that are kept for the next ones.
 const EXCHANGES_KEPT_MAX: usize = 256;
@@ -109,6 +110,16 @@ impl Audience {
         }
     }
 
+    /// A connection is not served, or not taken for now.
+    pub(crate) fn rejected(&mut self, now: Instant, why: Rejection) {
+        if let Some(scribe) = &mut self.scribe {
+            scribe.rejected(now, why);
+        }
+        for observer in &mut self.observers {
+            observer.rejected(now, why);
+        }
+    }
+
     /// An exchange of a connection is over: everybody hears of it, and its box goes round.
     pub(crate) fn finish(&mut self, facts: &mut Facts, id: ConnId, one: &Summary, now: Instant) {
         let exchange = facts.exchange.take();
@@ -141,7 +152,8 @@ impl Audience {
             connection: u64::from(self.home) << 32 | u64::from(id.generation),
             request: one.request,
             client: facts.client.address(),
-            peer: facts.client.address(),
+            peer: facts.peer(),
+            principal: None,
             secured: facts.way.is_secured(),
             said: None,
             method: None,
@@ -172,6 +184,8 @@ impl Audience {
 /// Adds what is known since the head.
 fn fill<'e>(record: &mut Record<'e>, exchange: &'e Exchange, one: &Summary) {
     record.said = exchange.said();
+    record.principal = exchange.principal();
+    record.trace = exchange.trace.as_ref().map(|trace| (trace.trace_id(), trace.span_id()));
     record.method = Some(exchange.method.name());
     record.minor_version = Some(exchange.minor_version);
     record.route = exchange.route.map(|label| &*label.text);

@@ -1,5 +1,6 @@
 //! The server as a library: configuration and functions in, a drained server out.
 
+pub mod access;
 mod accord;
 pub mod assemble;
 mod audience;
@@ -26,7 +27,7 @@ mod monitor;
 mod observe;
 mod peer;
 pub mod plugin;
-mod policy;
+pub mod policy;
 mod redirect;
 pub mod report;
 mod server;
@@ -36,6 +37,7 @@ pub mod status;
 pub mod sys;
 mod tls;
 mod token;
+mod trace;
 mod transport;
 #[doc(hidden)]
 pub mod trial;
@@ -48,9 +50,9 @@ pub use crew::{FunctionCounts, ImageCounts, WorkerCounts};
 pub use listen::AcceptFault;
 pub use metrics::Snapshot;
 pub use observe::{Observer, Outcome, Record, Said, Steps};
-pub use peer::ProxyFault;
+pub use peer::{ProxyFault, Rejection};
 pub use policy::{PolicyCounts, PolicyError, PolicyFault};
 pub use server::{EVENT_LOOPS_MAX, Handle, Server};
-pub use settings::{Opening, Settings};
+pub use settings::{Opening, RESTART_KEYS, Settings, Tuning};
 pub use tls::{CertificateCount, GateCounts, TlsError};
 pub use token::LISTENERS_MAX;

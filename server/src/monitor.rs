@@ -109,7 +109,7 @@ impl Monitor {
             address: bound,
             poll,
             waker,
-            listener: Listener::new(socket, Door::Plain),
+            listener: Listener::new(socket, Door::Plain, Arc::default()),
             hub: Hub::new(limits),
             links: Vec::new(),
             ready: Vec::new(),
@@ -225,8 +225,14 @@ impl Monitor {
         if self.poll.registry().register(&mut stream, token::of_conn(id), interest).is_err() {
             self.hub.handle_peer_gone(id, now);
         }
-        let facts =
-            Facts { client: ClientIp::of(peer.ip()), listener: 0, way: Way::Plain, exchange: None };
+        let facts = Facts {
+            client: ClientIp::of(peer.ip()),
+            listener: 0,
+            via: None,
+            counted: false,
+            way: Way::Plain,
+            exchange: None,
+        };
         let link = Link {
             stream,
             transport: Transport::Plain,

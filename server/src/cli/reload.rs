@@ -126,7 +126,7 @@ impl Reloader {
                 for complaint in complaints {
                     log::say(format_args!("fezz reload: nothing changed: {complaint}"));
                 }
-                return;
+                return self.handle.note_reload(false);
             }
         };
         if self.state.draining.load(Ordering::Acquire) {
@@ -136,11 +136,14 @@ impl Reloader {
         let registry = functions.registry.clone();
         for (_, entry) in registry.iter().filter(|(_, it)| !self.present.holds(&it.function)) {
             for caution in entry.function.inspection().cautions() {
-                log::say(format_args!("fezz reload: {entry}: {}: {caution}", caution.name()));
+                let fields =
+                    [("function", log::Value::Shown(entry)), ("caution", caution.name().into())];
+                log::warn("fezz::load", &fields, caution);
             }
         }
         let report = self.handle.publish(functions);
         self.present = registry;
+        self.handle.note_reload(true);
         log::say(report);
     }
 }

@@ -15,6 +15,7 @@ use crate::count::{Count, Histogram};
 use crate::exchange::Exchange;
 use crate::listen::AcceptFault;
 use crate::observe::Observer;
+use crate::peer::{ProxyFault, Rejection};
 
 /// Bounds of the time that an event waits for its loop: 0.1 ms to 1 s.
 pub(crate) const LAG_BOUNDS_US: [u64; 13] = [
@@ -65,6 +66,8 @@ pub(crate) struct Board {
     pub(crate) closed: [Count; ENDINGS],
     pub(crate) timed_out: [Count; Phase::ALL.len()],
     pub(crate) handshake_failed: [Count; HandshakeFault::ALL.len()],
+    pub(crate) rejected: [Count; Rejection::NAMES.len()],
+    pub(crate) proxy_faults: [Count; ProxyFault::ALL.len()],
     pub(crate) forbidden: Count,
     pub(crate) dropped: Count,
     pub(crate) buffered_bytes: Count,
@@ -94,6 +97,8 @@ impl Board {
             closed: std::array::from_fn(|_| Count::default()),
             timed_out: Default::default(),
             handshake_failed: Default::default(),
+            rejected: Default::default(),
+            proxy_faults: Default::default(),
             forbidden: Count::default(),
             dropped: Count::default(),
             buffered_bytes: Count::default(),
@@ -228,6 +233,13 @@ impl Observer for Scribe {
         tick(&self.board.accept_failed, [why.name()]);
     }
 
+    fn rejected(&mut self, _at: Instant, why: Rejection) {
+        raise(&self.board.rejected, why.place());
+        if let Rejection::Proxy(fault) = why {
+            raise(&self.board.proxy_faults, fault as usize);
+        }
+    }
+
     fn notices_dropped(&mut self, _at: Instant, count: u64) {
         self.board.dropped.add(count);
     }
@@ -248,6 +260,7 @@ mod tests {
     fn places_in_lists_are_those_of_the_lists_of_all() {
         assert!(Phase::ALL.iter().enumerate().all(|(place, one)| *one as usize == place));
         assert!(Cause::ALL.iter().enumerate().all(|(place, one)| *one as usize == place));
+        assert!(ProxyFault::ALL.iter().enumerate().all(|(place, one)| *one as usize == place));
         assert!(HandshakeFault::ALL.iter().enumerate().all(|(place, one)| *one as usize == place));
     }
 }

@@ -63,6 +63,10 @@ families! {
         "Connections that ended, by what they were doing and what ended them.";
     CONNECTIONS_REJECTED Counter "fezz_connections_rejected_total" ["reason"]
         "Connections that were not taken.";
+    ACCEPT_FAILURES Counter "fezz_accept_failures_total" ["reason"]
+        "Attempts to take a connection that failed.";
+    PROXY_FAULTS Counter "fezz_proxy_header_faults_total" ["reason"]
+        "PROXY headers that were wrong.";
     CONNECTIONS_SHED Counter "fezz_connections_shed_total" []
         "Idle connections told to leave because there was no room for new ones.";
     NETWORK_BYTES Counter "fezz_network_bytes_total" ["direction"]
@@ -84,6 +88,10 @@ families! {
         "Deadlines of connections that passed.";
     REQUESTS_LIMITED Counter "fezz_requests_limited_total" ["policy" "kind"]
         "Requests that a policy refused, or would have where it is on trial.";
+    RATE_LIMIT_DISPLACED Counter "fezz_rate_limit_displaced_total" ["policy"]
+        "Callers whose rate was forgotten because there were too many of them.";
+    POLICY_REQUESTS Gauge "fezz_policy_requests" ["policy"]
+        "Requests under way that a policy counts.";
     OWN_ANSWERS Counter "fezz_own_answers_total" []
         "Requests that the server answered itself, without refusing them.";
     STALE_REPLIES Counter "fezz_stale_replies_total" []

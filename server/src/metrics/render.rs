@@ -27,8 +27,6 @@ pub(crate) struct Surroundings {
     /// Artifacts that were loaded, and whether they are retired.
     pub(crate) artifacts: BTreeMap<Artifact, bool>,
     pub(crate) reloads: ReloadCounts,
-    /// Lines dropped, by log.
-    pub(crate) dropped: Vec<(&'static str, u64)>,
     pub(crate) process: Process,
 }
 
@@ -204,7 +202,15 @@ fn connections(page: &mut Page, sum: &Snapshot, around: &Surroundings) {
         samples.add(&[("state", state), ("reason", reason)], count);
     }
     let mut samples = page.begin(&of::CONNECTIONS_REJECTED);
+    for (reason, count) in &sum.rejected {
+        samples.add(&[("reason", reason)], count);
+    }
+    let mut samples = page.begin(&of::ACCEPT_FAILURES);
     for (reason, count) in &sum.accept_faults {
+        samples.add(&[("reason", reason)], count);
+    }
+    let mut samples = page.begin(&of::PROXY_FAULTS);
+    for (reason, count) in &sum.proxy_faults {
         samples.add(&[("reason", reason)], count);
     }
     page.one(&of::CONNECTIONS_SHED, sum.shed);
@@ -241,14 +247,28 @@ fn http(page: &mut Page, sum: &Snapshot) {
     for (phase, count) in &sum.timed_out {
         samples.add(&[("phase", phase)], count);
     }
-    let mut samples = page.begin(&of::REQUESTS_LIMITED);
-    for ((policy, kind), count) in &sum.limited {
-        samples.add(&[("policy", policy), ("kind", kind)], count);
-    }
+    policies(page, sum);
     page.one(&of::OWN_ANSWERS, sum.answered);
     page.one(&of::STALE_REPLIES, sum.stale);
     page.one(&of::KEEP_ALIVES, sum.kept);
     page.one(&of::DISPATCHES, sum.dispatched);
+}
+
+fn policies(page: &mut Page, sum: &Snapshot) {
+    let mut samples = page.begin(&of::REQUESTS_LIMITED);
+    for (policy, counts) in &sum.policies {
+        for (kind, count) in counts.by_kind() {
+            samples.add(&[("policy", policy), ("kind", kind)], count);
+        }
+    }
+    let mut samples = page.begin(&of::RATE_LIMIT_DISPLACED);
+    for (policy, counts) in &sum.policies {
+        samples.add(&[("policy", policy)], counts.displaced);
+    }
+    let mut samples = page.begin(&of::POLICY_REQUESTS);
+    for (policy, counts) in &sum.policies {
+        samples.add(&[("policy", policy)], counts.under_way);
+    }
 }
 
 fn workers(page: &mut Page, sum: &Snapshot) {
@@ -278,7 +298,7 @@ fn server(page: &mut Page, sum: &Snapshot, around: &Surroundings) {
     page.one(&of::DRAINING, u8::from(around.health.draining));
     page.one(&of::LOOPS_STUCK, around.stuck);
     let mut samples = page.begin(&of::LOG_DROPPED);
-    for (log, count) in &around.dropped {
+    for (log, count) in &sum.log_dropped {
         samples.add(&[("log", log)], count);
     }
     page.one(&of::NOTICES_DROPPED, sum.dropped);

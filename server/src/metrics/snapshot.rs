@@ -10,6 +10,8 @@ use super::functions::{CallCounts, FunctionLabels};
 use super::requests::RequestLabels;
 use crate::count::{Count, Spread};
 use crate::crew::{FunctionCounts, ImageCounts, WorkerCounts};
+use crate::peer::{ProxyFault, Rejection};
+use crate::policy::PolicyCounts;
 use crate::tls::GateCounts;
 
 /// What all loops counted together, at one moment.
@@ -23,6 +25,10 @@ pub struct Snapshot {
     pub accept_failed: u64,
     /// The same by reason.
     pub accept_faults: BTreeMap<&'static str, u64>,
+    /// Connections that were not served, by reason.
+    pub rejected: BTreeMap<&'static str, u64>,
+    /// What was wrong with PROXY headers, by reason.
+    pub proxy_faults: BTreeMap<&'static str, u64>,
     /// Idle connections told to leave for new ones.
     pub shed: u64,
     /// TLS handshakes finished.
@@ -71,8 +77,10 @@ pub struct Snapshot {
     pub queue_wait: Spread,
     /// How long turns took, by the number of the loop.
     pub lag: Vec<Spread>,
-    /// Requests that policies refused, by policy and kind.
-    pub limited: BTreeMap<(String, &'static str), u64>,
+    /// What policies refused, by name.
+    pub policies: BTreeMap<String, PolicyCounts>,
+    /// Lines that were lost, by log, in the whole process.
+    pub log_dropped: BTreeMap<&'static str, u64>,
     /// Uses of the core against its table: our bugs.
     pub forbidden: u64,
     /// Notices that were not counted because too much happened in one turn.
@@ -117,6 +125,12 @@ impl Snapshot {
         self.forbidden += one.forbidden.get();
         self.dropped += one.dropped.get();
         self.add_endings(one);
+        for (name, count) in Rejection::NAMES.iter().zip(&one.rejected) {
+            *self.rejected.entry(name).or_default() += count.get();
+        }
+        for (fault, count) in ProxyFault::ALL.iter().zip(&one.proxy_faults) {
+            *self.proxy_faults.entry(fault.name()).or_default() += count.get();
+        }
         for (place, fault) in HandshakeFault::ALL.iter().enumerate() {
             let count = one.handshake_failed.get(place).map_or(0, Count::get);
             *self.handshake_failed.entry(fault.name()).or_default() += count;

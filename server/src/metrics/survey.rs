@@ -9,6 +9,7 @@ use super::snapshot::Snapshot;
 use crate::clock::Clock;
 use crate::crew::Callee;
 use crate::health::Health;
+use crate::log;
 use crate::server::Handle;
 
 impl Handle {
@@ -19,6 +20,8 @@ impl Handle {
             functions: self.place.function_counts(),
             workers: self.place.worker_counts(),
             images: self.place.image_counts(),
+            policies: self.present.site().courses.counts(),
+            log_dropped: log::lost(),
             tls: self.gates.as_ref().map(|gates| gates.counted()).unwrap_or_default(),
             ..Snapshot::of(self.boards.iter().map(Arc::as_ref), &self.names)
         }
@@ -49,7 +52,6 @@ impl Handle {
             stuck,
             artifacts: artifacts(self),
             reloads: self.reloads.counts(),
-            dropped: Vec::new(),
             process: Process::look(),
         };
         render::page(&self.counted(), &around)

@@ -7,6 +7,7 @@ use crate::envelope::constant;
 use crate::health::Health;
 use crate::link::{Facts, Judge};
 use crate::metrics::CONTENT_TYPE;
+use crate::peer::{Rejection, Source};
 use crate::server::Handle;
 
 /// Microseconds for which a page is the same for everybody: many scrapers cost as much as ten a
@@ -117,6 +118,11 @@ impl Judge for Answers {
     fn dispatch(&mut self, _: &Facts, _: Ticket, _: Vec<u8>, _: Instant) -> bool {
         debug_assert!(false, "a request was admitted");
         false
+    }
+
+    /// No proxy stands before this listener.
+    fn announce(&mut self, _: &mut Facts, _: Source) -> Result<(), Rejection> {
+        Ok(())
     }
 
     fn forget(&mut self, _: &mut Hub, _: &mut Facts, _: Ticket, _: Void) {}

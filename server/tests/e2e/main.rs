@@ -13,6 +13,7 @@ mod fallback;
 mod harness;
 mod hostile;
 mod loading;
+mod logs;
 mod metrics;
 mod overload;
 mod records;
