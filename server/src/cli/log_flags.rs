@@ -1,6 +1,6 @@
 //! The flags about logs become plain data.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -67,6 +67,6 @@ impl LogFlags {
     }
 }
 
-fn output(path: &PathBuf) -> LogOutput {
-    if path.as_os_str() == "-" { LogOutput::Stdout } else { LogOutput::File(path.clone()) }
+fn output(path: &Path) -> LogOutput {
+    if path.as_os_str() == "-" { LogOutput::Stdout } else { LogOutput::File(path.to_owned()) }
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 
+use super::lint::Lint;
 use super::value::{Kind, quantity};
 use crate::config::ConfigError;
 use crate::config::error::ListenFault;
@@ -226,6 +227,8 @@ pub enum Fault {
         /// Where the other one is.
         other: String,
     },
+    /// What is allowed and seldom wise.
+    Lint(Lint),
     /// What is wrong between values, or with what they name.
     Config(Box<ConfigError>),
 }
@@ -275,6 +278,7 @@ impl Fault {
             Self::Undefined { .. } => "undefined",
             Self::Above { .. } | Self::Below { .. } => "order",
             Self::Conflict { .. } => "conflict",
+            Self::Lint(lint) => lint.name(),
             Self::Config(error) => error.name(),
         }
     }
@@ -316,6 +320,7 @@ impl Fault {
     /// Remedies that are always the same.
     fn fixed_remedy(&self) -> &'static str {
         match self {
+            Self::Lint(lint) => lint.remedy(),
             Self::NotText => "save it as UTF-8",
             Self::Empty => "the smallest one is in packaging/smallest.toml",
             Self::NoVersion => "write 'version = 1' at its top",
@@ -382,6 +387,7 @@ impl fmt::Display for Fault {
             Self::Above { other } => write!(out, "this must not be above {other}"),
             Self::Below { other } => write!(out, "this must not be below {other}"),
             Self::Conflict { other } => write!(out, "the route at {other} takes the same requests"),
+            Self::Lint(lint) => lint.fmt(out),
             Self::Config(error) => error.fmt(out),
             _ => out.write_str(self.fixed()),
         }

@@ -15,11 +15,11 @@ use crate::plugin::version::Selector;
 
 impl Draft {
     /// The configuration. What is wrong between its parts is taken down.
-    pub(super) fn link(mut self, reading: &mut Reading) -> Config {
-        self.certificates(reading);
+    pub(super) fn link(mut self, reading: &mut Reading) -> (Config, Vec<usize>) {
+        let certificates = self.certificates(reading);
         self.routes(reading);
         if self.torn {
-            return self.config;
+            return (self.config, certificates);
         }
         let config = &self.config;
         listeners(config, reading);
@@ -28,16 +28,15 @@ impl Draft {
         for error in config.complaints() {
             located(config, error, reading);
         }
-        self.config
+        (self.config, certificates)
     }
 
-    /// The default one goes to the front.
-    fn certificates(&mut self, reading: &mut Reading) {
+    /// The default one goes to the front. Where each stood is the answer.
+    fn certificates(&mut self, reading: &mut Reading) -> Vec<usize> {
         let mut first = None;
-        for (index, it) in self.certificates.iter().enumerate().filter(|(_, it)| it.default) {
+        for (index, _) in self.certificates.iter().enumerate().filter(|(_, it)| it.default) {
             match first {
                 None => first = Some(index),
-                Some(_) if !it.default => {}
                 Some(first) => {
                     let first = reading.place_of(&format!("certificate[{first}].default"));
                     let remedy = "one certificate is the default";
@@ -47,11 +46,14 @@ impl Draft {
             }
         }
         let mut all = std::mem::take(&mut self.certificates);
+        let mut places: Vec<usize> = (0..all.len()).collect();
         if let Some(first) = first {
             all[..=first].rotate_right(1);
+            places[..=first].rotate_right(1);
         }
         let files = |it: CertificateDraft| CertificateFiles { chain: it.cert, key: it.key };
         self.config.tls.certificates = all.into_iter().map(files).collect();
+        places
     }
 
     fn routes(&mut self, reading: &mut Reading) {

@@ -3,11 +3,15 @@
 
 mod change;
 mod datum;
+mod explain;
 mod fault;
 mod key;
 mod links;
+mod lint;
 mod place;
 mod reading;
+mod schema;
+mod show;
 mod source;
 mod table;
 mod value;
@@ -19,7 +23,11 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 pub use change::changed_keys;
+pub use explain::{UnknownTerm, explain, page};
 pub use fault::{Complaint, Fault, Snippet};
+pub use lint::{Lint, lints};
+pub use schema::schema;
+pub use show::show;
 pub use source::{FILE_BYTES_MAX, FILES_MAX};
 
 use super::{Config, ConfigError, METRICS_PORT, PolicyConfig, nearest};
@@ -45,6 +53,8 @@ pub struct Loaded {
 #[derive(Debug, Default)]
 pub struct Origins {
     reading: Reading,
+    /// Where each certificate of the configuration stands among those written.
+    certificates: Vec<usize>,
 }
 
 impl Origins {
@@ -101,10 +111,10 @@ pub fn read_text(text: &str, base: &Path) -> Result<Loaded, Vec<ConfigError>> {
 }
 
 fn finish(draft: Draft, mut reading: Reading) -> Result<Loaded, Vec<ConfigError>> {
-    let config = draft.link(&mut reading);
+    let (config, certificates) = draft.link(&mut reading);
     let mut complaints = std::mem::take(&mut reading.complaints);
     if complaints.is_empty() {
-        return Ok(Loaded { config, origins: Origins { reading } });
+        return Ok(Loaded { config, origins: Origins { reading, certificates } });
     }
     let order = |it: &Complaint| {
         let file = reading.sources.iter().position(|source| source.path == it.path);

@@ -61,6 +61,22 @@ pub(crate) static NO_RATE: By<Config> = By {
     },
 };
 
+pub(crate) static NO_COUNT_PER_IP: By<Config> = By {
+    get: |it| it.limits.connections_per_ip_max.map_or(Value::Word("off"), |it| it.value()),
+    set: |it, value| {
+        it.limits.connections_per_ip_max = Datum::read(value)?;
+        Ok(())
+    },
+};
+
+pub(crate) static METRICS_LISTEN: By<Config> = By {
+    get: |it| it.metrics.listen.map_or(Value::Word("off"), |it| it.value()),
+    set: |it, value| {
+        it.metrics.listen = Datum::read(value)?;
+        Ok(())
+    },
+};
+
 pub(crate) static LOOPS: By<Config> = By {
     get: |it| it.event_loops.value(),
     set: |it, value| {

@@ -3,7 +3,7 @@
 use crate::config::file::datum::Choice as _;
 use crate::config::file::key::{Caption, Header, Section, at, key};
 use crate::config::file::place::{
-    ACCESS_FORMAT, ACCESS_HEADERS, ACCESS_OUTPUT, ACCESS_QUERY, ADMIN_MODE,
+    ACCESS_FORMAT, ACCESS_HEADERS, ACCESS_OUTPUT, ACCESS_QUERY, ADMIN_MODE, METRICS_LISTEN,
 };
 use crate::config::file::value::Kind;
 use crate::config::{AccessFormat, Config, LogFormat, LogLevel, Propagate};
@@ -24,7 +24,7 @@ pub(crate) static METRICS: Section<Config> = Section {
         Kind::Text { like: "an address and a port such as \"127.0.0.1:9464\"", words: &["off"] },
         "\"127.0.0.1:9464\"",
         "\"[::1]:9465\"",
-        at!(Config: metrics.listen),
+        &METRICS_LISTEN,
         "Where /metrics, /healthz and /readyz are; never where strangers can reach it",
     )
     .flag("--metrics")],

@@ -1,7 +1,7 @@
 //! How much, how long, how many at once, and how to stop.
 
 use crate::config::file::key::{Caption, Header, Section, at, key};
-use crate::config::file::place::{NO_AGE, NO_CEILING, NO_COUNT, NO_RATE};
+use crate::config::file::place::{NO_AGE, NO_CEILING, NO_COUNT, NO_COUNT_PER_IP, NO_RATE};
 use crate::config::file::value::Kind;
 use crate::config::{Config, LOOPS_MAX, THREADS_MAX};
 
@@ -51,7 +51,7 @@ pub(crate) static LIMITS: Section<Config> = Section {
             count_or("off", 1 << 20),
             "256",
             "64",
-            at!(Config: limits.connections_per_ip_max),
+            &NO_COUNT_PER_IP,
             "Connections at once of one IPv4 address or one IPv6 /64; loopback and trusted proxies \
              are exempt",
         )
