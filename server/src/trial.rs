@@ -1,16 +1,21 @@
-//! What a fuzzer outside of this crate may reach: octets into a transport, and octets that a
-//! function answers.
+//! What a fuzzer outside of this crate may reach: octets into a transport, octets that a function
+//! answers, text as a configuration.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use fezz_proto::{Action, Admission, Hub, Instant, Limits, Reply};
 use fezz_wire::WireLimits;
 
-use crate::config::{Config, ListenerConfig, Tls};
+use crate::config::{Config, ConfigError, ListenerConfig, Tls, file};
 use crate::envelope;
+use crate::error::StartError;
+use crate::peer;
 use crate::tls::{Gate, Gates};
-use crate::transport::{Beginning, Moved, Scratch, Session, Shaken, Stream, Transport};
+use crate::transport::{
+    Beginning, Moved, Preface, Prefaced, Scratch, Session, Shaken, Stream, Transport,
+};
 
 /// A stream that gives what a peer sent, a few octets at once, and takes everything.
 struct Given<'a> {
@@ -44,6 +49,33 @@ impl Stream for Given<'_> {
     fn end(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// What claims to be the begin of a connection behind a proxy, the header and what follows. However
+/// it is cut, the verdict is the same, comes before the buffer is full, and loses no octet.
+///
+/// # Panics
+///
+/// When that is not so.
+pub fn proxy_header(octets: &[u8]) {
+    let Some((most, left)) = octets.split_first() else { return };
+    let whole = peer::look(left);
+    assert!(left.len() < peer::HEADER_BYTES_MAX || !matches!(whole, Ok(None)), "it is full");
+    let mut given = Given { left, most: 1 + usize::from(*most), taken: 0 };
+    let mut preface = Preface::new(None);
+    // A short read of this stream does not mean that it has no more.
+    let agree = match (preface.read(&mut given, &mut true, true), whole) {
+        (Prefaced::Whole(source), Ok(Some(announced))) => {
+            let mut rest = preface.left().to_vec();
+            rest.extend_from_slice(given.left);
+            assert_eq!(Some(rest.as_slice()), left.get(announced.bytes..), "octets were lost");
+            source == announced.source
+        }
+        (Prefaced::Failed(in_pieces), Err(fault)) => in_pieces == fault,
+        (Prefaced::Starved, Ok(None)) => given.left.is_empty(),
+        _ => false,
+    };
+    assert!(agree, "in pieces it is judged otherwise than {whole:?}");
 }
 
 /// Records, or what pretends to be some, from a peer; the first octet says how many arrive at once.
@@ -140,4 +172,39 @@ fn said(request: &[u8], reply: Reply) -> Option<Vec<u8>> {
     hub.handle_reply(ticket, Ok(reply), now);
     while hub.poll_action(id).is_some() {}
     Some(hub.unsent(id).concat())
+}
+
+/// A configuration file. Whatever it says, it is refused with places that are in it, or taken; then
+/// it can be shown, and what is shown is the same configuration.
+///
+/// # Panics
+///
+/// When it is not.
+pub fn config_file(octets: &[u8]) {
+    let Ok(text) = str::from_utf8(octets) else { return };
+    let base = Path::new("/");
+    let loaded = match file::read_text(text, base) {
+        Ok(loaded) => loaded,
+        Err(errors) => {
+            assert!(!errors.is_empty(), "refused without a reason");
+            let lines = text.split('\n').count();
+            for error in errors {
+                assert!(!error.to_string().is_empty() && !error.name().is_empty());
+                let ConfigError::File(complaint) = error else { panic!("{error} has no place") };
+                let spot = complaint.spot.as_ref();
+                assert!(spot.is_none_or(|spot| (1..=lines).contains(&spot.line)));
+            }
+            return;
+        }
+    };
+    let shown = file::show(&loaded);
+    let again = match file::read_text(&shown, base) {
+        Ok(again) => again,
+        Err(errors) => panic!("{}\n{shown}", StartError::Config(errors)),
+    };
+    assert_eq!(again.config, loaded.config, "{shown}");
+    assert!(file::changed_keys(&loaded.config, &again.config).is_empty());
+    for lint in file::lints(&loaded) {
+        assert!(!lint.to_string().is_empty());
+    }
 }

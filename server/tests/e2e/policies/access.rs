@@ -124,7 +124,7 @@ fn a_certificate_is_a_name_too() {
     let of = |name: &str| Authority::new(directory(&format!("{}/{name}", home.display())));
     let authority = of("ca");
     let mut config = guarded(PolicyConfig {
-        auth: Some(Auth::ClientCertificate { subjects: vec!["alice".to_owned()] }),
+        auth: Some(Auth::ClientCertificate { subjects: vec!["CN=alice".to_owned()] }),
         ..PolicyConfig::default()
     });
     config.listeners[0].serves = Serves::Tls;
@@ -144,7 +144,7 @@ fn a_certificate_is_a_name_too() {
     };
     let alice = said(Some(0));
     assert!(alice.contains("200 OK"), "{alice}");
-    assert!(alice.contains("principalealice"), "as text of five octets: {alice}");
+    assert!(alice.contains("principalhCN=alice"), "as text of eight octets: {alice}");
     for other in [Some(1), None] {
         let refused = said(other);
         assert!(refused.contains("403 Forbidden"), "{refused}");
