@@ -6,4 +6,5 @@ mod clients;
 mod files;
 mod meta;
 pub(crate) mod pki;
+mod tokio;
 mod trust;
