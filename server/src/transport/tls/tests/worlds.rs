@@ -23,7 +23,7 @@ use rustls::{ClientConfig, ClientConnection};
 use super::*;
 use crate::config::{CertificateFiles, Config, ListenerConfig, Tls};
 use crate::tls::Gates;
-use crate::transport::{Shaken, Transport};
+use crate::transport::{Beginning, Shaken, Transport};
 
 /// Worlds that are run when nobody asks for another number.
 const WORLDS: u64 = 300;
@@ -72,7 +72,9 @@ impl Channel for Ours {
     fn shake(&mut self, wire: &mut Wire<'_>, readable: &mut bool, waits: bool) -> channel::Shaken {
         let scratch = &mut self.memory.borrow_mut().0;
         scratch.handshakes_left = u32::from(!waits);
-        let session = self.transport.handshaking().expect("asked");
+        let Some(Beginning::Handshake(session)) = self.transport.beginning() else {
+            panic!("whoever asks has asked whether there is one");
+        };
         match session.shake(wire, readable, false, scratch) {
             Shaken::Secured => {
                 assert!(session.take_secured().is_some());
