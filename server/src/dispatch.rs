@@ -102,6 +102,12 @@ impl Dispatcher {
         self.now = now;
     }
 
+    /// A turn ends at `now`, whose work was done as of the moment that was last set.
+    #[inline]
+    pub(crate) fn end_turn(&self, now: Instant, buffered_bytes: u64) {
+        self.audience.turn(now.micros_since(self.now), buffered_bytes);
+    }
+
     /// Whether somebody waits for an answer.
     pub(crate) const fn is_waiting(&self) -> bool {
         self.in_flight > 0
@@ -186,7 +192,8 @@ impl Dispatcher {
         if let Some(client) = facts.via.as_ref().and_then(|via| via.client_of(head)) {
             facts.client = ClientIp::of(client);
         }
-        exchange.hear(head, self.audience.wants_words());
+        exchange.hear(head, self.audience.wants_words(), &self.audience.fields);
+        self.audience.begin(exchange, &facts.way);
         exchange.trace = self.tracer.as_ref().map(|tracer| {
             let fields = head.end_to_end_fields().map(|field| (field.name, field.value));
             tracer.place(trace::Said::of(fields))
@@ -438,6 +445,10 @@ impl Judge for Dispatcher {
             callee.tally.static_answer();
         }
         exchange.guard = None;
+    }
+
+    fn secure(&mut self, facts: &Facts, took_us: u64) {
+        self.audience.secure(&facts.way, took_us);
     }
 
     fn finish(&mut self, facts: &mut Facts, id: ConnId, summary: &Summary, now: Instant) {

@@ -68,9 +68,11 @@ fn a_token_is_exchanged_for_a_name() {
         assert_eq!(status(&head), 200);
         let request = RequestView::decode(&envelope).expect("an envelope");
         assert_eq!(request.meta().principal(), Some(name));
-        let names = request.headers().map(|(name, _)| name.to_vec());
-        let names: Vec<Vec<u8>> = names.filter(|name| name != b"traceparent").collect();
-        assert_eq!(names, [&b"Host"[..], b"X-A", b"Principal"], "the token is the server's");
+        let names: Vec<Vec<u8>> = request.headers().map(|(name, _)| name.to_vec()).collect();
+        let expected = [&b"Host"[..], b"X-A", b"Principal", b"traceparent"];
+        assert_eq!(names, expected, "the token is the server's");
+        let trace = request.meta().trace_id().expect("a trace");
+        assert!(request.headers().any(|(_, value)| value.get(3..35) == Some(trace.as_bytes())));
     }
     refused(&server, "unauthorized", 6);
 }

@@ -36,7 +36,7 @@ fn an_address_has_one_allowance_in_all_loops() {
     assert!((3_590..=3_600).contains(&seconds), "{seconds}");
     assert_eq!(content, b"too many requests\n");
     refused(&server, "limited", 31);
-    let page = server.handle.counted().render();
+    let page = server.handle.metrics_page();
     let line = "fezz_requests_limited_total{policy=\"guard\",kind=\"rate\"} 31\n";
     assert!(page.contains(line), "{page}");
     server.wait("all are recorded", |_| server.seen().len() == 41);
@@ -67,7 +67,7 @@ fn a_dry_run_counts_and_lets_pass() {
     assert_eq!(many(&server, 7, "/", ""), [200; 7]);
     let counts = counted(&server);
     assert_eq!((counts.rate, counts.dry_run), (0, 5));
-    let page = server.handle.counted().render();
+    let page = server.handle.metrics_page();
     assert!(page.contains("{policy=\"guard\",kind=\"dry_run\"} 5\n"), "{page}");
     // Made earnest, it goes on with what it has seen.
     let mut earnest = config;
