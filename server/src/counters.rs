@@ -14,6 +14,7 @@ use crate::crew::{FunctionCounts, ImageCounts, WorkerCounts};
 use crate::listen::AcceptFault;
 use crate::observe::Observer;
 use crate::peer::{ProxyFault, Rejection};
+use crate::policy::PolicyCounts;
 use crate::tls::GateCounts;
 
 /// A number that one thread raises and all may read.
@@ -105,10 +106,14 @@ pub struct Snapshot {
     pub dropped: u64,
     /// What went wrong with functions, by name and version.
     pub functions: BTreeMap<String, FunctionCounts>,
+    /// What policies refused, by name.
+    pub policies: BTreeMap<String, PolicyCounts>,
     /// The workers.
     pub workers: WorkerCounts,
     /// Loaded images of functions.
     pub images: ImageCounts,
+    /// Lines that were lost, by log, in the whole process.
+    pub log_dropped: BTreeMap<&'static str, u64>,
 }
 
 impl Snapshot {
@@ -202,6 +207,22 @@ impl Snapshot {
         }
     }
 
+    fn render_policies(&self, page: &mut String) {
+        for (name, counts) in &self.policies {
+            for (kind, value) in counts.by_kind() {
+                let _infallible = writeln!(
+                    page,
+                    "fezz_requests_limited_total{{policy=\"{name}\",kind=\"{kind}\"}} {value}"
+                );
+            }
+            let PolicyCounts { displaced, under_way, .. } = counts;
+            let _infallible =
+                writeln!(page, "fezz_rate_limit_displaced_total{{policy=\"{name}\"}} {displaced}");
+            let _infallible =
+                writeln!(page, "fezz_policy_requests{{policy=\"{name}\"}} {under_way}");
+        }
+    }
+
     /// The numbers as text, one per line: name, labels, value.
     #[must_use]
     pub fn render(&self) -> String {
@@ -227,10 +248,12 @@ impl Snapshot {
             let _infallible = writeln!(page, "{name} {value}");
         }
         self.render_functions(&mut page);
+        self.render_policies(&mut page);
         for (class, value) in self.replied.iter().enumerate().filter(|(_, value)| **value > 0) {
             let _infallible = writeln!(page, "fezz_replies_total{{class=\"{class}xx\"}} {value}");
         }
         let labelled = [
+            ("fezz_log_dropped_total", "log", &self.log_dropped),
             ("fezz_connections_closed_total", "state", &self.closed),
             ("fezz_http_timeouts_total", "phase", &self.timed_out),
             ("fezz_http_rejected_total", "reason", &self.refused),

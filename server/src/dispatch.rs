@@ -1,6 +1,8 @@
 //! A head becomes a verdict, a request becomes a job: what one loop needs to know of routes,
 //! functions and workers.
 
+mod judged;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,23 +15,29 @@ use fezz_wire::Meta;
 use crate::audience::Audience;
 use crate::config::Forwarded;
 use crate::crew::{
-    Callee, Completion, Errand, Fallback, Job, Load, Pace, Served, Took, Workplace, millis,
-    waited_too_long,
+    Callee, Completion, Errand, Fallback, Job, Load, Pace, QUARANTINED, Served, Took, Workplace,
+    millis, waited_too_long,
 };
 use crate::desk::DESK;
-use crate::envelope;
+use crate::envelope::{self, Edits};
 use crate::exchange::Exchange;
 use crate::fault::Fault;
 use crate::link::{ClientIp, Facts, Judge, Way};
 use crate::peer::{Headcount, Rejection, Source};
 use crate::plugin::Verdict;
+use crate::policy::Denial;
 use crate::site::{Present, Site};
+use crate::tls::Secured;
+use crate::trace::{self, Tracer};
+use judged::{Passed, denied};
 
 /// The judge of one loop.
 pub(crate) struct Dispatcher {
     home: u16,
     /// Who is told what happens.
     pub(crate) audience: Audience,
+    /// Who gives requests their place in a trace, if they have one.
+    tracer: Option<Tracer>,
     present: Arc<Present>,
     /// The site that was present at the last request.
     site: Arc<Site>,
@@ -48,6 +56,8 @@ pub(crate) struct Dispatcher {
 enum Decision {
     Admit { body_bytes_max: u64, handle_ms_max: u32, late: Option<Box<Reply>> },
     Refuse(Refusal),
+    Deny(Denial),
+    Preflight(Box<[u8]>),
     Quarantined(Served, Instant),
     NotAllowed(String),
     Options(String),
@@ -58,6 +68,7 @@ impl Dispatcher {
     pub(crate) fn new(
         home: u16,
         audience: Audience,
+        tracer: Option<Tracer>,
         present: Arc<Present>,
         place: Arc<Workplace>,
         headcount: Arc<Headcount>,
@@ -66,6 +77,7 @@ impl Dispatcher {
             headcount,
             home,
             audience,
+            tracer,
             site: present.site(),
             present,
             place,
@@ -183,6 +195,10 @@ impl Dispatcher {
             facts.client = ClientIp::of(client);
         }
         exchange.hear(&head, self.audience.wants_words());
+        exchange.trace = self.tracer.as_ref().map(|tracer| {
+            let fields = head.end_to_end_fields().map(|field| (field.name, field.value));
+            tracer.place(trace::Said::of(fields))
+        });
         let secured = match &facts.way {
             // RFC 9110 §7.4: a secured target on an unsecured connection.
             Way::Plain if head.target_scheme() == Some(Scheme::Https) => {
@@ -198,6 +214,13 @@ impl Dispatcher {
         {
             return Some(Decision::Refuse(Refusal::Misdirected));
         }
+        let client = facts.client.as_octets();
+        let courses = &self.site.courses;
+        if courses.has_preflights
+            && let Some(decision) = self.preflight(&head, facts.client.address())
+        {
+            return Some(decision);
+        }
         let verdict = self.site.router.resolve_head(&head);
         let route = match verdict {
             Verdict::Route(route) => route,
@@ -210,33 +233,52 @@ impl Dispatcher {
             Verdict::ServerOptions { allow } => return Some(Decision::Options(allow.to_owned())),
         };
         exchange.route = self.site.labels.get(route.0 as usize).copied();
+        let certificate = secured.and_then(Secured::principal);
+        let course = courses.get(route.0);
         let route = self.site.router.route(route)?;
-        let served = self.site.served.get(route.function.0 as usize)?;
+        let passed = match course {
+            None => Passed::freely(route, certificate),
+            Some(course) => {
+                let client = facts.client.address();
+                match self.pass(course, &head, client, certificate, &mut exchange.guard) {
+                    Ok(passed) => passed,
+                    Err(denial) => return Some(Decision::Deny(denial)),
+                }
+            }
+        };
+        let served = self.site.served.get(passed.function.0 as usize)?;
         exchange.served = Some(*served);
         let callee = served.callee;
+        let remedy = passed.remedy.unwrap_or(&callee.fallback);
         if let Some(until) = callee.quarantined(self.now)
-            && !matches!((&callee.fallback, served.previous), (Fallback::Previous, Some(_)))
+            && !matches!((remedy, served.previous), (Fallback::Previous, Some(_)))
         {
             return Some(Decision::Quarantined(*served, until));
         }
-        let late = match &callee.fallback {
+        let late = match remedy {
             Fallback::Static(reply) => Some(Box::new(reply.copy(Vec::new()))),
             Fallback::FailRequest | Fallback::Previous => None,
         };
-        let handle_ms_max = u32::try_from(route.handler_timeout.as_millis()).unwrap_or(u32::MAX);
-        let client = facts.client.as_octets();
+        let handle_ms_max = u32::try_from(passed.handler_timeout.as_millis()).unwrap_or(u32::MAX);
+        if let Some(principal) = passed.principal {
+            exchange.set_principal(principal);
+        }
         let meta = Meta {
-            trace_id: None,
+            trace_id: exchange.trace.as_ref().map(|trace| trace.trace_id().as_bytes()),
             deadline_ms: Some(u64::from(handle_ms_max)),
             client_ip: Some(client),
             version: callee.accord.version(),
             call: callee.wants_call.then_some(0),
             tls: secured.and_then(|secured| secured.meta(callee.tls)),
-            principal: None,
+            principal: passed.principal.map(str::as_bytes),
         };
         let scheme: &[u8] = if secured.is_some() { b"https" } else { b"http" };
-        let passes = facts.via.as_ref().map_or(Forwarded::Off, |via| via.passes());
-        exchange.layout = envelope::request(envelope, &head, scheme, meta, passes);
+        let edits = Edits {
+            hides_credentials: passed.hides_credentials,
+            passes: facts.via.as_ref().map_or(Forwarded::Off, |via| via.passes()),
+            trace: exchange.trace.as_ref(),
+        };
+        exchange.layout = envelope::request(envelope, &head, scheme, meta, edits);
         Some(Decision::Admit { body_bytes_max: route.body_bytes_max, handle_ms_max, late })
     }
 
@@ -255,10 +297,17 @@ impl Dispatcher {
 
     /// The answer to a request whose function is in quarantine until `until`.
     #[cold]
-    fn quarantined(&self, hub: &mut Hub, id: ConnId, served: Served, until: Instant, now: Instant) {
+    fn quarantined(
+        &self,
+        hub: &mut Hub,
+        id: ConnId,
+        (served, remedy): (Served, Option<&Fallback>),
+        until: Instant,
+        now: Instant,
+    ) {
         let callee = served.callee;
-        callee.blame(&Fault::new(Stage::Limit, "quarantined"));
-        if let Fallback::Static(reply) = &callee.fallback {
+        callee.blame(&Fault::new(Stage::Limit, QUARANTINED));
+        if let Fallback::Static(reply) = remedy.unwrap_or(&callee.fallback) {
             callee.tally.static_answer();
             return hub.handle_answered(id, reply.copy(Vec::new()), now);
         }
@@ -273,6 +322,9 @@ impl Judge for Dispatcher {
         let mut buffer = hub.buffer();
         let mut exchange = self.audience.open();
         let decision = self.decide(hub, id, facts, &mut exchange, &mut buffer);
+        if let Some(fields) = exchange.guard.as_mut().and_then(|guard| guard.fields.take()) {
+            hub.set_fields(id, fields);
+        }
         facts.exchange = Some(exchange);
         match decision {
             Some(Decision::Admit { body_bytes_max, handle_ms_max, late }) => {
@@ -295,7 +347,17 @@ impl Judge for Dispatcher {
             }
             Some(Decision::Quarantined(served, until)) => {
                 hub.keep_buffer(buffer);
-                self.quarantined(hub, id, served, until, now);
+                let remedy = facts.exchange.as_ref().and_then(|it| it.remedy());
+                self.quarantined(hub, id, (served, remedy), until, now);
+            }
+            Some(Decision::Deny(denial)) => {
+                hub.keep_buffer(buffer);
+                let (why, reply) = denied(denial);
+                hub.handle_refused(id, why, reply, now);
+            }
+            Some(Decision::Preflight(fields)) => {
+                hub.set_fields(id, fields);
+                hub.handle_answered(id, envelope::constant(buffer, 204, &[], b""), now);
             }
             refused => {
                 hub.keep_buffer(buffer);
@@ -306,6 +368,7 @@ impl Judge for Dispatcher {
                 hub.handle_refused(id, why, None, now);
             }
         }
+        Self::let_go(hub, id, facts);
     }
 
     fn dispatch(
@@ -318,6 +381,7 @@ impl Judge for Dispatcher {
         let Some(exchange) = &facts.exchange else { return false };
         debug_assert!(exchange.served.is_some(), "a request without a function");
         let Some(Served { callee, previous }) = exchange.served else { return false };
+        let decides_origins = exchange.guard.as_ref().is_some_and(|guard| guard.decides_origins);
         let mut job = Job {
             callee: callee.id,
             home: self.home,
@@ -325,7 +389,7 @@ impl Judge for Dispatcher {
             queued: self.now,
             deadline,
             short: callee.pace.is_short(),
-            job: Load { callee, previous, envelope, layout: exchange.layout },
+            job: Load { callee, previous, envelope, layout: exchange.layout, decides_origins },
         };
         let Load { envelope, layout, .. } = &mut job.job;
         if layout.is_open() {
@@ -386,9 +450,11 @@ impl Judge for Dispatcher {
             Void::Killed => Fault::new(Stage::Cancelled, "the server ends"),
         };
         callee.blame(&fault);
-        if why == Void::Late && matches!(callee.fallback, Fallback::Static(_)) {
+        let remedy = exchange.remedy().unwrap_or(&callee.fallback);
+        if why == Void::Late && matches!(remedy, Fallback::Static(_)) {
             callee.tally.static_answer();
         }
+        exchange.guard = None;
     }
 
     fn finish(&mut self, facts: &mut Facts, id: ConnId, summary: &Summary, now: Instant) {

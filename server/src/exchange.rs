@@ -1,11 +1,15 @@
 //! What belongs to one exchange, in a box that goes round: an idle connection has none.
 
+use std::sync::Arc;
+
 use fezz_parser::{Head, Version};
 use fezz_wire::Layout;
 
-use crate::crew::{Served, Took};
+use crate::crew::{Fallback, Served, Took};
 use crate::label::Label;
 use crate::observe::Said;
+use crate::policy::Permit;
+use crate::trace::Trace;
 
 /// Octets of texts that a box keeps room for between two exchanges.
 const WORDS_BYTES_KEPT: usize = 4 * 1024;
@@ -21,11 +25,30 @@ pub(crate) struct Exchange {
     pub(crate) route: Option<&'static Label>,
     pub(crate) method: Method,
     pub(crate) minor_version: u8,
+    /// Its place in a trace.
+    pub(crate) trace: Option<Trace>,
+    /// Who asked, as a credential says; empty if none does. Its memory stays for the next one.
+    principal: String,
     /// How long it waited for whom, if that is known.
     pub(crate) took: Option<Took>,
     /// It was given up before anybody was called.
     pub(crate) unrun: bool,
+    /// What the route's policy has to do with it until it is answered, if it has one.
+    pub(crate) guard: Option<Box<Guard>>,
     words: Words,
+}
+
+/// What a policy has to do with one request until that is answered.
+#[derive(Debug, Default)]
+pub(crate) struct Guard {
+    /// Its share of the requests under way.
+    pub(crate) permit: Option<Permit>,
+    /// What the client gets where the function does not answer.
+    pub(crate) remedy: Option<Arc<Fallback>>,
+    /// Field lines for the answer, until the core has them.
+    pub(crate) fields: Option<Box<[u8]>>,
+    /// Whether what a function says about origins is left out.
+    pub(crate) decides_origins: bool,
 }
 
 impl Exchange {
@@ -46,11 +69,28 @@ impl Exchange {
         self.words.said()
     }
 
+    /// What its client gets where the function does not answer, if the route decides that.
+    pub(crate) fn remedy(&self) -> Option<&Fallback> {
+        self.guard.as_ref()?.remedy.as_deref()
+    }
+
+    /// Notes who asked, as a credential says.
+    pub(crate) fn set_principal(&mut self, principal: &str) {
+        principal.clone_into(&mut self.principal);
+    }
+
+    /// Who asked, if a credential says so.
+    pub(crate) fn principal(&self) -> Option<&str> {
+        Some(self.principal.as_str()).filter(|name| !name.is_empty())
+    }
+
     /// Nothing of the exchange is left but memory for the next one.
     pub(crate) fn reset(&mut self) {
         let mut words = std::mem::take(&mut self.words);
         words.clear();
-        *self = Self { words, ..Self::default() };
+        let mut principal = std::mem::take(&mut self.principal);
+        principal.clear();
+        *self = Self { words, principal, ..Self::default() };
     }
 }
 

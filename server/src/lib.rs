@@ -1,5 +1,6 @@
 //! The server as a library: configuration and functions in, a drained server out.
 
+pub mod access;
 mod accord;
 pub mod assemble;
 mod audience;
@@ -24,7 +25,7 @@ mod log;
 mod observe;
 mod peer;
 pub mod plugin;
-mod policy;
+pub mod policy;
 mod redirect;
 pub mod report;
 mod server;
@@ -34,6 +35,7 @@ pub mod status;
 pub mod sys;
 mod tls;
 mod token;
+mod trace;
 mod transport;
 #[doc(hidden)]
 pub mod trial;

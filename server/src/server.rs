@@ -22,6 +22,7 @@ use crate::dispatch::Dispatcher;
 use crate::error::{StartError, Task};
 use crate::health::{Health, Life};
 use crate::listen::{self, Door, Listener};
+use crate::log;
 use crate::observe::Observer;
 use crate::peer::Headcount;
 use crate::report::{DrainReport, PublishReport};
@@ -30,6 +31,7 @@ use crate::site::{Present, Site};
 use crate::status::ListenerStatus;
 use crate::tls::{self, Gates, TlsError, wishes};
 use crate::token::{WAKE, of_listener};
+use crate::trace::Tracer;
 use crate::turn::{EVENTS_PER_TURN_MAX, Lists, Loop};
 use crate::watch::{self, Yard};
 
@@ -106,7 +108,7 @@ impl Handle {
     ///
     /// To be called from a thread that serves nobody: it may wait for another publication.
     pub fn publish(&self, functions: Functions) -> PublishReport {
-        let Functions { registry, router, gates: read } = functions;
+        let Functions { registry, router, book, gates: read } = functions;
         let mut certificates_stay = false;
         if let Some(gates) = &self.gates {
             gates.wish(registry.iter().map(|(_, entry)| wishes(entry.options.tls)));
@@ -114,7 +116,7 @@ impl Handle {
         }
         let entries = registry.iter().map(|(_, entry)| entry.clone()).collect();
         let change =
-            self.present.replace(|present| present.followed_by(router, entries, &self.place));
+            self.present.replace(|present| present.followed_by(router, book, entries, &self.place));
         for callee in change.leaving {
             self.place.retire(callee);
         }
@@ -156,6 +158,8 @@ impl Handle {
             functions: self.place.function_counts(),
             workers: self.place.worker_counts(),
             images: self.place.image_counts(),
+            policies: self.present.site().courses.counts(),
+            log_dropped: log::lost(),
             tls: self.gates.as_ref().map(|gates| gates.counted()).unwrap_or_default(),
             ..Snapshot::of(&self.counters)
         }
@@ -183,7 +187,7 @@ impl Server {
         }
         let (limits, answers) = (settings.roster, settings.response_limits);
         let place = Arc::new(Workplace::new(clock, limits, answers, outbound.clone()));
-        let site = Site::of(settings.router, settings.functions, &place);
+        let site = Site::of(settings.router, settings.book, settings.functions, &place);
         let present = Arc::new(Present::new(site));
         let headcount = Arc::new(Headcount::new(settings.tuning.connections_per_ip_max));
         let controls: Vec<(Arc<Control>, Arc<Outbound>)> =
@@ -207,6 +211,7 @@ impl Server {
                 dispatcher: Dispatcher::new(
                     home,
                     audience,
+                    settings.traces.then(Tracer::seeded),
                     Arc::clone(&present),
                     Arc::clone(&place),
                     Arc::clone(&headcount),

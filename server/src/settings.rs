@@ -10,12 +10,13 @@ use fezz_proto::{Checked, Limits, LimitsError, PaceLimits};
 use fezz_wire::WireLimits;
 
 use crate::assemble::Functions;
-use crate::config::{Config, Serves};
+use crate::config::{Config, Propagate, Serves};
 use crate::listen::Door;
 use crate::peer::Trust;
 use crate::plugin::Router;
 use crate::plugin::registry::Entry;
 use crate::redirect::Redirect;
+use crate::site::Rulebook;
 use crate::tls::{Gates, wishes};
 
 /// An address to listen on, and who is let in there.
@@ -91,10 +92,14 @@ pub struct Settings {
     pub event_loops: usize,
     /// How many workers there are, and how much may wait for them.
     pub roster: RosterLimits,
+    /// Whether requests get their place in a trace.
+    pub traces: bool,
     /// Limits of what functions answer.
     pub response_limits: WireLimits,
     /// Routes to functions by their place in `functions`.
     pub router: Router,
+    /// What routes demand.
+    pub(crate) book: Rulebook,
     /// Loaded functions.
     pub functions: Vec<Entry>,
 }
@@ -134,8 +139,10 @@ impl Settings {
                 queue_us_max: u64::from(millis(config.timeouts.queue)) * 1_000,
                 abandoned_max: config.workers.abandoned_max,
             },
+            traces: config.tracing.propagate == Propagate::W3c,
             response_limits,
             router: functions.router,
+            book: functions.book,
             functions: functions_by_number,
         })
     }

@@ -12,7 +12,7 @@ mod rejection;
 mod trust;
 mod via;
 
-pub(crate) use claims::{any as has_claims, is_claim, may_say};
+pub(crate) use claims::{is_claim, may_say};
 use forwarded::client_of;
 pub(crate) use headcount::Headcount;
 pub use proxy::ProxyFault;
