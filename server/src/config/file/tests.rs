@@ -4,7 +4,8 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-use super::key::{Caption, Card};
+use super::explain::full;
+use super::key::{Caption, Card, Header};
 use super::value::{Kind, Value};
 use super::*;
 
@@ -350,7 +351,7 @@ fn keys_are_explained() {
     assert_eq!(explain("zzzzzzz"), Err(UnknownTerm { nearest: None }));
     for (caption, cards) in table::all() {
         for card in cards {
-            let name = self::explain::full(&caption, card);
+            let name = full(&caption, card);
             assert!(explain(&name).is_ok_and(|text| text.starts_with(&name)), "{name}");
             assert!(!card.meaning.ends_with('.'), "{name}: the page sets the full stop");
         }
@@ -435,4 +436,7 @@ fn the_shipped_examples_are_sound() {
     }
     let fenced = page.split("   ```toml\n").nth(1).and_then(|it| it.split("   ```").next());
     load(fenced.expect("the page has an example"));
+    let readme = std::fs::read_to_string(packaging.join("../README.md")).unwrap();
+    let fenced = readme.split("```toml\n").nth(1).and_then(|it| it.split("```").next());
+    load(fenced.expect("the first page has an example"));
 }
