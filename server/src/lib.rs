@@ -47,7 +47,7 @@ mod watch;
 pub use counters::{Counters, Snapshot};
 pub use crew::{FunctionCounts, ImageCounts, WorkerCounts};
 pub use listen::AcceptFault;
-pub use observe::{Observer, Outcome, Record, Said, Steps};
+pub use observe::{Fields, Observer, Outcome, Record, Said, Steps};
 pub use peer::{ProxyFault, Rejection};
 pub use policy::{PolicyCounts, PolicyError, PolicyFault};
 pub use server::{EVENT_LOOPS_MAX, Handle, Server};

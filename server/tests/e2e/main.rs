@@ -16,6 +16,7 @@ mod hostile;
 mod loading;
 mod logs;
 mod overload;
+mod peer;
 mod policies;
 mod records;
 mod reload;

@@ -111,10 +111,9 @@ fn document(
         Header::Top => return (text, at.0, at.1),
         Header::Table | Header::Array => caption.title.to_owned(),
         Header::Named => "[policy.tried]".to_owned(),
-        Header::Within => {
-            "[policy.tried]\nauth = { scheme = \"client-certificate\" }\n[[policy.tried.rate_limit]]"
-                .to_owned()
-        }
+        Header::Within => "[policy.tried]\nauth = { scheme = \"client-certificate\" }\n\
+             [[policy.tried.rate_limit]]"
+            .to_owned(),
     };
     text.push_str(&format!("{header}\n{}\n", companions(caption.name, card.name)));
     for other in cards.iter().filter(|it| it.required && it.name != card.name) {
@@ -335,7 +334,8 @@ fn the_schema_and_the_page_are_those_of_the_table() {
     assert!(wrong.is_empty(), "FEZZ_BLESS=1 writes them: {}", wrong.join("\n"));
 }
 
-const GENERATED: &str = "<!-- What follows is generated: FEZZ_BLESS=1 cargo test -p fezz-server --lib config::file -->\n";
+const GENERATED: &str = "<!-- What follows is generated: \
+                         FEZZ_BLESS=1 cargo test -p fezz-server --lib config::file -->\n";
 
 #[test]
 fn keys_are_explained() {
