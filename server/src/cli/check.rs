@@ -45,8 +45,9 @@ Examples:
 Of a configuration, everything that is wrong is said with its place, and what is seldom wise as a
 warning; what it names is looked at, and nothing is executed.
 Of a function, every line is one thing that was tried: ok, warn, FAIL, or '-' where there was
-nothing to try. What executes code of the function runs in a process of its own, which is killed when its time is up.
-A check cannot prove that there is no data race, no leak and no endless call: it can find one.
+nothing to try. What executes code of the function runs in a process of its own, which is killed
+when its time is up. A check cannot prove that there is no data race, no leak and no endless call:
+it can find one.
 Exit codes: 0 nothing wrong, 1 something is (with --strict a warning too), 2 usage, 71 operating
 system.";
 

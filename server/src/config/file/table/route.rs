@@ -200,7 +200,8 @@ pub(crate) static ROUTE: Section<RouteDraft> = Section {
         header: Header::Array,
         title: "[[route]]",
         meaning: "Which requests go to which function. The exact host wins over *.example.org, \
-                  that over none; then the most specific path; then a match on a header over none. Two \
+                  that over none; then the most specific path; then a match on a header \
+                  over none. Two \
                   routes that could both win are an error.",
     },
     within: &[],
