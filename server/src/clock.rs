@@ -1,7 +1,7 @@
 //! The only reader of clocks.
 //!
 //! The loop reads once a turn and passes the reading down; a worker reads once a call. Wall-clock
-//! time is read for the `date` field only: deadlines never depend on it.
+//! time is read for the `date` field and for records: deadlines never depend on it.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -28,10 +28,16 @@ impl Clock {
         Instant::from_micros(since.as_secs() * 1_000_000 + u64::from(since.subsec_micros()))
     }
 
-    /// Seconds since 1970-01-01 00:00 UTC; zero before it.
+    /// What the wall clock shows.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one file that reads clocks")]
+    pub fn wall() -> SystemTime {
+        SystemTime::now()
+    }
+
+    /// Seconds since 1970-01-01 00:00 UTC; zero before it.
+    #[must_use]
     pub fn unix_seconds() -> u64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+        Self::wall().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
     }
 }

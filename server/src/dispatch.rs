@@ -7,15 +7,17 @@ use std::sync::atomic::Ordering;
 
 use fezz_abi::{CancelReason, Stage};
 use fezz_parser::Scheme;
-use fezz_proto::{Admission, ConnId, Hub, Instant, Refusal, Reply, Ticket, Void};
+use fezz_proto::{Admission, ConnId, Hub, Instant, Refusal, Reply, Summary, Ticket, Void};
 use fezz_wire::Meta;
 
+use crate::audience::Audience;
 use crate::crew::{
-    Callee, Completion, Errand, Fallback, Job, Load, Pace, Served, Workplace, millis,
+    Callee, Completion, Errand, Fallback, Job, Load, Pace, Served, Took, Workplace, millis,
     waited_too_long,
 };
 use crate::desk::DESK;
 use crate::envelope;
+use crate::exchange::Exchange;
 use crate::fault::Fault;
 use crate::link::{Facts, Judge, Way};
 use crate::plugin::Verdict;
@@ -24,6 +26,8 @@ use crate::site::{Present, Site};
 /// The judge of one loop.
 pub(crate) struct Dispatcher {
     home: u16,
+    /// Who is told what happens.
+    pub(crate) audience: Audience,
     present: Arc<Present>,
     /// The site that was present at the last request.
     site: Arc<Site>,
@@ -47,9 +51,15 @@ enum Decision {
 }
 
 impl Dispatcher {
-    pub(crate) fn new(home: u16, present: Arc<Present>, place: Arc<Workplace>) -> Self {
+    pub(crate) fn new(
+        home: u16,
+        audience: Audience,
+        present: Arc<Present>,
+        place: Arc<Workplace>,
+    ) -> Self {
         Self {
             home,
+            audience,
             site: present.site(),
             present,
             place,
@@ -136,7 +146,8 @@ impl Dispatcher {
         self.place.inbound.rouse(self.home, self.now, &mut overdue);
         for job in overdue {
             let fault = waited_too_long(self.now.micros_since(job.queued));
-            failed.push(Completion::of(job, Err(fault)));
+            let took = Took::of(job.queued, self.now, self.now);
+            failed.push(Completion::of(job, Err(fault), took));
         }
     }
 
@@ -147,7 +158,8 @@ impl Dispatcher {
         }
         let mut unfit = Vec::new();
         self.place.inbound.submit(&mut self.batch, self.now, &mut unfit);
-        failed.extend(unfit.into_iter().map(|(job, why)| Completion::unfit(job, why)));
+        let now = self.now;
+        failed.extend(unfit.into_iter().map(|(job, why)| Completion::unfit(job, why, now)));
         true
     }
 
@@ -156,10 +168,12 @@ impl Dispatcher {
         &self,
         hub: &mut Hub,
         id: ConnId,
-        facts: &mut Facts,
+        facts: &Facts,
+        exchange: &mut Exchange,
         envelope: &mut Vec<u8>,
     ) -> Option<Decision> {
         let head = hub.head(id)?;
+        exchange.hear(&head, self.audience.wants_words());
         let secured = match &facts.way {
             // RFC 9110 §7.4: a secured target on an unsecured connection.
             Way::Plain if head.target_scheme() == Some(Scheme::Https) => {
@@ -186,9 +200,10 @@ impl Dispatcher {
             }
             Verdict::ServerOptions { allow } => return Some(Decision::Options(allow.to_owned())),
         };
+        exchange.route = self.site.labels.get(route.0 as usize).copied();
         let route = self.site.router.route(route)?;
         let served = self.site.served.get(route.function.0 as usize)?;
-        facts.served = Some(*served);
+        exchange.served = Some(*served);
         let callee = served.callee;
         if let Some(until) = callee.quarantined(self.now)
             && !matches!((&callee.fallback, served.previous), (Fallback::Previous, Some(_)))
@@ -210,7 +225,7 @@ impl Dispatcher {
             tls: secured.and_then(|secured| secured.meta(callee.tls)),
         };
         let scheme: &[u8] = if secured.is_some() { b"https" } else { b"http" };
-        facts.layout = envelope::request(envelope, &head, scheme, meta);
+        exchange.layout = envelope::request(envelope, &head, scheme, meta);
         Some(Decision::Admit { body_bytes_max: route.body_bytes_max, handle_ms_max, late })
     }
 
@@ -245,7 +260,10 @@ impl Judge for Dispatcher {
     fn route(&mut self, hub: &mut Hub, id: ConnId, facts: &mut Facts, now: Instant) {
         self.present.refresh(&mut self.site);
         let mut buffer = hub.buffer();
-        match self.decide(hub, id, facts, &mut buffer) {
+        let mut exchange = self.audience.open();
+        let decision = self.decide(hub, id, facts, &mut exchange, &mut buffer);
+        facts.exchange = Some(exchange);
+        match decision {
             Some(Decision::Admit { body_bytes_max, handle_ms_max, late }) => {
                 let admission = Admission { envelope: buffer, body_bytes_max, handle_ms_max, late };
                 hub.handle_admitted(id, admission, now);
@@ -286,8 +304,9 @@ impl Judge for Dispatcher {
         envelope: Vec<u8>,
         deadline: Instant,
     ) -> bool {
-        debug_assert!(facts.served.is_some(), "a request without a function");
-        let Some(Served { callee, previous }) = facts.served else { return false };
+        let Some(exchange) = &facts.exchange else { return false };
+        debug_assert!(exchange.served.is_some(), "a request without a function");
+        let Some(Served { callee, previous }) = exchange.served else { return false };
         let mut job = Job {
             callee: callee.id,
             home: self.home,
@@ -295,7 +314,7 @@ impl Judge for Dispatcher {
             queued: self.now,
             deadline,
             short: callee.pace.is_short(),
-            job: Load { callee, previous, envelope, layout: facts.layout },
+            job: Load { callee, previous, envelope, layout: exchange.layout },
         };
         let Load { envelope, layout, .. } = &mut job.job;
         if layout.is_open() {
@@ -311,8 +330,10 @@ impl Judge for Dispatcher {
         inline
     }
 
-    fn forget(&mut self, hub: &mut Hub, facts: &Facts, ticket: Ticket, why: Void) {
-        self.answered();
+    fn forget(&mut self, hub: &mut Hub, facts: &mut Facts, ticket: Ticket, why: Void) {
+        // A head that was not judged yet was handed to nobody.
+        let Some(exchange) = &mut facts.exchange else { return };
+        self.in_flight = self.in_flight.saturating_sub(1);
         let batched = self.batch.iter().position(|job| job.ticket == ticket);
         let inline = self.inline.iter().position(|job| job.ticket == ticket);
         let job = match (batched, inline) {
@@ -320,7 +341,8 @@ impl Judge for Dispatcher {
             (None, Some(place)) => self.inline.remove(place),
             (None, None) => self.place.inbound.forget(self.home, ticket),
         };
-        let Some(Served { callee, .. }) = facts.served else { return };
+        let Some(Served { callee, .. }) = exchange.served else { return };
+        exchange.unrun = job.is_some();
         match job {
             Some(job) => hub.keep_buffer(job.job.envelope),
             None => {
@@ -340,5 +362,9 @@ impl Judge for Dispatcher {
         if why == Void::Late && matches!(callee.fallback, Fallback::Static(_)) {
             callee.tally.static_answer();
         }
+    }
+
+    fn finish(&mut self, facts: &mut Facts, id: ConnId, summary: &Summary, now: Instant) {
+        self.audience.finish(facts, id, summary, now);
     }
 }

@@ -2,6 +2,7 @@
 
 mod accord;
 pub mod assemble;
+mod audience;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -12,9 +13,11 @@ mod desk;
 mod dispatch;
 mod envelope;
 pub mod error;
+mod exchange;
 mod fault;
 pub mod health;
 mod json;
+mod label;
 mod link;
 mod listen;
 mod log;

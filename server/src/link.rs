@@ -1,11 +1,11 @@
 //! One stream with sticky readiness, and the only function that moves octets: [`pump`].
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use fezz_proto::{Action, ConnId, Hub, Instant, Ticket, Void};
-use fezz_wire::Layout;
+use fezz_proto::{Action, ConnId, Hub, Instant, Summary, Ticket, Void};
 
-use crate::crew::Served;
+use crate::exchange::Exchange;
 use crate::redirect::Redirect;
 use crate::tls::Secured;
 use crate::transport::{Moved, Scratch, Shaken, Stream, Transport};
@@ -13,32 +13,66 @@ use crate::transport::{Moved, Scratch, Shaken, Stream, Transport};
 /// Octets one connection may move in one turn before the others have theirs.
 const PUMP_BYTES_MAX: usize = 256 * 1024;
 
-/// The text of a peer's address, without its port.
+/// A peer's address without its port, and its text, which every envelope has.
+///
+/// Most idle connections are of IPv4: those of IPv6 pay for their longer texts with a box.
+#[derive(Clone, Debug)]
+pub(crate) enum ClientIp {
+    V4(Ipv4Addr, Text<{ Self::V4_BYTES_MAX }>),
+    V6(Box<(Ipv6Addr, Text<{ Self::V6_BYTES_MAX }>)>),
+}
+
+/// A short text, ASCII.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ClientIp {
-    octets: [u8; Self::BYTES_MAX],
+pub(crate) struct Text<const BYTES: usize> {
+    octets: [u8; BYTES],
     filled: u8,
 }
 
-impl ClientIp {
-    /// The longest text: an IPv6 address with an embedded IPv4 one.
-    const BYTES_MAX: usize = 45;
-
-    pub(crate) fn of(address: std::net::IpAddr) -> Self {
+impl<const BYTES: usize> Text<BYTES> {
+    fn of(value: impl std::fmt::Display) -> Self {
         use std::io::Write;
-        let mut text = Self { octets: [0; Self::BYTES_MAX], filled: 0 };
+        let mut text = Self { octets: [0; BYTES], filled: 0 };
         let mut room = text.octets.as_mut_slice();
-        // The longest text fits by definition of BYTES_MAX, so that this cannot fail.
-        if write!(room, "{}", address.to_canonical()).is_ok() {
+        // The longest text fits by definition of BYTES, so that this cannot fail.
+        if write!(room, "{value}").is_ok() {
             let left = room.len();
-            text.filled = u8::try_from(Self::BYTES_MAX - left).unwrap_or(0);
+            text.filled = u8::try_from(BYTES - left).unwrap_or(0);
         }
         text
     }
 
-    /// The text, ASCII.
-    pub(crate) fn as_octets(&self) -> &[u8] {
+    fn as_octets(&self) -> &[u8] {
         self.octets.get(..usize::from(self.filled)).unwrap_or_default()
+    }
+}
+
+impl ClientIp {
+    const V4_BYTES_MAX: usize = 15;
+    /// An IPv6 address with an embedded IPv4 one.
+    const V6_BYTES_MAX: usize = 45;
+
+    pub(crate) fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self::V4(address, Text::of(address)),
+            IpAddr::V6(address) => Self::V6(Box::new((address, Text::of(address)))),
+        }
+    }
+
+    /// The address; one of IPv4 whether or not it came by IPv6.
+    pub(crate) fn address(&self) -> IpAddr {
+        match self {
+            Self::V4(address, _) => IpAddr::V4(*address),
+            Self::V6(both) => IpAddr::V6(both.0),
+        }
+    }
+
+    /// Its text, ASCII.
+    pub(crate) fn as_octets(&self) -> &[u8] {
+        match self {
+            Self::V4(_, text) => text.as_octets(),
+            Self::V6(both) => both.1.as_octets(),
+        }
     }
 }
 
@@ -56,14 +90,14 @@ pub(crate) enum Way {
 /// What the driver remembers of a connection for its judge.
 #[derive(Debug)]
 pub(crate) struct Facts {
-    /// Whose request it is.
+    /// Whose requests come.
     pub(crate) client: ClientIp,
+    /// The number of the listener it came by.
+    pub(crate) listener: u16,
     /// By which way it came.
     pub(crate) way: Way,
-    /// Who answers the present request.
-    pub(crate) served: Option<Served>,
-    /// How the present envelope is laid out.
-    pub(crate) layout: Layout,
+    /// What belongs to the present exchange, from its head on.
+    pub(crate) exchange: Option<Box<Exchange>>,
 }
 
 /// One connection's stream.
@@ -99,7 +133,9 @@ pub(crate) trait Judge {
         deadline: Instant,
     ) -> bool;
     /// Drops a request that nobody waits for any more.
-    fn forget(&mut self, hub: &mut Hub, facts: &Facts, ticket: Ticket, why: Void);
+    fn forget(&mut self, hub: &mut Hub, facts: &mut Facts, ticket: Ticket, why: Void);
+    /// Takes note of an exchange that is over.
+    fn finish(&mut self, facts: &mut Facts, id: ConnId, summary: &Summary, now: Instant);
 }
 
 /// Where a pump stopped.
@@ -231,7 +267,8 @@ fn act<S: Stream>(
                     acted = Acted::Answering;
                 }
             }
-            Action::Forget { ticket, why } => judge.forget(hub, &link.facts, ticket, why),
+            Action::Forget { ticket, why } => judge.forget(hub, &mut link.facts, ticket, why),
+            Action::Finished(summary) => judge.finish(&mut link.facts, link.id, &summary, now),
             Action::Shut => {
                 if link.transport.end(&mut link.stream).is_err() {
                     hub.handle_peer_gone(link.id, now);

@@ -12,6 +12,7 @@ use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Waker};
 
 use crate::assemble::Functions;
+use crate::audience::Audience;
 use crate::clock::Clock;
 use crate::control::Control;
 use crate::counters::{Counters, Counting, Snapshot};
@@ -176,6 +177,9 @@ impl Server {
                 listeners.push(Listener::new(socket, door.clone()));
             }
             let home = u16::try_from(number).unwrap_or(0);
+            let names = settings.listen.iter().map(|opening| opening.name.clone()).collect();
+            let mut audience = Audience::new(home, names);
+            audience.join(Box::new(Counting(Arc::clone(&counters[number]))));
             let mut hub = Hub::new(settings.limits);
             let fields = hub.set_secured_fields(&settings.secured_fields);
             debug_assert!(fields.is_ok(), "one short line");
@@ -184,13 +188,17 @@ impl Server {
                 listeners,
                 hub,
                 handshakes_max: settings.handshakes_max,
-                dispatcher: Dispatcher::new(home, Arc::clone(&present), Arc::clone(&place)),
+                dispatcher: Dispatcher::new(
+                    home,
+                    audience,
+                    Arc::clone(&present),
+                    Arc::clone(&place),
+                ),
                 outbound,
                 control: Arc::default(),
                 clock,
                 drain_delay_ms: settings.drain_delay_ms,
                 drain_ms: settings.drain_ms_max,
-                observers: vec![Box::new(Counting(Arc::clone(&counters[number])))],
                 events: Events::with_capacity(EVENTS_PER_TURN_MAX),
                 lists: Lists::default(),
             });
@@ -265,7 +273,7 @@ impl Server {
     /// Adds one observer to every loop, made by `make` with the loop's number.
     pub fn observe(&mut self, make: impl Fn(usize) -> Box<dyn Observer>) {
         for (number, one) in self.loops.iter_mut().enumerate() {
-            one.observers.push(make(number));
+            one.dispatcher.audience.join(make(number));
         }
     }
 

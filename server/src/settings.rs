@@ -20,6 +20,8 @@ use crate::tls::{Gates, wishes};
 /// An address to listen on, and who is let in there.
 #[derive(Clone, Debug)]
 pub struct Opening {
+    /// The listener's name in logs and metrics.
+    pub name: String,
     /// The address.
     pub address: SocketAddr,
     /// How.
@@ -115,7 +117,11 @@ fn openings(config: &Config, gates: Option<&Arc<Gates>>) -> Vec<Opening> {
                 gates: gates.cloned(),
             })),
         };
-        all.extend(listener.sockets().map(|address| Opening { address, door: door.clone() }));
+        let opening = |address| {
+            let (name, door) = (listener.name.clone(), door.clone());
+            Opening { name, address, door }
+        };
+        all.extend(listener.sockets().map(opening));
     }
     all
 }

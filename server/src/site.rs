@@ -12,8 +12,9 @@ use fezz_proto::roster::CalleeLimits;
 use crate::config;
 use crate::crew::{Accord, Callee, Fallback, Placement, Served, StaticReply, Terms, Workplace};
 use crate::envelope;
-use crate::plugin::Router;
+use crate::label::Label;
 use crate::plugin::registry::{Entry, newest_before};
+use crate::plugin::{Route, Router};
 use crate::report::PublishReport;
 use crate::tls::wishes;
 
@@ -24,6 +25,8 @@ pub(crate) struct Site {
     /// Counts the sites of a server; given by [`Present`].
     number: u64,
     pub(crate) router: Router,
+    /// What routes are called, by `RouteId`.
+    pub(crate) labels: Vec<&'static Label>,
     /// By `FunctionId`.
     pub(crate) served: Vec<Served>,
     /// What `served` was made of.
@@ -75,7 +78,9 @@ impl Site {
                 .and_then(|place| callees.get(place).copied()),
         };
         let served = entries.iter().zip(callees).map(serve).collect();
-        Self { number: 0, router, served, entries }
+        let label = |route: &Route| Label::of(&route.pattern.to_string());
+        let labels = router.routes().iter().map(label).collect();
+        Self { number: 0, router, labels, served, entries }
     }
 
     /// Who answers for the same image under the same name on the same terms.
@@ -112,6 +117,7 @@ fn terms(entry: &Entry, now: Instant) -> Terms {
     };
     Terms {
         name: entry.to_string(),
+        plain_bytes: entry.name.len(),
         function: Arc::clone(&entry.function),
         placement,
         limits: CalleeLimits {

@@ -18,7 +18,6 @@ use crate::crew::{Completion, Outbound};
 use crate::dispatch::Dispatcher;
 use crate::link::{Link, Pumped, pump};
 use crate::listen::Listener;
-use crate::observe::Observer;
 use crate::token;
 use crate::transport::Scratch;
 
@@ -44,7 +43,6 @@ pub(crate) struct Loop {
     pub(crate) handshakes_max: u32,
     pub(crate) drain_delay_ms: u64,
     pub(crate) drain_ms: u64,
-    pub(crate) observers: Vec<Box<dyn Observer>>,
     pub(crate) events: Events,
     pub(crate) lists: Lists,
 }
@@ -208,6 +206,7 @@ impl Loop {
         if second != self.lists.date_second {
             self.lists.date_second = second;
             self.hub.set_date(fezz_parser::imf_fixdate(Clock::unix_seconds()));
+            self.dispatcher.audience.set_wall(now, Clock::wall());
         }
     }
 
@@ -308,12 +307,7 @@ impl Loop {
         if notices.is_empty() {
             return;
         }
-        for observer in &mut self.observers {
-            observer.notices(now, notices);
-            if dropped > 0 {
-                observer.notices_dropped(now, dropped);
-            }
-        }
+        self.dispatcher.audience.notices(now, notices, dropped);
         self.hub.clear_notices();
     }
 

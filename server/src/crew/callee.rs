@@ -21,8 +21,10 @@ pub(crate) struct Callee {
     /// Its number in the roster.
     pub(crate) id: CalleeId,
     pub(crate) function: Arc<Function>,
-    /// The name in routes, logs and metrics.
+    /// The name in routes and logs: with its version.
     pub(crate) name: String,
+    /// Octets of it before the version, if there is one.
+    plain_bytes: usize,
     pub(crate) pace: Pace,
     pub(crate) tally: Tally,
     pub(crate) fallback: Fallback,
@@ -52,6 +54,8 @@ pub(crate) struct Served {
 /// What a callee is made of.
 pub(crate) struct Terms {
     pub(crate) name: String,
+    /// Octets of the name before the version.
+    pub(crate) plain_bytes: usize,
     pub(crate) function: Arc<Function>,
     pub(crate) placement: Placement,
     pub(crate) limits: CalleeLimits,
@@ -66,6 +70,7 @@ impl Callee {
             id,
             wants_call: terms.function.exports().wants_call(),
             accord: terms.accord,
+            plain_bytes: terms.plain_bytes,
             function: terms.function,
             name: terms.name,
             pace: Pace::new(terms.placement),
@@ -75,6 +80,14 @@ impl Callee {
             quarantined_until_us: AtomicU64::new(0),
             retired: AtomicBool::new(false),
             deaf: AtomicBool::new(false),
+        }
+    }
+
+    /// Its name, and its version if it has one.
+    pub(crate) fn title(&self) -> (&str, Option<&str>) {
+        match self.name.split_at_checked(self.plain_bytes) {
+            Some((name, version)) => (name, version.strip_prefix('@')),
+            None => (&self.name, None),
         }
     }
 

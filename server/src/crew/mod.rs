@@ -44,7 +44,7 @@ pub(crate) use callee::{Callee, Served, Terms};
 pub(crate) use errands::{Errand, Errands};
 pub(crate) use fallback::{Failed, Fallback, Outcome, StaticReply};
 pub(crate) use inbound::{Inbound, Job, Load};
-pub(crate) use outbound::{Completion, Outbound};
+pub(crate) use outbound::{Completion, Outbound, Took};
 pub(crate) use pace::{Pace, Placement};
 pub(crate) use post::{Post, given_up_at, millis};
 pub(crate) use strays::{Inside, Left, Strays};

@@ -6,7 +6,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use fezz_proto::roster::Unfit;
-use fezz_proto::{Reply, Ticket};
+use fezz_proto::{Instant, Reply, Ticket};
 use mio::Waker;
 
 use super::fallback::Failed;
@@ -16,19 +16,50 @@ use crate::fault::Fault;
 /// What became of a job.
 pub(crate) struct Completion {
     pub(crate) ticket: Ticket,
+    pub(crate) took: Took,
     pub(crate) outcome: Result<Reply, Box<Failed>>,
+}
+
+/// How long a job took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Took {
+    /// Microseconds until its call began, or until it was clear that there would be none.
+    pub(crate) queue_us: u32,
+    /// Microseconds of the call.
+    pub(crate) call_us: u32,
+}
+
+impl Took {
+    /// A job that was queued and called, or not called where the last two are one.
+    pub(crate) fn of(queued: Instant, started: Instant, ended: Instant) -> Self {
+        let narrow = |micros| u32::try_from(micros).unwrap_or(u32::MAX);
+        Self {
+            queue_us: narrow(started.micros_since(queued)),
+            call_us: narrow(ended.micros_since(started)),
+        }
+    }
+
+    /// Another function was asked after the first one.
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self {
+            queue_us: self.queue_us.saturating_add(other.queue_us),
+            call_us: self.call_us.saturating_add(other.call_us),
+        }
+    }
 }
 
 impl Completion {
     /// A call for `job` was made, or was to be made, and ended with `reply`.
-    pub(crate) fn of(job: Job, reply: Result<Reply, Fault>) -> Self {
+    pub(crate) fn of(job: Job, reply: Result<Reply, Fault>, took: Took) -> Self {
         let ticket = job.ticket;
-        Self { ticket, outcome: reply.map_err(|fault| Box::new(Failed::with(job, fault))) }
+        let outcome = reply.map_err(|fault| Box::new(Failed::with(job, fault)));
+        Self { ticket, took, outcome }
     }
 
     /// Nobody takes `job`.
-    pub(crate) fn unfit(job: Job, why: Unfit) -> Self {
-        Self { ticket: job.ticket, outcome: Err(Box::new(Failed::unfit(job, why))) }
+    pub(crate) fn unfit(job: Job, why: Unfit, now: Instant) -> Self {
+        let took = Took::of(job.queued, now, now);
+        Self { ticket: job.ticket, took, outcome: Err(Box::new(Failed::unfit(job, why))) }
     }
 }
 

@@ -78,7 +78,7 @@ pub(super) fn told_off(place: &Workplace, callee: &Callee, abandoned: Abandoned,
             roster.expel(callee.id, &mut waiting);
         });
         for job in waiting {
-            place.bring_home(job.home, Completion::unfit(job, Unfit::Quarantined { until }));
+            place.bring_home(job.home, Completion::unfit(job, Unfit::Quarantined { until }, now));
         }
         let seconds = until.micros_since(now).div_ceil(1_000_000);
         log::line(

@@ -10,7 +10,7 @@ use super::call::Caller;
 use super::inbound::{Job, Taken};
 use super::post::Post;
 use super::seat::Tenure;
-use super::{Completion, Workplace};
+use super::{Completion, Took, Workplace};
 use crate::fault::Fault;
 
 /// Short calls made while a loop is owed a wake.
@@ -30,7 +30,8 @@ pub(super) fn work(place: &Arc<Workplace>, number: usize) {
         let caller = Caller::new(place);
         let now = place.clock.now();
         let debts = Debts::default();
-        Worker { place, post, tenure, caller, debts, ended: Ended::Unrun, now }.work();
+        let (ended, started) = (Ended::Unrun, now);
+        Worker { place, post, tenure, caller, debts, ended, started, now }.work();
     }
     std::mem::forget(bug);
 }
@@ -43,6 +44,8 @@ struct Worker<'p> {
     debts: Debts,
     /// How the call before ended.
     ended: Ended,
+    /// When the present call began.
+    started: Instant,
     now: Instant,
 }
 
@@ -71,6 +74,7 @@ impl Worker<'_> {
     /// Calls the function, after it was asked again where that is due.
     fn call(&mut self, job: &mut Job, renewal: Option<Renewal>) -> Result<Reply, Fault> {
         self.ended = Ended::InTime;
+        self.started = self.now;
         if let Some(renewal) = renewal {
             let renewed = self.caller.renew(job.job.callee);
             self.now = self.place.clock.now();
@@ -81,6 +85,7 @@ impl Worker<'_> {
             renewed?;
             job.job.callee.accord.may_be_told();
         }
+        self.started = self.now;
         let (reply, ended) = self.caller.call(job, self.now);
         self.now = ended;
         reply
@@ -109,13 +114,15 @@ impl Worker<'_> {
             return None;
         };
         self.ended = Ended::Unrun;
+        self.started = self.now;
         Some(why)
     }
 
     fn bring_home(&mut self, job: Job, reply: Result<Reply, Fault>) {
         self.debts.calls += 1;
         let home = job.home;
-        let completion = Completion::of(job, reply);
+        let took = Took::of(job.queued, self.started, self.now);
+        let completion = Completion::of(job, reply, took);
         if self.place.home(home).is_some_and(|outbound| outbound.push(completion)) {
             self.debts.owe(home, self.now);
         }

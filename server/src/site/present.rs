@@ -65,7 +65,13 @@ mod tests {
     use crate::plugin::Router;
 
     fn empty() -> Site {
-        Site { number: 0, router: Router::default(), served: Vec::new(), entries: Vec::new() }
+        Site {
+            number: 0,
+            router: Router::default(),
+            labels: Vec::new(),
+            served: Vec::new(),
+            entries: Vec::new(),
+        }
     }
 
     #[test]

@@ -122,7 +122,7 @@ fn client(certificate: &[u8]) -> Entries {
     entries
 }
 
-const fn version(version: ProtocolVersion) -> Option<&'static str> {
+pub(super) const fn version(version: ProtocolVersion) -> Option<&'static str> {
     match version {
         ProtocolVersion::TLSv1_3 => Some("TLSv1.3"),
         ProtocolVersion::TLSv1_2 => Some("TLSv1.2"),
@@ -131,7 +131,7 @@ const fn version(version: ProtocolVersion) -> Option<&'static str> {
 }
 
 /// The names that OpenSSL made common.
-const fn cipher(cipher: CipherSuite) -> Option<&'static str> {
+pub(super) const fn cipher(cipher: CipherSuite) -> Option<&'static str> {
     Some(match cipher {
         CipherSuite::TLS13_AES_256_GCM_SHA384 => "TLS_AES_256_GCM_SHA384",
         CipherSuite::TLS13_AES_128_GCM_SHA256 => "TLS_AES_128_GCM_SHA256",

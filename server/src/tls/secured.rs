@@ -13,6 +13,8 @@ use super::terms::Wishes;
 pub(crate) struct Secured {
     identity: Arc<Identity>,
     server_name: Option<Box<str>>,
+    version: &'static str,
+    cipher: &'static str,
     /// For functions, in CBOR; empty when none asks.
     facts: Box<[u8]>,
     facts_with_hello: Box<[u8]>,
@@ -36,7 +38,9 @@ impl Secured {
             Wishes::Hello => meta::write(settled, name, hello, true),
             Wishes::Nothing | Wishes::Facts => Box::default(),
         };
-        Self { identity, server_name, facts, facts_with_hello }
+        let version = settled.version.and_then(meta::version).unwrap_or_default();
+        let cipher = settled.cipher.and_then(meta::cipher).unwrap_or_default();
+        Self { identity, server_name, version, cipher, facts, facts_with_hello }
     }
 
     /// What a function with such wishes is told, in CBOR.
@@ -47,6 +51,11 @@ impl Secured {
             Wishes::Hello => &self.facts_with_hello,
         };
         Some(facts).filter(|facts| !facts.is_empty()).map(|facts| &**facts)
+    }
+
+    /// Version, cipher, and the name that was asked for.
+    pub(crate) fn said(&self) -> Option<(&str, &str, Option<&str>)> {
+        Some((self.version, self.cipher, self.server_name.as_deref()))
     }
 
     /// Whether a request for `authority` may come this way (RFC 9110 §7.4): the certificate speaks

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 
 use fezz_proto::{Instant, Stage};
-use fezz_wire::Layout;
 use mio::Interest;
 use mio::net::TcpStream;
 
@@ -98,14 +97,12 @@ impl Loop {
                 if full && let Some(leaving) = self.hub.handle_full(now) {
                     self.list(leaving);
                 }
-                self.welcome(stream, peer, door, now);
+                self.welcome(stream, peer, door, number, now);
                 true
             }
             Accepted::Empty => false,
             Accepted::Fault(why) => {
-                for observer in &mut self.observers {
-                    observer.accept_failed(now, why);
-                }
+                self.dispatcher.audience.accept_failed(now, why);
                 true
             }
         }
@@ -116,6 +113,7 @@ impl Loop {
         mut stream: TcpStream,
         peer: SocketAddr,
         door: Door,
+        listener: usize,
         now: Instant,
     ) {
         if cfg!(not(target_os = "linux")) {
@@ -141,9 +139,9 @@ impl Loop {
             id,
             facts: Facts {
                 client: ClientIp::of(peer.ip()),
+                listener: u16::try_from(listener).unwrap_or(u16::MAX),
                 way,
-                served: None,
-                layout: Layout::default(),
+                exchange: None,
             },
             readable: false,
             writable: true,

@@ -1,10 +1,10 @@
 //! Requests go to the workers, or become calls that the loop's thread makes itself; answers come
 //! back.
 
-use fezz_proto::{Instant, Refusal, Reply, Ticket};
+use fezz_proto::{ConnId, Instant, Refusal, Reply, Ticket};
 
 use super::{Loop, NAP_MS_MIN};
-use crate::crew::{Completion, Failed, Job, Outcome, Served};
+use crate::crew::{Completion, Failed, Job, Outcome, Served, Took};
 use crate::envelope;
 
 impl Loop {
@@ -75,38 +75,54 @@ impl Loop {
     /// Answers a request, if somebody still waits for that. Who does not was counted when its
     /// ticket became void.
     fn answer(&mut self, completion: Completion, now: Instant) {
-        let Completion { ticket, outcome } = completion;
+        let Completion { ticket, took, outcome } = completion;
         let outcome = match outcome {
             Ok(reply) => Ok(reply),
             Err(failed) if self.hub.holder(ticket).is_none() => Err(failed.refusal),
-            Err(failed) => match self.find_remedy(*failed, now) {
+            Err(failed) => match self.find_remedy(*failed, took, now) {
                 Some(outcome) => outcome,
                 None => return,
             },
         };
         if let Some(id) = self.hub.handle_reply(ticket, outcome, now) {
             self.dispatcher.answered();
+            self.note(id, took);
             self.list(id);
+        }
+    }
+
+    /// Keeps how long a job of a connection took.
+    fn note(&mut self, id: ConnId, took: Took) {
+        if let Some(exchange) = self.link(id).and_then(|link| link.facts.exchange.as_mut()) {
+            exchange.took = Some(exchange.took.map_or(took, |before| before.and(took)));
         }
     }
 
     /// What is said where a dispatch failed; nothing where it was said here, or another function is
     /// asked.
     #[cold]
-    fn find_remedy(&mut self, mut failed: Failed, now: Instant) -> Option<Result<Reply, Refusal>> {
+    fn find_remedy(
+        &mut self,
+        mut failed: Failed,
+        took: Took,
+        now: Instant,
+    ) -> Option<Result<Reply, Refusal>> {
         let id = self.hub.holder(failed.job.ticket)?;
         let refusal = failed.refusal;
         match failed.fall_back(now) {
             Outcome::Answer(reply) => return Some(Ok(reply)),
             Outcome::Instead(previous) => {
-                if let Some(link) = self.link(id) {
-                    link.facts.served = Some(Served { callee: previous, previous: None });
+                self.note(id, took);
+                if let Some(exchange) = self.link(id).and_then(|link| link.facts.exchange.as_mut())
+                {
+                    exchange.served = Some(Served { callee: previous, previous: None });
                 }
                 self.dispatcher.redirect(failed.job, previous);
             }
             Outcome::Refuse => {
                 let Some(until) = failed.until else { return Some(Err(refusal)) };
                 let reply = envelope::come_back(until.micros_since(now));
+                self.note(id, took);
                 self.hub.handle_refused(id, refusal, Some(reply), now);
                 self.dispatcher.answered();
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 
 use super::yard::{Call, LoopBerth, Yard};
-use crate::crew::{AbortOnPanic, Caller, Completion, Job, millis};
+use crate::crew::{AbortOnPanic, Caller, Completion, Job, Took, millis};
 use crate::sys;
 use crate::turn::Loop;
 
@@ -108,13 +108,14 @@ impl Driver<'_> {
         place.alarm.stir();
         let (reply, ended) = self.caller.call(&mut job, started);
         callee.accord.leave();
+        let took = Took::of(job.queued, started, ended);
         let back = match berth.take_back(&voyage) {
             Ok(mut held) => {
-                held.handle_call(Completion::of(job, reply), ended);
+                held.handle_call(Completion::of(job, reply, took), ended);
                 Ok(held)
             }
             Err(Some(left)) if left.ends_in_time() => {
-                place.bring_home(job.home, Completion::of(job, reply));
+                place.bring_home(job.home, Completion::of(job, reply, took));
                 place.alarm.expect(millis(ended));
                 Err(Drove::Taken)
             }

@@ -1,23 +1,24 @@
 //! A server for a test, artifacts for it, and the plainest client there is.
 //!
 //! Every server that a test ran is checked when the test lets go of it: each accepted connection
-//! ended, and the core was never used against its table.
+//! ended, each exchange that began was told of, and the core was never used against its table.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use fezz_proto::{Instant, Notice};
 use fezz_server::assemble::Functions;
 use fezz_server::config::{
     Config, FunctionConfig, FunctionOptions, ListenerConfig, RouteConfig, Target,
 };
 use fezz_server::plugin::pattern::Pattern;
 use fezz_server::report::DrainReport;
-use fezz_server::{Handle, Server, Settings, Snapshot};
+use fezz_server::{Handle, Observer, Outcome, Record, Server, Settings, Snapshot, Steps};
 
 /// How long a client waits for a single octet before the test fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -93,12 +94,91 @@ pub(crate) fn route(config: &mut Config, name: &str, artifact: PathBuf, pattern:
     config.routes.push(RouteConfig::new(pattern, Target::Function(function)));
 }
 
+/// What a record said.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) began: SystemTime,
+    pub(crate) listener: String,
+    pub(crate) connection: u64,
+    pub(crate) request: u32,
+    pub(crate) client: IpAddr,
+    pub(crate) secured: bool,
+    /// The texts, separated by spaces; empty when there are none.
+    pub(crate) said: String,
+    pub(crate) method: Option<&'static str>,
+    pub(crate) minor_version: Option<u8>,
+    pub(crate) status: u16,
+    pub(crate) route: Option<String>,
+    pub(crate) function: Option<String>,
+    pub(crate) outcome: Outcome,
+    pub(crate) refusal: Option<String>,
+    pub(crate) received_bytes: u64,
+    pub(crate) sent_bytes: u64,
+    pub(crate) took: Steps,
+    pub(crate) tls: Option<String>,
+}
+
+impl Seen {
+    fn of(record: &Record<'_>) -> Self {
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        let said = record.said.as_ref().map(|said| {
+            let optional =
+                [said.authority, Some(said.path), said.query, said.user_agent, said.referer];
+            let optional = optional.map(|part| part.map_or_else(|| "-".to_owned(), text));
+            format!("{} {}", text(said.method), optional.join(" "))
+        });
+        let tls = record
+            .tls
+            .map(|(version, cipher, name)| format!("{version} {cipher} {}", name.unwrap_or("-")));
+        Self {
+            began: record.began,
+            listener: record.listener.to_owned(),
+            connection: record.connection,
+            request: record.request,
+            client: record.client,
+            secured: record.secured,
+            said: said.unwrap_or_default(),
+            method: record.method,
+            minor_version: record.minor_version,
+            status: record.status,
+            route: record.route.map(str::to_owned),
+            function: record.function.map(|(name, version)| match version {
+                Some(version) => format!("{name}@{version}"),
+                None => name.to_owned(),
+            }),
+            outcome: record.outcome,
+            refusal: record.refusal.map(|refusal| refusal.name().to_owned()),
+            received_bytes: record.received_bytes,
+            sent_bytes: record.sent_bytes,
+            took: record.took,
+            tls,
+        }
+    }
+}
+
+/// Keeps what it is told.
+#[derive(Clone, Default)]
+struct Witness(Arc<Mutex<Vec<Seen>>>);
+
+impl Observer for Witness {
+    fn notice(&mut self, _at: Instant, _what: &Notice) {}
+
+    fn wants_words(&self) -> bool {
+        true
+    }
+
+    fn exchange(&mut self, _at: Instant, record: &Record<'_>) {
+        self.0.lock().expect("nobody panics").push(Seen::of(record));
+    }
+}
+
 /// A server on threads of this process.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     /// All of them, in the order of the listeners.
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) handle: Handle,
+    witness: Witness,
     thread: Option<JoinHandle<std::io::Result<DrainReport>>>,
 }
 
@@ -110,10 +190,17 @@ impl Running {
     /// A server of functions that are loaded already.
     pub(crate) fn with(config: &Config, functions: Functions) -> Self {
         let settings = Settings::of(config, functions, 4_096).expect("the limits agree");
-        let server = Server::bind(settings).expect("the sockets open");
+        let mut server = Server::bind(settings).expect("the sockets open");
+        let witness = Witness::default();
+        server.observe(|_| Box::new(witness.clone()));
         let (addresses, handle) = (server.addresses().to_vec(), server.handle());
         let thread = Some(std::thread::spawn(move || server.run()));
-        Self { address: addresses[0], addresses, handle, thread }
+        Self { address: addresses[0], addresses, handle, witness, thread }
+    }
+
+    /// The exchanges that are over.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.witness.0.lock().expect("nobody panics").clone()
     }
 
     /// Sends `octets`, ends our side, and gives everything that came back.
@@ -154,6 +241,11 @@ impl Drop for Running {
         let counted = self.handle.counted();
         assert_eq!(counted.forbidden, 0, "{counted:?}");
         assert_eq!(counted.accepted, counted.closed.values().sum::<u64>(), "{counted:?}");
+        let seen = self.seen();
+        let heads = seen.iter().filter(|one| one.method.is_some()).count() as u64;
+        assert_eq!(heads, counted.heads, "{counted:?}");
+        let octets: u64 = seen.iter().map(|one| one.sent_bytes).sum();
+        assert!(octets >= counted.sent_bytes, "{counted:?} {seen:#?}");
     }
 }
 

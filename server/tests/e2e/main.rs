@@ -14,6 +14,7 @@ mod harness;
 mod hostile;
 mod loading;
 mod overload;
+mod records;
 mod reload;
 mod settle;
 mod strays;

@@ -1,0 +1,167 @@
+//! Who is told what happened on one loop, and how an exchange that is over becomes a record.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use fezz_proto::{ConnId, Instant, Notice, Summary};
+
+use crate::exchange::Exchange;
+use crate::link::{Facts, Way};
+use crate::listen::AcceptFault;
+use crate::observe::{Observer, Outcome, Record, Steps};
+
+/// Boxes of exchanges that are kept for the next ones.
+const EXCHANGES_KEPT_MAX: usize = 256;
+
+/// The observers of one loop.
+#[expect(clippy::vec_box, reason = "a box moves between pool and connection by pointer")]
+pub(crate) struct Audience {
+    home: u16,
+    observers: Vec<Box<dyn Observer>>,
+    wants_words: bool,
+    /// The names of the listeners, by number.
+    listeners: Vec<String>,
+    /// The wall clock when the loop's clock began.
+    epoch: SystemTime,
+    exchanges: Vec<Box<Exchange>>,
+}
+
+impl Audience {
+    pub(crate) fn new(home: u16, listeners: Vec<String>) -> Self {
+        let (observers, exchanges) = (Vec::new(), Vec::new());
+        Self { home, observers, wants_words: false, listeners, epoch: UNIX_EPOCH, exchanges }
+    }
+
+    pub(crate) fn join(&mut self, observer: Box<dyn Observer>) {
+        self.wants_words |= observer.wants_words();
+        self.observers.push(observer);
+    }
+
+    /// Whether somebody wants to know what requests say.
+    pub(crate) const fn wants_words(&self) -> bool {
+        self.wants_words
+    }
+
+    /// The wall clock shows `wall` at `now`; told once a second, because it may be set.
+    pub(crate) fn set_wall(&mut self, now: Instant, wall: SystemTime) {
+        let since = Duration::from_micros(now.as_micros());
+        self.epoch = wall.checked_sub(since).unwrap_or(UNIX_EPOCH);
+    }
+
+    /// A box for the exchange whose head waits.
+    pub(crate) fn open(&mut self) -> Box<Exchange> {
+        self.exchanges.pop().unwrap_or_default()
+    }
+
+    /// Notices of one turn.
+    pub(crate) fn notices(&mut self, now: Instant, what: &[Notice], dropped: u64) {
+        for observer in &mut self.observers {
+            observer.notices(now, what);
+            if dropped > 0 {
+                observer.notices_dropped(now, dropped);
+            }
+        }
+    }
+
+    pub(crate) fn accept_failed(&mut self, now: Instant, why: AcceptFault) {
+        for observer in &mut self.observers {
+            observer.accept_failed(now, why);
+        }
+    }
+
+    /// An exchange of a connection is over: everybody hears of it, and its box goes round.
+    pub(crate) fn finish(&mut self, facts: &mut Facts, id: ConnId, one: &Summary, now: Instant) {
+        let exchange = facts.exchange.take();
+        let began = Duration::from_micros(one.began.as_micros());
+        let mut record = Record {
+            began: self.epoch.checked_add(began).unwrap_or(self.epoch),
+            listener: self.listeners.get(usize::from(facts.listener)).map_or("", String::as_str),
+            connection: u64::from(self.home) << 32 | u64::from(id.generation),
+            request: one.request,
+            client: facts.client.address(),
+            peer: facts.client.address(),
+            secured: matches!(facts.way, Way::Tls(_)),
+            said: None,
+            method: None,
+            minor_version: None,
+            status: one.status,
+            route: None,
+            function: None,
+            outcome: Outcome::of(one),
+            refusal: one.refusal,
+            trace: None,
+            received_bytes: one.received_bytes,
+            sent_bytes: one.sent_bytes,
+            took: Steps::of(one),
+            tls: match &facts.way {
+                Way::Tls(Some(secured)) => secured.said(),
+                Way::Tls(None) | Way::Plain | Way::Redirect(_) => None,
+            },
+        };
+        if let Some(exchange) = &exchange {
+            fill(&mut record, exchange, one);
+        }
+        for observer in &mut self.observers {
+            observer.exchange(now, &record);
+        }
+        if let Some(mut exchange) = exchange {
+            exchange.reset();
+            if self.exchanges.len() < EXCHANGES_KEPT_MAX {
+                self.exchanges.push(exchange);
+            }
+        }
+    }
+}
+
+/// Adds what is known since the head.
+fn fill<'e>(record: &mut Record<'e>, exchange: &'e Exchange, one: &Summary) {
+    record.said = exchange.said();
+    record.method = Some(exchange.method.name());
+    record.minor_version = Some(exchange.minor_version);
+    record.route = exchange.route.map(|label| &*label.text);
+    record.function = exchange.served.map(|served| served.callee.title());
+    (record.took.queue_us, record.took.call_us) = match exchange.took {
+        Some(took) => (took.queue_us.into(), took.call_us.into()),
+        None if exchange.unrun => (one.handle_us, 0),
+        None => (0, one.handle_us),
+    };
+}
+
+impl Outcome {
+    /// How an exchange ended, as far as the core knows.
+    fn of(one: &Summary) -> Self {
+        use fezz_proto::{End, Refusal};
+        match (one.end, one.refusal) {
+            (End::PeerLeft, _) => Self::ClientAbort,
+            (End::TimedOut, _) => Self::Timeout,
+            (End::Killed, _) => Self::Drained,
+            (End::Said, None) => Self::Ok,
+            (End::Said, Some(why)) => match why {
+                Refusal::TooSlow | Refusal::Late => Self::Timeout,
+                Refusal::Busy | Refusal::Crowded | Refusal::NoMemory => Self::Limited,
+                Refusal::Quarantined | Refusal::BadHandler | Refusal::HandlerFailed => {
+                    Self::FunctionError
+                }
+                Refusal::Head(_)
+                | Refusal::Chunk(_)
+                | Refusal::BodyTooLarge
+                | Refusal::Misdirected
+                | Refusal::BadPath
+                | Refusal::NoRoute
+                | Refusal::NoMethod => Self::Rejected,
+            },
+        }
+    }
+}
+
+impl Steps {
+    fn of(one: &Summary) -> Self {
+        Self {
+            head_us: one.head_us,
+            body_us: one.body_us,
+            queue_us: 0,
+            call_us: 0,
+            write_us: one.write_us,
+            total_us: one.total_us(),
+        }
+    }
+}

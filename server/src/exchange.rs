@@ -1,0 +1,226 @@
+//! What belongs to one exchange, in a box that goes round: an idle connection has none.
+
+use fezz_parser::{Head, Version};
+use fezz_wire::Layout;
+
+use crate::crew::{Served, Took};
+use crate::label::Label;
+use crate::observe::Said;
+
+/// Octets of texts that a box keeps room for between two exchanges.
+const WORDS_BYTES_KEPT: usize = 4 * 1024;
+
+/// The facts of one exchange, from its head on.
+#[derive(Debug, Default)]
+pub(crate) struct Exchange {
+    /// Who answers it.
+    pub(crate) served: Option<Served>,
+    /// How its envelope is laid out.
+    pub(crate) layout: Layout,
+    /// The route that takes it.
+    pub(crate) route: Option<&'static Label>,
+    pub(crate) method: Method,
+    pub(crate) minor_version: u8,
+    /// How long it waited for whom, if that is known.
+    pub(crate) took: Option<Took>,
+    /// It was given up before anybody was called.
+    pub(crate) unrun: bool,
+    words: Words,
+}
+
+impl Exchange {
+    /// Notes what the head says, its texts only if they are `wanted`.
+    pub(crate) fn hear(&mut self, head: &Head<'_>, wanted: bool) {
+        self.method = Method::of(head.method_octets());
+        self.minor_version = match head.version() {
+            Version::Http10 => 0,
+            Version::Http11 => 1,
+        };
+        if wanted {
+            self.words.keep(head);
+        }
+    }
+
+    /// What the request said, if that was kept.
+    pub(crate) fn said(&self) -> Option<Said<'_>> {
+        self.words.said()
+    }
+
+    /// Nothing of the exchange is left but memory for the next one.
+    pub(crate) fn reset(&mut self) {
+        let mut words = std::mem::take(&mut self.words);
+        words.clear();
+        *self = Self { words, ..Self::default() };
+    }
+}
+
+/// A method as metrics name it: a client that makes up its own makes up no label.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Method {
+    Get,
+    Head,
+    Post,
+    Put,
+    Delete,
+    Connect,
+    Options,
+    Trace,
+    Patch,
+    #[default]
+    Other,
+}
+
+impl Method {
+    /// Every method, in counting order.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Get,
+        Self::Head,
+        Self::Post,
+        Self::Put,
+        Self::Delete,
+        Self::Connect,
+        Self::Options,
+        Self::Trace,
+        Self::Patch,
+        Self::Other,
+    ];
+
+    /// RFC 9110 §9.1 and RFC 5789.
+    fn of(octets: &[u8]) -> Self {
+        match octets {
+            b"GET" => Self::Get,
+            b"HEAD" => Self::Head,
+            b"POST" => Self::Post,
+            b"PUT" => Self::Put,
+            b"DELETE" => Self::Delete,
+            b"CONNECT" => Self::Connect,
+            b"OPTIONS" => Self::Options,
+            b"TRACE" => Self::Trace,
+            b"PATCH" => Self::Patch,
+            _ => Self::Other,
+        }
+    }
+
+    /// The name; `_OTHER` for all that is not known.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+            Self::Connect => "CONNECT",
+            Self::Options => "OPTIONS",
+            Self::Trace => "TRACE",
+            Self::Patch => "PATCH",
+            Self::Other => "_OTHER",
+        }
+    }
+}
+
+/// Copies of texts of a head, end to end. The head's limits are theirs.
+#[derive(Debug, Default)]
+struct Words {
+    text: Vec<u8>,
+    /// Where each of them ends; one that is absent has no end.
+    ends: [Option<u32>; 6],
+    kept: bool,
+}
+
+impl Words {
+    fn keep(&mut self, head: &Head<'_>) {
+        let parts = [
+            Some(head.method_octets()),
+            head.authority_octets(),
+            Some(head.path_octets()),
+            head.query_octets(),
+            head.field("user-agent"),
+            head.field("referer"),
+        ];
+        self.clear();
+        for (end, part) in self.ends.iter_mut().zip(parts) {
+            let Some(part) = part else { continue };
+            self.text.extend_from_slice(part);
+            *end = u32::try_from(self.text.len()).ok();
+        }
+        self.kept = true;
+    }
+
+    fn said(&self) -> Option<Said<'_>> {
+        let mut start = 0;
+        let parts = self.ends.map(|end| {
+            let end = end? as usize;
+            let part = self.text.get(start..end);
+            start = end;
+            part
+        });
+        let [method, authority, path, query, user_agent, referer] = parts;
+        self.kept.then_some(Said {
+            method: method.unwrap_or_default(),
+            authority,
+            path: path.unwrap_or_default(),
+            query,
+            user_agent,
+            referer,
+        })
+    }
+
+    fn clear(&mut self) {
+        self.kept = false;
+        self.ends = [None; 6];
+        self.text.clear();
+        if self.text.capacity() > WORDS_BYTES_KEPT {
+            self.text = Vec::new();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fezz_parser::{HeadLimits, Index, Resume, parse_head};
+
+    use super::*;
+
+    fn heard(octets: &[u8], wanted: bool) -> Exchange {
+        let mut index = Index::new();
+        let limits = HeadLimits::default();
+        parse_head(octets, &limits, &mut Resume::default(), &mut index).unwrap().unwrap();
+        let mut exchange = Exchange::default();
+        exchange.hear(&Head::new(octets, &index), wanted);
+        exchange
+    }
+
+    #[test]
+    fn what_was_said_is_kept_for_those_who_ask() {
+        let octets = b"GET /a?b=c HTTP/1.1\r\nhost: h\r\nreferer: r\r\n\r\n";
+        let mut exchange = heard(octets, true);
+        let said = exchange.said().unwrap();
+        assert_eq!((said.method, said.path), (&b"GET"[..], &b"/a"[..]));
+        assert_eq!((said.authority, said.query), (Some(&b"h"[..]), Some(&b"b=c"[..])));
+        assert_eq!((said.user_agent, said.referer), (None, Some(&b"r"[..])));
+        exchange.reset();
+        assert!(exchange.said().is_none(), "the next one has said nothing yet");
+        assert!(heard(octets, false).said().is_none());
+    }
+
+    #[test]
+    fn a_method_that_is_made_up_has_no_name_of_its_own() {
+        let exchange = heard(b"BREW /a HTTP/1.0\r\n\r\n", false);
+        assert_eq!((exchange.method.name(), exchange.minor_version), ("_OTHER", 0));
+        for method in Method::ALL {
+            let known = Method::of(method.name().as_bytes());
+            assert_eq!(known, method, "{}", method.name());
+        }
+        assert!(Method::ALL.iter().enumerate().all(|(place, method)| *method as usize == place));
+    }
+
+    #[test]
+    fn a_large_request_leaves_no_large_buffer() {
+        let path = "a".repeat(6_000);
+        let text = format!("GET /{path} HTTP/1.1\r\nhost: h\r\n\r\n");
+        let mut exchange = heard(text.as_bytes(), true);
+        exchange.reset();
+        assert!(exchange.words.text.capacity() <= WORDS_BYTES_KEPT);
+    }
+}
