@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use crate::config::ConfigError;
+use crate::sockets::HandedFault;
 
 /// Exit code: drained, or did what was asked.
 pub const EXIT_OK: u8 = 0;
@@ -28,6 +29,25 @@ pub enum StartError {
         address: SocketAddr,
         /// What the system said.
         error: io::Error,
+    },
+    /// A socket was to be handed over, and was not.
+    NotHanded {
+        /// Its name.
+        name: String,
+        /// The names of those that were.
+        handed: Vec<String>,
+    },
+    /// What was handed over cannot be listened on.
+    Handed {
+        /// Its name.
+        name: String,
+        /// Why.
+        why: HandedFault,
+    },
+    /// There are more sockets to accept on than one loop can watch.
+    TooManySockets {
+        /// How many.
+        found: usize,
     },
     /// The process may hold too few descriptors.
     Descriptors {
@@ -82,6 +102,9 @@ impl StartError {
         match self {
             Self::Config(_) => "config",
             Self::Listen { .. } => "listen",
+            Self::NotHanded { .. } => "not_handed",
+            Self::Handed { .. } => "handed",
+            Self::TooManySockets { .. } => "too_many_sockets",
             Self::Descriptors { .. } => "descriptors",
             Self::System { .. } => "system",
         }
@@ -92,7 +115,10 @@ impl StartError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) => EXIT_CONFIG,
+            Self::Config(_)
+            | Self::NotHanded { .. }
+            | Self::Handed { .. }
+            | Self::TooManySockets { .. } => EXIT_CONFIG,
             Self::Listen { error, .. } if error.kind() == io::ErrorKind::AddrNotAvailable => {
                 EXIT_CONFIG
             }
@@ -133,6 +159,23 @@ impl fmt::Display for StartError {
                     _ => error.fmt(out),
                 }
             }
+            Self::NotHanded { name, handed } => {
+                write!(
+                    out,
+                    "no socket called '{name}' was handed over; a socket unit says so with \
+                     FileDescriptorName={name}. Handed over were: "
+                )?;
+                let names = handed.join(", ");
+                out.write_str(if handed.is_empty() { "none" } else { &names })
+            }
+            Self::Handed { name, why } => {
+                write!(out, "what was handed over as '{name}' is not usable: {why}")
+            }
+            Self::TooManySockets { found } => write!(
+                out,
+                "there are {found} sockets to accept on, more than the {} that a loop can watch",
+                crate::LISTENERS_MAX
+            ),
             Self::Descriptors { found, least } => write!(
                 out,
                 "this process may hold {found} descriptors and needs {least} at least; raise the \

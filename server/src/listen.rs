@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use fezz_proto::Instant;
 use mio::net::{TcpListener, TcpStream};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::redirect::Redirect;
 use crate::tls::Gate;
@@ -30,8 +30,8 @@ const UNSENT_BYTES_MAX: u32 = 32 * 1024;
 /// as many connections.
 const SKIPS_MAX: usize = 64;
 
-/// Opens a listening socket that other loops can share the address with.
-pub(crate) fn open(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
+/// Binds a socket that other loops can share the address with. It does not listen yet.
+pub(crate) fn bind(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if shared {
@@ -41,6 +41,13 @@ pub(crate) fn open(address: SocketAddr, shared: bool) -> io::Result<std::net::Tc
         // "[::]" means both families, whatever the machine's default is.
         socket.set_only_v6(false)?;
     }
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}
+
+/// Lets a socket listen, or go on listening, with the options that its connections are to have.
+pub(crate) fn begin(socket: &std::net::TcpListener) -> io::Result<()> {
+    let socket = SockRef::from(socket);
     // Linux hands this on to accepted sockets, which saves a system call per connection.
     socket.set_tcp_nodelay(true)?;
     // This is handed on too. A buffer of megabytes would hide for half a minute that a slow reader
@@ -48,9 +55,7 @@ pub(crate) fn open(address: SocketAddr, shared: bool) -> io::Result<std::net::Tc
     #[cfg(any(target_os = "linux", target_os = "android"))]
     socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX)?;
     socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG_CONNECTIONS)?;
-    Ok(socket.into())
+    socket.listen(BACKLOG_CONNECTIONS)
 }
 
 /// Why no connection was taken.
@@ -89,7 +94,8 @@ impl Door {
 /// A listener of one loop.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    pub(crate) socket: TcpListener,
+    /// Whoever hands it over holds it weakly: it ends with the listener.
+    pub(crate) socket: Arc<TcpListener>,
     /// How its connections are served.
     pub(crate) door: Door,
     /// Connections may be waiting.
@@ -111,7 +117,7 @@ pub(crate) enum Accepted {
 }
 
 impl Listener {
-    pub(crate) const fn new(socket: TcpListener, door: Door) -> Self {
+    pub(crate) const fn new(socket: Arc<TcpListener>, door: Door) -> Self {
         Self { socket, door, pending: true, paused_until: None, skipped: 0 }
     }
 
@@ -189,7 +195,8 @@ mod tests {
     fn a_fault_that_does_not_pass_makes_a_pause() {
         // A socket that does not listen: EINVAL for ever.
         let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
-        let mut listener = Listener::new(TcpListener::from_std(socket.into()), Door::Plain);
+        let mut listener =
+            Listener::new(Arc::new(TcpListener::from_std(socket.into())), Door::Plain);
         let now = Instant::ZERO;
         for _ in 0..SKIPS_MAX {
             assert!(listener.is_due(now), "one connection's fault is not the next one's");

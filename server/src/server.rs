@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Weak, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -20,11 +20,12 @@ use crate::crew::{self, Outbound, Workplace};
 use crate::dispatch::Dispatcher;
 use crate::error::{StartError, Task};
 use crate::health::{Health, Life};
-use crate::listen::{self, Door, Listener};
+use crate::listen::{Door, Listener};
 use crate::observe::Observer;
 use crate::report::{DrainReport, PublishReport};
 use crate::settings::{Opening, Settings};
 use crate::site::{Present, Site};
+use crate::sockets::{self, Handed, Share, Sockets};
 use crate::status::ListenerStatus;
 use crate::tls::{self, Gates, TlsError, wishes};
 use crate::token::{WAKE, of_listener};
@@ -56,6 +57,8 @@ pub struct Handle {
     gates: Option<Arc<Gates>>,
     life: Arc<Life>,
     pub(crate) listeners: Arc<[ListenerStatus]>,
+    /// What can be handed over, under which name, until it is closed.
+    pub(crate) accepting: Arc<Vec<(String, Weak<TcpListener>)>>,
 }
 
 impl Handle {
@@ -147,9 +150,29 @@ impl Server {
     ///
     /// The first thing the operating system refused.
     pub fn bind(settings: Settings) -> Result<Self, StartError> {
+        let event_loops = settings.event_loops.clamp(1, EVENT_LOOPS_MAX);
+        let wanted: Vec<_> = settings.listen.iter().map(|it| it.address.clone()).collect();
+        let sockets = Sockets::open(&wanted, event_loops, &mut Handed::default())?;
+        Self::bind_on(settings, sockets)
+    }
+
+    /// Makes the loops, which accept on sockets that are there already.
+    ///
+    /// # Errors
+    ///
+    /// The first thing the operating system refused.
+    pub(crate) fn bind_on(settings: Settings, sockets: Sockets) -> Result<Self, StartError> {
         let clock = Clock::start();
         let event_loops = settings.event_loops.clamp(1, EVENT_LOOPS_MAX);
-        let (addresses, mut sockets) = open_all(&settings.listen, event_loops)?;
+        let (mut addresses, mut doors) = (Vec::new(), Vec::new());
+        for bound in &sockets.bound {
+            if let Some(opening) = settings.listen.get(bound.opening) {
+                addresses.push(bound.address);
+                doors.push(opening.door.clone());
+            }
+        }
+        let mut shares = sockets.share_out(event_loops)?;
+        let mut accepting = Vec::new();
         let counters: Vec<Arc<Counters>> = (0..event_loops).map(|_| Arc::default()).collect();
         let mut polls = Vec::new();
         let mut outbound = Vec::new();
@@ -166,18 +189,9 @@ impl Server {
         let present = Arc::new(Present::new(site));
         let mut loops = Vec::new();
         for (number, (poll, outbound)) in polls.into_iter().zip(outbound).enumerate() {
-            let mut listeners = Vec::new();
-            let doors = settings.listen.iter().map(|opening| &opening.door);
-            let opened = sockets.pop().unwrap_or_default();
-            for (place, (socket, door)) in opened.into_iter().zip(doors).enumerate() {
-                let mut socket = TcpListener::from_std(socket);
-                poll.registry()
-                    .register(&mut socket, of_listener(place), Interest::READABLE)
-                    .map_err(system)?;
-                listeners.push(Listener::new(socket, door.clone()));
-            }
+            let share = shares.get_mut(number).map(std::mem::take).unwrap_or_default();
+            let (listeners, names) = attend(share, &settings.listen, &poll, &mut accepting)?;
             let home = u16::try_from(number).unwrap_or(0);
-            let names = settings.listen.iter().map(|opening| opening.name.clone()).collect();
             let mut audience = Audience::new(home, names);
             audience.join(Box::new(Counting(Arc::clone(&counters[number]))));
             let mut hub = Hub::new(settings.limits);
@@ -205,8 +219,6 @@ impl Server {
         }
         let controls =
             loops.iter().map(|one| (Arc::clone(&one.control), Arc::clone(&one.outbound))).collect();
-        let doors = settings.listen.into_iter().map(|opening| opening.door);
-        let doors: Vec<Door> = doors.collect();
         let listeners = addresses
             .iter()
             .zip(&doors)
@@ -219,6 +231,7 @@ impl Server {
             present,
             gates: settings.gates,
             life: Arc::default(),
+            accepting: Arc::new(accepting),
         };
         Ok(Self { loops, addresses, doors, place, handle })
     }
@@ -331,30 +344,30 @@ impl Server {
     }
 }
 
-const fn system(error: io::Error) -> StartError {
-    StartError::System { doing: Task::Poll, error }
+/// The listeners of one loop and their names; what can be handed over is noted in `accepting`.
+fn attend(
+    shares: Vec<Share>,
+    openings: &[Opening],
+    poll: &Poll,
+    accepting: &mut Vec<(String, Weak<TcpListener>)>,
+) -> Result<(Vec<Listener>, Vec<String>), StartError> {
+    let (mut listeners, mut names) = (Vec::new(), Vec::new());
+    for Share { opening, socket, original } in shares {
+        let Some(opening) = openings.get(opening) else { continue };
+        let mut socket = TcpListener::from_std(socket);
+        poll.registry()
+            .register(&mut socket, of_listener(listeners.len()), Interest::READABLE)
+            .map_err(system)?;
+        let socket = Arc::new(socket);
+        if original {
+            accepting.push((sockets::name_of(&opening.address), Arc::downgrade(&socket)));
+        }
+        listeners.push(Listener::new(socket, opening.door.clone()));
+        names.push(opening.name.clone());
+    }
+    Ok((listeners, names))
 }
 
-type Sockets = Vec<std::net::TcpListener>;
-
-/// One socket per loop and address; the addresses as bound.
-fn open_all(
-    listen: &[Opening],
-    event_loops: usize,
-) -> Result<(Vec<SocketAddr>, Vec<Sockets>), StartError> {
-    let mut addresses = Vec::new();
-    let mut sockets: Vec<Sockets> = (0..event_loops).map(|_| Vec::new()).collect();
-    for &Opening { address, .. } in listen {
-        let failed = |error| StartError::Listen { address, error };
-        let mut bound = address;
-        for (number, one) in sockets.iter_mut().enumerate() {
-            let socket = listen::open(bound, event_loops > 1).map_err(failed)?;
-            if number == 0 {
-                bound = socket.local_addr().map_err(failed)?;
-            }
-            one.push(socket);
-        }
-        addresses.push(bound);
-    }
-    Ok((addresses, sockets))
+const fn system(error: io::Error) -> StartError {
+    StartError::System { doing: Task::Poll, error }
 }

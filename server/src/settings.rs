@@ -1,6 +1,5 @@
 //! What the operator asked for, in the units of the core: the one place where the two meet.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use fezz_proto::{Checked, Limits, LimitsError, PaceLimits};
 use fezz_wire::WireLimits;
 
 use crate::assemble::Functions;
-use crate::config::{Config, Serves};
+use crate::config::{Config, ListenAddress, Serves};
 use crate::listen::Door;
 use crate::plugin::Router;
 use crate::plugin::registry::Entry;
@@ -23,7 +22,7 @@ pub struct Opening {
     /// The listener's name in logs and metrics.
     pub name: String,
     /// The address.
-    pub address: SocketAddr,
+    pub address: ListenAddress,
     /// How.
     pub(crate) door: Door,
 }
@@ -121,7 +120,7 @@ fn openings(config: &Config, gates: Option<&Arc<Gates>>) -> Vec<Opening> {
             let (name, door) = (listener.name.clone(), door.clone());
             Opening { name, address, door }
         };
-        all.extend(listener.sockets().map(opening));
+        all.extend(listener.addresses.iter().cloned().map(opening));
     }
     all
 }

@@ -2,10 +2,7 @@
 //! before anything is opened, signals before any thread, functions before any socket.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
-
-use socket2::{Domain, Protocol, Socket, Type};
 
 use super::flags::ServeFlags;
 use super::reload::{Loading, Reloads};
@@ -65,9 +62,6 @@ fn run(config: &Config, loading: &Loading) -> Result<DrainReport, StartError> {
     let count = registry.len();
     let settings = Settings::of(config, functions, descriptors.now)
         .map_err(|error| StartError::Config(vec![ConfigError::Limits(error)]))?;
-    for address in config.addresses() {
-        refuse_taken(address).map_err(|error| StartError::Listen { address, error })?;
-    }
     let server = Server::bind(settings)?;
     log::open();
     let reloads = Reloads::start(config, registry, server.handle(), loading)
@@ -86,17 +80,6 @@ fn run(config: &Config, loading: &Loading) -> Result<DrainReport, StartError> {
         workers: server.workers(),
     });
     server.run().map_err(refused(Task::Serve))
-}
-
-/// Refuses an address that somebody listens on. Loops share their addresses (SO_REUSEPORT), and
-/// so would two servers of the same user, each with a part of the connections.
-fn refuse_taken(address: SocketAddr) -> io::Result<()> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(false)?;
-    }
-    socket.bind(&address.into())
 }
 
 /// Descriptors below which serving makes no sense: for each loop a poll, a waker and a listener

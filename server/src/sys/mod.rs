@@ -5,8 +5,10 @@
     reason = "system calls without a safe wrapper; every block says why it holds"
 )]
 
+pub mod environment;
 pub mod exit;
 pub mod guarded;
+pub mod handed;
 pub mod process;
 pub mod rlimit;
 pub mod signal;
