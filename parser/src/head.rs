@@ -253,7 +253,7 @@ impl<'b> Head<'b> {
 
     /// All field lines, in their order.
     #[inline]
-    pub fn fields(&self) -> impl Iterator<Item = Field<'b>> + Clone + use<'b> {
+    pub fn fields(&self) -> impl DoubleEndedIterator<Item = Field<'b>> + Clone + use<'b> {
         let octets = self.octets;
         self.index.places().iter().map(move |place| Field {
             name: place.name().of(octets),

@@ -137,7 +137,11 @@ impl Outcome {
             (End::Said, None) => Self::Ok,
             (End::Said, Some(why)) => match why {
                 Refusal::TooSlow | Refusal::Late => Self::Timeout,
-                Refusal::Busy | Refusal::Crowded | Refusal::NoMemory => Self::Limited,
+                Refusal::Busy
+                | Refusal::Crowded
+                | Refusal::NoMemory
+                | Refusal::Limited
+                | Refusal::Saturated => Self::Limited,
                 Refusal::Quarantined | Refusal::BadHandler | Refusal::HandlerFailed => {
                     Self::FunctionError
                 }
@@ -146,6 +150,8 @@ impl Outcome {
                 | Refusal::BodyTooLarge
                 | Refusal::Misdirected
                 | Refusal::BadPath
+                | Refusal::Denied
+                | Refusal::Unauthorized
                 | Refusal::NoRoute
                 | Refusal::NoMethod => Self::Rejected,
             },

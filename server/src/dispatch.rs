@@ -223,6 +223,7 @@ impl Dispatcher {
             version: callee.accord.version(),
             call: callee.wants_call.then_some(0),
             tls: secured.and_then(|secured| secured.meta(callee.tls)),
+            principal: None,
         };
         let scheme: &[u8] = if secured.is_some() { b"https" } else { b"http" };
         exchange.layout = envelope::request(envelope, &head, scheme, meta);

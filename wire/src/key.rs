@@ -71,6 +71,7 @@ pub(crate) const CLIENT_IP: [u8; 11] = *b"\x69client_ip\x60";
 pub(crate) const CALL: [u8; 5] = *b"\x64call";
 pub(crate) const VERSION: [u8; 8] = *b"\x67version";
 pub(crate) const TLS: [u8; 4] = *b"\x63tls";
+pub(crate) const PRINCIPAL: [u8; 10] = *b"\x69principal";
 pub(crate) const BODY: [u8; 6] = *b"\x64body\x40";
 
 pub(crate) const STATUS: [u8; 9] = *b"\xa3\x66status\x00";

@@ -4,8 +4,8 @@
 use alloc::vec::Vec;
 
 use crate::item::{
-    EIGHT, FOUR, HEAD_BYTES_MAX, LEAD_BYTES, LEAD_UNSIGNED, NULL, ONE, TWO, head, head_len,
-    put_head,
+    EIGHT, FOUR, HEAD_BYTES_MAX, LEAD_BYTES, LEAD_TEXT, LEAD_UNSIGNED, NULL, ONE, TWO, head,
+    head_len, put_head,
 };
 use crate::key::{self, lead};
 use crate::room::{Room, Sheet, with_last};
@@ -49,6 +49,8 @@ pub struct Meta<'a, S: ?Sized = str> {
     /// What is known of the connection's TLS: one CBOR map, which is written as it is. Nothing is
     /// written without one.
     pub tls: Option<&'a [u8]>,
+    /// Who asks, as far as the host has proof of it. Nothing is written without one.
+    pub principal: Option<&'a S>,
 }
 
 impl<S: ?Sized> Clone for RequestHead<'_, S> {
@@ -90,6 +92,7 @@ impl<S: ?Sized> Default for Meta<'_, S> {
             version: None,
             call: None,
             tls: None,
+            principal: None,
         }
     }
 }
@@ -178,9 +181,10 @@ pub fn write_request<'h, S: AsRef<[u8]> + ?Sized>(
     });
     sheet.finish();
     let mut call_at = 0;
-    let Meta { version, call, tls, .. } = head.meta;
-    if version.is_some() || call.is_some() || tls.is_some() {
-        call_at = offset(negotiated(buf, at, (version, call, tls), slot));
+    let Meta { version, call, tls, principal, .. } = head.meta;
+    if version.is_some() || call.is_some() || tls.is_some() || principal.is_some() {
+        let rare = Rare { version, call, tls, principal: principal.map(AsRef::as_ref) };
+        call_at = offset(negotiated(buf, at, &rare, slot));
     }
     Layout {
         start: offset(start),
@@ -362,24 +366,29 @@ fn put_after_deadline<S: AsRef<[u8]> + ?Sized>(
     }
 }
 
-/// Puts what only functions that asked for it are told between `meta`, which was
+/// What most requests do not have.
+struct Rare<'a> {
+    version: Option<u64>,
+    call: Option<u64>,
+    tls: Option<&'a [u8]>,
+    principal: Option<&'a [u8]>,
+}
+
+/// Puts what only some functions, and of some requests, are told between `meta`, which was
 /// written for the usual three entries at `meta_at`, and the body's head. Says where the value of
 /// `call` is; 0 if there is none.
 #[cold]
 #[inline(never)]
-fn negotiated(
-    buf: &mut Vec<u8>,
-    meta_at: usize,
-    (version, call, tls): (Option<u64>, Option<u64>, Option<&[u8]>),
-    slot: BodySlot,
-) -> usize {
+fn negotiated(buf: &mut Vec<u8>, meta_at: usize, rare: &Rare<'_>, slot: BodySlot) -> usize {
+    let Rare { version, call, tls, principal } = *rare;
     let body_key = key::BODY.len() - 1;
     let body_head = match slot {
         BodySlot::Known(len) => body_key + head_len(len),
         BodySlot::Open => body_key + OPEN_SLOT_BYTES,
     };
     if let Some(head) = buf.get_mut(meta_at + key::META.len()) {
-        *head += u8::from(version.is_some()) + u8::from(call.is_some()) + u8::from(tls.is_some());
+        let more = [version.is_some(), call.is_some(), tls.is_some(), principal.is_some()];
+        *head += more.map(u8::from).iter().sum::<u8>();
     }
     // Written behind the body's head, then turned to stand before it.
     let body_head_at = buf.len().saturating_sub(body_head);
@@ -396,6 +405,11 @@ fn negotiated(
     if let Some(tls) = tls {
         buf.extend_from_slice(&key::TLS);
         buf.extend_from_slice(tls);
+    }
+    if let Some(principal) = principal {
+        buf.extend_from_slice(&key::PRINCIPAL);
+        put_head(buf, LEAD_TEXT, principal.len() as u64);
+        buf.extend_from_slice(principal);
     }
     if let Some(turned) = buf.get_mut(body_head_at..) {
         turned.rotate_left(body_head);

@@ -148,6 +148,14 @@ impl<'b> MetaView<'b> {
         self.negotiated.call
     }
 
+    /// Who asks, as far as the host has proof of it.
+    pub fn principal(&self) -> Option<&'b str> {
+        let mut reader = Reader::new(self.get("principal")?, u8::MAX);
+        let item = reader.item().ok()?;
+        let string = if item.major == TEXT { reader.string(&item).ok()? } else { return None };
+        string.as_slice().map(as_text)
+    }
+
     /// The CBOR item under this text key, for keys this version has no accessor for. If the key
     /// appears more than once, the first item.
     pub fn get(&self, key: &str) -> Option<&'b [u8]> {

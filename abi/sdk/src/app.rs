@@ -35,6 +35,8 @@ pub struct Meta {
     pub deadline: Option<Duration>,
     /// See [`Request::client_ip`].
     pub client_ip: Option<String>,
+    /// See [`Request::principal`].
+    pub principal: Option<String>,
 }
 
 /// A router that is built at its first request.
@@ -96,6 +98,7 @@ fn convert(request: Request<'_>) -> Result<http::Request<Body>, Error> {
         trace_id: request.trace_id().map(str::to_owned),
         deadline: request.deadline(),
         client_ip: request.client_ip().map(str::to_owned),
+        principal: request.principal().map(str::to_owned),
     };
     // What the host's parser accepted and `http` does not is rare enough to be the client's doing.
     head.extension(meta)

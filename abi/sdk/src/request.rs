@@ -132,6 +132,13 @@ impl<'a> Request<'a> {
         self.view.meta().client_ip()
     }
 
+    /// Who asks, as far as the host has proof of it: the name that belongs to a bearer token, or
+    /// the subject of a certificate. What a client says of itself never gets here.
+    #[must_use]
+    pub fn principal(&self) -> Option<&'a str> {
+        self.view.meta().principal()
+    }
+
     /// This call, for the host's services; [`fezz::call()`](crate::call()) without the request.
     #[must_use]
     pub fn call(&self) -> Call {

@@ -63,6 +63,7 @@ pub fn request(method: &str, target: &str) -> RequestBuilder {
         trace_id: None,
         deadline_ms: None,
         client_ip: "127.0.0.1".to_owned(),
+        principal: None,
         scene: Scene::default(),
         fields: Vec::new(),
         body: Octets::default(),
@@ -79,6 +80,7 @@ pub struct RequestBuilder {
     trace_id: Option<String>,
     deadline_ms: Option<u64>,
     client_ip: String,
+    principal: Option<String>,
     scene: Scene,
     fields: Vec<(String, Octets)>,
     body: Octets,
@@ -134,6 +136,13 @@ impl RequestBuilder {
         self
     }
 
+    /// Sets who asks, as a host with proof of it would.
+    #[must_use]
+    pub fn principal(mut self, principal: &str) -> Self {
+        self.principal = Some(principal.to_owned());
+        self
+    }
+
     /// Lets [`Call::cancelled`](crate::Call::cancelled) say that nobody waits.
     #[must_use]
     pub fn cancelled(mut self) -> Self {
@@ -176,6 +185,7 @@ impl RequestBuilder {
                 trace_id: self.trace_id.as_deref(),
                 deadline_ms: self.deadline_ms,
                 client_ip: Some(&self.client_ip),
+                principal: self.principal.as_deref(),
                 call,
                 ..Meta::default()
             },

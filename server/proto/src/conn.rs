@@ -13,7 +13,7 @@ use alloc::boxed::Box;
 use fezz_parser::parse_head;
 
 pub(crate) use self::work::Work;
-use crate::action::{Action, Void};
+use crate::action::{Action, Opening, Void};
 use crate::exchange::Exchange;
 use crate::limits::Limits;
 use crate::notice::Notice;
@@ -49,6 +49,8 @@ pub(crate) struct Conn {
     keep: bool,
     eof: bool,
     secure: bool,
+    /// A PROXY header has to come before anything else.
+    unannounced: bool,
     pending: Pending,
     /// Number of the present exchange; zero between them.
     exchange: u64,
@@ -60,15 +62,17 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    pub(crate) const fn open(generation: u32, secure: bool, now: Instant) -> Self {
+    pub(crate) const fn open(generation: u32, opening: Opening, now: Instant) -> Self {
+        let Opening { secure, proxied } = opening;
         Self {
             generation,
             handle_ms: 0,
             served: 0,
-            phase: if secure { Phase::Handshake } else { Phase::Idle },
+            phase: if secure || proxied { Phase::Handshake } else { Phase::Idle },
             keep: true,
             eof: false,
             secure,
+            unannounced: proxied,
             pending: Pending {
                 route: false,
                 dispatch: false,
@@ -136,6 +140,7 @@ impl Conn {
     pub(crate) fn deadline(&self, limits: &Limits) -> Option<Instant> {
         let flat = |millis: u32| Some(self.pace.entered().plus_millis(u64::from(millis)));
         match self.phase {
+            Phase::Handshake if self.unannounced => flat(limits.proxy_header_ms_max),
             Phase::Handshake => flat(limits.handshake_ms_max),
             Phase::Idle if self.served > 0 => flat(limits.idle_ms_max),
             // Drained while it was new: it has as long as it counts as new.
@@ -198,6 +203,17 @@ impl Conn {
             }
         }
         self.advance(shared, now);
+    }
+
+    /// A TLS handshake comes next, with a time of its own; else requests do.
+    pub(crate) fn handle_announced(&mut self, shared: &mut Shared, now: Instant) {
+        debug_assert!(self.unannounced, "a PROXY header comes once");
+        self.unannounced = false;
+        if self.secure {
+            self.pace = Pace::start(now);
+        } else {
+            self.fire(Event::Secured, shared, now);
+        }
     }
 
     pub(crate) fn handle_secured(&mut self, shared: &mut Shared, now: Instant) {
@@ -366,6 +382,7 @@ impl Conn {
                 work.late = None;
                 work.account.has_head = true;
                 work.account.received_bytes = head_bytes as u64;
+                work.fields = None;
                 shared.index_exchange = self.exchange;
                 shared.notice(Notice::HeadDone);
                 self.fire(Event::HeadDone, shared, now);

@@ -3,12 +3,15 @@
 //! A hub belongs to one loop. It has the methods of a connection with a [`ConnId`] in front, and
 //! ignores an id whose connection is gone.
 
+mod room;
+
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use fezz_parser::{Head, Resume, parse_head};
 use slab::Slab;
 
-use crate::action::{Action, Admission};
+use crate::action::{Action, Admission, Opening};
 use crate::conn::Conn;
 use crate::limits::{Checked, Limits};
 use crate::notice::{HandshakeFault, Notice};
@@ -19,11 +22,6 @@ use crate::shared::Shared;
 use crate::ticket::{ConnId, Ticket};
 use crate::time::Instant;
 use crate::wheel::Wheel;
-
-/// Places looked at to find an idle connection that can be shed.
-const SHED_LOOKS_MAX: usize = 256;
-/// Places beyond the limit for those who leave in order while their successors are served.
-const SHED_OVER_MAX: usize = 64;
 
 /// How a hub's life goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,57 +190,22 @@ impl Hub {
 
     /// A connection was accepted. `None` when there is no room or the hub drains.
     pub fn handle_accepted(&mut self, secure: bool, now: Instant) -> Option<ConnId> {
+        self.handle_opened(Opening { secure, proxied: false }, now)
+    }
+
+    /// A connection was accepted that may begin with a PROXY header. `None` when there is no room or
+    /// the hub drains.
+    pub fn handle_opened(&mut self, opening: Opening, now: Instant) -> Option<ConnId> {
         if self.stage == Stage::Draining || !(self.has_room() || self.granted) {
             return None;
         }
         self.granted = false;
         self.generation = self.generation.wrapping_add(1);
-        let index = self.conns.insert(Conn::open(self.generation, secure, now));
+        let index = self.conns.insert(Conn::open(self.generation, opening, now));
         let id = ConnId { index: u32::try_from(index).ok()?, generation: self.generation };
         self.shared.notice(Notice::Accepted);
         self.settle(id);
         Some(id)
-    }
-
-    /// Whether a connection could be shed for a new one. Looks at a few places, and at the next few
-    /// when it is asked again.
-    pub fn can_shed(&mut self, now: Instant) -> bool {
-        let over_max = self.shared.limits.connections_max as usize + SHED_OVER_MAX;
-        self.conns.len() < over_max && self.oldest_idle(now).is_some()
-    }
-
-    /// A new connection is here and there is no room: the oldest idle one of the next few places is
-    /// told to leave, and the new one may have a place beyond the limit while that one lingers. The
-    /// driver pumps the one that leaves. `None` when nobody can be spared: a connection that has
-    /// just come is left the time to ask, or a storm of new ones would end each before it could.
-    pub fn handle_full(&mut self, now: Instant) -> Option<ConnId> {
-        if !self.can_shed(now) {
-            return None;
-        }
-        let index = self.oldest_idle(now)?;
-        self.granted = true;
-        let conn = self.conns.get_mut(index)?;
-        self.shared.notice(Notice::Shed);
-        conn.handle_event(Event::Drain, &mut self.shared, now);
-        let generation = conn.generation;
-        Some(ConnId { index: u32::try_from(index).ok()?, generation })
-    }
-
-    /// The oldest idle connection of a few places. The hand stays where somebody was found and goes
-    /// on where nobody was, so that no stretch of busy connections hides the idle ones behind it.
-    fn oldest_idle(&mut self, now: Instant) -> Option<usize> {
-        let places = self.conns.capacity().max(1);
-        let looks = SHED_LOOKS_MAX.min(places);
-        let found = (0..looks)
-            .map(|step| (self.shed_hand + step) % places)
-            .filter_map(|index| Some((self.conns.get(index)?, index)))
-            .filter(|(conn, _)| conn.is_idle(now))
-            .min_by_key(|(conn, _)| conn.entered())
-            .map(|(_, index)| index);
-        if found.is_none() {
-            self.shed_hand = (self.shed_hand + looks) % places;
-        }
-        found
     }
 
     /// Where the next octets should land: head buffer, envelope or discard area; empty when none
@@ -258,6 +221,20 @@ impl Hub {
     pub fn handle_received(&mut self, id: ConnId, bytes: usize, now: Instant) {
         if let Some(conn) = find(&mut self.conns, id) {
             conn.handle_received(bytes, &mut self.shared, now);
+        }
+    }
+
+    /// The PROXY header is whole, and whom it speaks for may come in.
+    pub fn handle_announced(&mut self, id: ConnId, now: Instant) {
+        if let Some(conn) = find(&mut self.conns, id) {
+            conn.handle_announced(&mut self.shared, now);
+        }
+    }
+
+    /// Nobody is to be served here: the connection ends without a word.
+    pub fn handle_turned_away(&mut self, id: ConnId, now: Instant) {
+        if let Some(conn) = find(&mut self.conns, id) {
+            conn.handle_event(Event::Kill, &mut self.shared, now);
         }
     }
 
@@ -302,6 +279,17 @@ impl Hub {
     pub fn handle_refused(&mut self, id: ConnId, why: Refusal, reply: Option<Reply>, now: Instant) {
         if let Some(conn) = find(&mut self.conns, id) {
             conn.handle_refused(why, reply, &mut self.shared, now);
+        }
+    }
+
+    /// The reply to the request whose head waits, whoever makes it, gets these field lines at the
+    /// end of its head, each with its line end. The caller answers for them, as for those of a
+    /// [`Reply`].
+    pub fn set_fields(&mut self, id: ConnId, fields: Box<[u8]>) {
+        if let Some(conn) = find(&mut self.conns, id)
+            && conn.phase() == Phase::Route
+        {
+            conn.set_fields(fields);
         }
     }
 

@@ -57,7 +57,7 @@ mod ticket;
 mod time;
 mod wheel;
 
-pub use action::{Action, Admission, Void};
+pub use action::{Action, Admission, Opening, Void};
 pub use hub::{Hub, Stage};
 pub use limits::{Checked, Limits, LimitsError};
 pub use notice::{HandshakeFault, Notice};

@@ -23,6 +23,8 @@ pub struct Limits {
     pub requests_per_connection_max: u32,
     /// Milliseconds after which a connection is closed with its next reply.
     pub connection_age_ms_max: u64,
+    /// Milliseconds from accept to the end of a PROXY header.
+    pub proxy_header_ms_max: u32,
     /// Milliseconds for a TLS handshake.
     pub handshake_ms_max: u32,
     /// Milliseconds from the first octet of a head to its end; also from accept to that first
@@ -61,6 +63,7 @@ impl Default for Limits {
             connections_max: 65_536,
             requests_per_connection_max: 1_000,
             connection_age_ms_max: 3_600_000,
+            proxy_header_ms_max: 5_000,
             handshake_ms_max: 10_000,
             head_ms_max: 10_000,
             idle_ms_max: 75_000,
@@ -68,7 +71,7 @@ impl Default for Limits {
             body_pace: pace,
             write_pace: pace,
             linger_ms_max: 2_000,
-            linger_bytes_max: 256 * 1024,
+            linger_bytes_max: 64 * 1024,
             backlog_bytes_max: 64 * 1024,
             timeouts_per_turn_max: 10_000,
         }
@@ -91,6 +94,7 @@ impl Limits {
         let zero = [
             ("connections_max", self.connections_max),
             ("requests_per_connection_max", self.requests_per_connection_max),
+            ("proxy_header_ms_max", self.proxy_header_ms_max),
             ("handshake_ms_max", self.handshake_ms_max),
             ("head_ms_max", self.head_ms_max),
             ("idle_ms_max", self.idle_ms_max),
@@ -121,6 +125,14 @@ impl Limits {
 /// [`Limits`] that passed [`Limits::check`]: the only kind the core takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checked(Limits);
+
+impl Checked {
+    /// These limits, but with what sizes buffers and what is half read by those of `before`: the
+    /// limits of heads and of chunk framing.
+    pub(crate) const fn with_sizes_of(self, before: &Self) -> Self {
+        Self(Limits { head: before.0.head, chunk: before.0.chunk, ..self.0 })
+    }
+}
 
 impl Deref for Checked {
     type Target = Limits;

@@ -46,6 +46,20 @@ impl Source {
             Self::Fixed(octets) => octets,
         }
     }
+
+    /// The same with more field lines at the end of its head.
+    #[cold]
+    pub(crate) fn with_fields(self, head_bytes: usize, fields: &[u8]) -> Self {
+        let mut octets = match self {
+            Self::Nothing => return self,
+            Self::Owned(octets) => octets,
+            Self::Fixed(octets) => octets.to_vec(),
+        };
+        debug_assert!(head_bytes <= octets.len(), "a head longer than its reply");
+        let at = head_bytes.min(octets.len());
+        octets.splice(at..at, fields.iter().copied());
+        Self::Owned(octets)
+    }
 }
 
 /// What is to be sent, in order: backlog, head, tail, content.

@@ -7,7 +7,7 @@
 /// Where a connection is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
-    /// The TLS handshake is in progress.
+    /// What comes before requests is in progress: a PROXY header, a TLS handshake.
     Handshake,
     /// Between requests: nothing of the next one has been received.
     Idle,
@@ -31,7 +31,7 @@ pub enum Phase {
 /// What can happen to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
-    /// The TLS handshake finished.
+    /// What comes before requests is done: the TLS handshake, or, without TLS, the PROXY header.
     Secured,
     /// The first octet of a request arrived.
     Started,

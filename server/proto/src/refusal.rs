@@ -24,6 +24,15 @@ pub enum Refusal {
     NoRoute,
     /// The route does not take this method; the driver's reply names those it takes. Peer.
     NoMethod,
+    /// The route's policy does not let this client ask. Peer.
+    Denied,
+    /// The route's policy wants to know who asks, and what the request said is no proof; the
+    /// driver's reply may say more. Peer.
+    Unauthorized,
+    /// The client asks more often than the route's policy grants. Peer.
+    Limited,
+    /// As many requests as the route's policy grants are under way. Operator.
+    Saturated,
     /// The queue of jobs is full or the request waited in it too long. Us.
     Busy,
     /// The function has as many requests in flight as its operator grants it. Operator, function.
@@ -52,7 +61,12 @@ impl Refusal {
             Self::BadPath => 400,
             Self::NoRoute => 404,
             Self::NoMethod => 405,
-            Self::Busy | Self::Crowded | Self::Quarantined | Self::NoMemory => 503,
+            Self::Denied => 403,
+            Self::Unauthorized => 401,
+            Self::Limited => 429,
+            Self::Saturated | Self::Busy | Self::Crowded | Self::Quarantined | Self::NoMemory => {
+                503
+            }
             Self::Late => 504,
             Self::BadHandler => 502,
             Self::HandlerFailed => 500,
@@ -73,6 +87,10 @@ impl Refusal {
             Self::Misdirected
             | Self::NoRoute
             | Self::NoMethod
+            | Self::Denied
+            | Self::Unauthorized
+            | Self::Limited
+            | Self::Saturated
             | Self::Busy
             | Self::Crowded
             | Self::Quarantined
@@ -93,6 +111,10 @@ impl Refusal {
             Self::BadPath => "bad_path",
             Self::NoRoute => "no_route",
             Self::NoMethod => "no_method",
+            Self::Denied => "denied",
+            Self::Unauthorized => "unauthorized",
+            Self::Limited => "limited",
+            Self::Saturated => "saturated",
             Self::Busy => "busy",
             Self::Crowded => "crowded",
             Self::Quarantined => "quarantined",
@@ -108,7 +130,10 @@ impl Refusal {
     #[must_use]
     pub const fn reply(self) -> (&'static [u8], usize) {
         match self.status() {
+            401 => UNAUTHORIZED,
+            403 => FORBIDDEN,
             413 => CONTENT_TOO_LARGE,
+            429 => TOO_MANY_REQUESTS,
             408 => REQUEST_TIMEOUT,
             414 => URI_TOO_LONG,
             417 => EXPECTATION_FAILED,
@@ -156,6 +181,12 @@ macro_rules! fixed {
 }
 
 const BAD_REQUEST: Fixed = fixed!("400 Bad Request", 12, "", "bad request\n");
+/// RFC 9110 §15.5.2: a challenge must be there, and there is one scheme (RFC 6750 §3).
+const UNAUTHORIZED: Fixed =
+    fixed!("401 Unauthorized", 13, "www-authenticate: Bearer\r\n", "unauthorized\n");
+const FORBIDDEN: Fixed = fixed!("403 Forbidden", 10, "", "forbidden\n");
+const TOO_MANY_REQUESTS: Fixed =
+    fixed!("429 Too Many Requests", 18, "retry-after: 1\r\n", "too many requests\n");
 const NOT_FOUND: Fixed = fixed!("404 Not Found", 10, "", "not found\n");
 /// Without `Allow` this is a last resort: the driver stages a reply that has it
 /// (RFC 9110 §15.5.6).
@@ -182,13 +213,17 @@ const VERSION_NOT_SUPPORTED: Fixed =
 mod tests {
     use super::*;
 
-    const ALL: [Refusal; 13] = [
+    const ALL: [Refusal; 17] = [
         Refusal::BodyTooLarge,
         Refusal::TooSlow,
         Refusal::Misdirected,
         Refusal::BadPath,
         Refusal::NoRoute,
         Refusal::NoMethod,
+        Refusal::Denied,
+        Refusal::Unauthorized,
+        Refusal::Limited,
+        Refusal::Saturated,
         Refusal::Busy,
         Refusal::Crowded,
         Refusal::Quarantined,
@@ -210,7 +245,9 @@ mod tests {
 
     #[test]
     fn a_refusal_we_are_to_blame_for_says_when_to_come_back() {
-        let (octets, _) = Refusal::Busy.reply();
-        assert!(octets.windows(16).any(|window| window == b"retry-after: 1\r\n"));
+        for refusal in [Refusal::Busy, Refusal::Saturated, Refusal::Limited] {
+            let (octets, _) = refusal.reply();
+            assert!(octets.windows(16).any(|window| window == b"retry-after: 1\r\n"));
+        }
     }
 }

@@ -3,8 +3,8 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test may fail loudly")]
 
 use fezz_proto::{
-    Action, Admission, ConnId, End, Hub, Instant, Limits, Notice, Phase, Refusal, Reply, Summary,
-    Ticket, Void,
+    Action, Admission, ConnId, End, Hub, Instant, Limits, Notice, Opening, Phase, Refusal, Reply,
+    Summary, Ticket, Void,
 };
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
@@ -358,6 +358,75 @@ fn a_kill_resets_everybody_and_voids_tickets() {
     assert_eq!(next_action(&mut hub, id), Some(Action::Forget { ticket, why: Void::Killed }));
     assert_eq!(next_action(&mut hub, id), Some(Action::Close { reset: true }));
     assert_eq!(hub.holder(ticket), None);
+}
+
+#[test]
+fn a_proxy_header_has_a_time_of_its_own_before_the_handshake_or_the_first_request() {
+    let mut hub = hub();
+    for secure in [false, true] {
+        let opening = Opening { secure, proxied: true };
+        let id = hub.handle_opened(opening, ms(0)).expect("there is room");
+        hub.settle(id);
+        assert_eq!((hub.phase(id), hub.wants_read(id)), (Some(Phase::Handshake), false));
+        assert_eq!(hub.deadline(id), Some(ms(5_000)));
+        hub.handle_announced(id, ms(3_000));
+        hub.settle(id);
+        assert_eq!(hub.deadline(id), Some(ms(13_000)));
+        let phase = if secure { Phase::Handshake } else { Phase::Idle };
+        assert_eq!(hub.phase(id), Some(phase));
+        hub.remove(id);
+    }
+    let secured = |notice: &Notice| *notice == Notice::Secured;
+    assert!(!hub.notices().0.iter().any(secured), "no header is a handshake");
+}
+
+#[test]
+fn who_does_not_say_whom_he_speaks_for_is_reset() {
+    let mut hub = hub();
+    let opening = Opening { secure: false, proxied: true };
+    let late = hub.handle_opened(opening, ms(0)).expect("there is room");
+    let wrong = hub.handle_opened(opening, ms(0)).expect("there is room");
+    hub.handle_turned_away(wrong, ms(1));
+    assert_eq!(hub.poll_action(wrong), Some(Action::Close { reset: true }));
+    let mut ready = Vec::new();
+    hub.handle_timeouts(ms(5_020), &mut ready);
+    assert!(ready.contains(&late));
+    assert_eq!(hub.poll_action(late), Some(Action::Close { reset: true }));
+}
+
+#[test]
+fn new_limits_hold_for_those_who_are_here() {
+    let mut hub = hub();
+    let id = accept(&mut hub, ms(0));
+    ask(&mut hub, id, GET, ms(0));
+    let other = accept(&mut hub, ms(0));
+    hub.settle(other);
+    let before = *hub.limits();
+    let mut limits = before;
+    limits.head_ms_max = 500;
+    limits.connections_max = 1;
+    limits.requests_per_connection_max = 1;
+    limits.head.field_section_bytes_max *= 2;
+    hub.set_limits(limits.check().expect("the limits agree"));
+    assert_eq!(hub.limits().head, before.head, "buffers have their size");
+    assert_eq!(hub.deadline(other), Some(ms(500)));
+    assert!(!hub.has_room());
+    let mut ready = Vec::new();
+    hub.handle_timeouts(ms(520), &mut ready);
+    assert_eq!(ready, [other], "it was booked for later before");
+    assert_eq!(hub.phase(id), Some(Phase::Handle), "and who works goes on");
+}
+
+#[test]
+fn somebody_idle_leaves_when_something_runs_out_and_nobody_new_is_promised_a_place() {
+    let mut hub = hub_with(|limits| limits.connections_max = 1);
+    assert_eq!(hub.handle_starved(ms(0)), None);
+    let id = accept(&mut hub, ms(0));
+    assert_eq!(hub.handle_starved(ms(10)), None, "it has just come");
+    assert_eq!(hub.handle_starved(ms(2_000)), Some(id));
+    assert_eq!(hub.phase(id), Some(Phase::Linger));
+    assert_eq!(hub.handle_accepted(false, ms(2_000)), None);
+    assert_eq!(hub.handle_starved(ms(2_000)), None, "it is leaving already");
 }
 
 #[test]

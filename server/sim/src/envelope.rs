@@ -51,6 +51,7 @@ pub fn check(octets: &[u8]) {
             version,
             call: calls.map(|(first, _)| first),
             tls: None,
+            principal: None,
         },
         header_count: count,
     };

@@ -81,6 +81,14 @@ pub enum Verdict {
     NoRoute,
     /// The function does not take this method.
     NoMethod,
+    /// The client may not ask.
+    Denied,
+    /// The client must say who it is.
+    Unauthorized,
+    /// The client asks too often.
+    Limited,
+    /// Too many ask at once.
+    Saturated,
     /// The authority is not served here.
     Misdirected,
     /// The path has no canonical form.
@@ -97,6 +105,10 @@ impl Verdict {
             Self::Take => 0,
             Self::NoRoute => 404,
             Self::NoMethod => 405,
+            Self::Denied => 403,
+            Self::Unauthorized => 401,
+            Self::Limited => 429,
+            Self::Saturated => 503,
             Self::Misdirected => 421,
             Self::BadPath => 400,
             Self::Busy => 503,
@@ -277,12 +289,16 @@ fn connection(rng: &mut Rng, old: bool, head: &mut String, made: &mut Request) {
 }
 
 fn verdict(rng: &mut Rng) -> Verdict {
-    match rng.below(30) {
+    match rng.below(34) {
         25 => Verdict::NoRoute,
         26 => Verdict::NoMethod,
         27 => Verdict::Misdirected,
         28 => Verdict::Busy,
         29 => Verdict::BadPath,
+        30 => Verdict::Denied,
+        31 => Verdict::Unauthorized,
+        32 => Verdict::Limited,
+        33 => Verdict::Saturated,
         _ => Verdict::Take,
     }
 }

@@ -120,7 +120,7 @@ struct LimitFlags {
     #[arg(long, value_name = "SIZE", default_value = "256MiB")]
     limit_buffered: String,
     /// Octets read and dropped after the last reply of a connection
-    #[arg(long, value_name = "SIZE", default_value = "256KiB")]
+    #[arg(long, value_name = "SIZE", default_value = "64KiB")]
     limit_linger: String,
     /// The slowest a body may arrive and a reply leave
     #[arg(long, value_name = "RATE", default_value = "500B/s")]

@@ -11,6 +11,7 @@ use super::option_flag::OptionFault;
 use crate::plugin::root::RootError;
 use crate::plugin::router::RouteError;
 use crate::plugin::version::{NameError, Selector};
+use crate::policy::PolicyError;
 use crate::tls::TlsError;
 use crate::units::UnitError;
 
@@ -140,6 +141,8 @@ pub enum ConfigError {
     },
     /// Two routes could both win.
     Conflict(RouteError),
+    /// A policy cannot be served.
+    Policy(PolicyError),
     /// Limits contradict each other.
     Limits(fezz_proto::LimitsError),
 }
@@ -231,6 +234,7 @@ impl ConfigError {
             Self::UnknownFunction { .. } => "unknown_function",
             Self::Unreachable { .. } => "unreachable",
             Self::Conflict(_) => "conflict",
+            Self::Policy(error) => error.fault.name(),
             Self::Limits(_) => "limits",
         }
     }
@@ -287,6 +291,7 @@ impl fmt::Display for ConfigError {
                  --route NAME=/ROUTE"
             ),
             Self::Conflict(error) => error.fmt(out),
+            Self::Policy(error) => error.fmt(out),
             Self::Limits(error) => error.fmt(out),
         }
     }

@@ -259,7 +259,7 @@ impl Default for Limits {
             body_bytes_max: 1 << 20,
             response_body_bytes_max: 16 << 20,
             buffered_bytes_max: 256 << 20,
-            linger_bytes_max: 256 << 10,
+            linger_bytes_max: 64 << 10,
             rate_bytes_per_s_min: 500,
             connections_max: None,
             connections_per_ip_max: Some(256),

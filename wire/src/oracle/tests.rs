@@ -117,6 +117,7 @@ proptest! {
         client_ip in prop::option::of("[0-9a-f.:]{3,39}"),
         version in prop::option::of((any::<u64>(), 0..64u32).prop_map(|(n, shift)| n >> shift)),
         calls in prop::option::of((any::<u64>(), any::<u32>())),
+        principal in prop::option::of("\\PC{0,40}"),
         body in vec_of(any::<u8>(), 0..600),
         open: bool,
         before in 0..40usize,
@@ -133,6 +134,7 @@ proptest! {
                 version,
                 call: calls.map(|(first, _)| first),
                 tls: None,
+                principal: principal.as_deref(),
             },
             header_count: pairs.len(),
         };
@@ -155,7 +157,9 @@ proptest! {
             body: body.clone(),
         };
         let octets = layout.envelope(&buf);
-        prop_assert_eq!(&request_of(&RequestView::decode(octets).unwrap()), &expected);
+        let view = RequestView::decode(octets).unwrap();
+        prop_assert_eq!(&request_of(&view), &expected);
+        prop_assert_eq!(view.meta().principal(), principal.as_deref());
         // Known or found out later, the octets are the same.
         let known = {
             let mut buf = Vec::new();

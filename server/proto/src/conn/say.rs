@@ -57,6 +57,13 @@ impl Conn {
         self.advance(shared, now);
     }
 
+    /// The reply to the present request, whoever makes it, gets these field lines too.
+    pub(crate) fn set_fields(&mut self, fields: Box<[u8]>) {
+        if let Some(work) = self.work.as_mut() {
+            work.fields = Some(fields);
+        }
+    }
+
     /// The driver answers the request whose head it judged.
     pub(crate) fn handle_answered(&mut self, reply: Reply, shared: &mut Shared, now: Instant) {
         shared.notice(Notice::Answered { status: reply.status });
@@ -130,7 +137,11 @@ impl Conn {
         let ending = work.exchange.ending(self.keep);
         let with_content = !work.exchange.head_only;
         let fields = if self.secure { shared.secured_fields.as_slice() } else { &[] };
-        let (source, head_bytes) = (staged.source, staged.head_bytes);
+        let (mut source, mut head_bytes) = (staged.source, staged.head_bytes);
+        if let Some(more) = work.fields.take() {
+            source = source.with_fields(head_bytes, &more);
+            head_bytes += more.len();
+        }
         work.outbox.stage(source, head_bytes, with_content, fields, &shared.date, ending);
         if !self.keep {
             return self.drop_input();

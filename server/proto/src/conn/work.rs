@@ -24,6 +24,8 @@ pub(crate) struct Work {
     pub(super) counted: u64,
     /// What is said if the function is late, where the operator has words of its own for that.
     pub(super) late: Option<Box<Reply>>,
+    /// Field lines that the reply gets besides its own, whatever it will be.
+    pub(super) fields: Option<Box<[u8]>>,
     /// What is promised to the peer.
     pub(super) outbox: Outbox,
     /// What is known of the present exchange so far.
@@ -60,6 +62,7 @@ impl Work {
         debug_assert!(self.counted == 0 && self.outbox.is_empty(), "somebody still needs this");
         self.drop_input();
         self.late = None;
+        self.fields = None;
         self.exchange = Exchange::default();
         self.finished.clear();
     }

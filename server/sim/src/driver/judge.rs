@@ -113,6 +113,10 @@ impl Driver {
             }
             Verdict::NoRoute => Refusal::NoRoute,
             Verdict::NoMethod => Refusal::NoMethod,
+            Verdict::Denied => Refusal::Denied,
+            Verdict::Unauthorized => Refusal::Unauthorized,
+            Verdict::Limited => Refusal::Limited,
+            Verdict::Saturated => Refusal::Saturated,
             Verdict::Misdirected => Refusal::Misdirected,
             Verdict::BadPath => Refusal::BadPath,
             Verdict::Busy => Refusal::Busy,
