@@ -106,7 +106,8 @@ pub(crate) fn discard(name: &str, function: &Arc<Function>) {
         });
     };
     if let Err(error) = thread::Builder::new().name("fezz-discard".to_owned()).spawn(end) {
-        log::line("fezz::workers", format_args!("function={name} was not ended: {error}"));
+        let fields = [("function", name.into()), ("why", log::Value::Shown(&error))];
+        log::warn("fezz::workers", &fields, "no thread to end this function on: it stays begun");
     }
 }
 

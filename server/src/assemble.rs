@@ -14,13 +14,13 @@ use crate::config::{
     Target, nearest, resolve,
 };
 use crate::fault::Fault;
-use crate::log;
 use crate::plugin::pattern::{HostPattern, Pattern};
 use crate::plugin::registry::{Entry, FunctionId, Registry};
 use crate::plugin::root;
 use crate::plugin::router::{Route, Router};
 use crate::plugin::version::{Selector, Version};
 use crate::tls::{Gates, TlsError};
+use crate::{config, log};
 
 /// What serves: functions, and who of them gets which request.
 #[derive(Debug)]
@@ -264,12 +264,11 @@ impl Loader<'_> {
             match (before, place.and_then(|place| loaded.get_mut(place))) {
                 (Some(before), Some(place)) => {
                     *place = Some(before);
-                    log::line(
+                    log::event(
+                        config::LogLevel::Error,
                         "fezz::dispatch",
-                        format_args!(
-                            "function={function} stage={stage} error={why}; the version before \
-                             serves in its place"
-                        ),
+                        &[("function", (&function).into()), ("stage", stage.name().into())],
+                        format_args!("{why}; the version before serves in its place"),
                     );
                 }
                 _ => self.complaints.push(ConfigError::Begin { function, stage, why }),

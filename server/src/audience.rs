@@ -79,6 +79,7 @@ impl Audience {
             request: one.request,
             client: facts.client.address(),
             peer: facts.client.address(),
+            principal: None,
             secured: matches!(facts.way, Way::Tls(_)),
             said: None,
             method: None,
@@ -115,6 +116,8 @@ impl Audience {
 /// Adds what is known since the head.
 fn fill<'e>(record: &mut Record<'e>, exchange: &'e Exchange, one: &Summary) {
     record.said = exchange.said();
+    record.principal = exchange.principal();
+    record.trace = exchange.trace.as_ref().map(|trace| (trace.trace_id(), trace.span_id()));
     record.method = Some(exchange.method.name());
     record.minor_version = Some(exchange.minor_version);
     record.route = exchange.route.map(|label| &*label.text);

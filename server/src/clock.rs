@@ -1,7 +1,7 @@
 //! The only reader of clocks.
 //!
 //! The loop reads once a turn and passes the reading down; a worker reads once a call. Wall-clock
-//! time is read for the `date` field and for records: deadlines never depend on it.
+//! time is read for the `date` field, for records and for logs: deadlines never depend on it.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

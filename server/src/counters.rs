@@ -102,6 +102,8 @@ pub struct Snapshot {
     pub workers: WorkerCounts,
     /// Loaded images of functions.
     pub images: ImageCounts,
+    /// Lines that were lost, by log, in the whole process.
+    pub log_dropped: BTreeMap<&'static str, u64>,
 }
 
 impl Snapshot {
@@ -218,6 +220,7 @@ impl Snapshot {
             let _infallible = writeln!(page, "fezz_replies_total{{class=\"{class}xx\"}} {value}");
         }
         let labelled = [
+            ("fezz_log_dropped_total", "log", &self.log_dropped),
             ("fezz_connections_closed_total", "state", &self.closed),
             ("fezz_http_timeouts_total", "phase", &self.timed_out),
             ("fezz_http_rejected_total", "reason", &self.refused),

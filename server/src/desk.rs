@@ -14,7 +14,7 @@ use fezz_abi::services::{HostServices, InvokeError, LogLevel};
 use fezz_proto::{Instant, Ticket};
 
 use crate::clock::Clock;
-use crate::log;
+use crate::{config, log};
 
 /// Bits of a call's number that count the calls of one thread.
 const SERIAL_BITS: u32 = 40;
@@ -202,8 +202,14 @@ impl HostServices for Desk {
             Some(line) => (*line.name.lock().unwrap_or_else(PoisonError::into_inner)).to_owned(),
             None => SUBJECT.with_borrow(Clone::clone),
         };
-        let (level, text) = (level.name(), String::from_utf8_lossy(text));
-        log::line("fezz::function", format_args!("function={name} level={level} {text}"));
+        let level = match level {
+            LogLevel::Error => config::LogLevel::Error,
+            LogLevel::Warn => config::LogLevel::Warn,
+            LogLevel::Info => config::LogLevel::Info,
+            LogLevel::Debug => config::LogLevel::Debug,
+        };
+        let fields = [("function", (&name).into())];
+        log::event(level, "fezz::function", &fields, String::from_utf8_lossy(text));
     }
 
     /// A call that is over is wanted by nobody.

@@ -22,12 +22,15 @@ use crate::fault::Fault;
 use crate::link::{Facts, Judge, Way};
 use crate::plugin::Verdict;
 use crate::site::{Present, Site};
+use crate::trace::{self, Tracer};
 
 /// The judge of one loop.
 pub(crate) struct Dispatcher {
     home: u16,
     /// Who is told what happens.
     pub(crate) audience: Audience,
+    /// Who gives requests their place in a trace, if they have one.
+    tracer: Option<Tracer>,
     present: Arc<Present>,
     /// The site that was present at the last request.
     site: Arc<Site>,
@@ -54,12 +57,14 @@ impl Dispatcher {
     pub(crate) fn new(
         home: u16,
         audience: Audience,
+        tracer: Option<Tracer>,
         present: Arc<Present>,
         place: Arc<Workplace>,
     ) -> Self {
         Self {
             home,
             audience,
+            tracer,
             site: present.site(),
             present,
             place,
@@ -174,6 +179,10 @@ impl Dispatcher {
     ) -> Option<Decision> {
         let head = hub.head(id)?;
         exchange.hear(&head, self.audience.wants_words());
+        exchange.trace = self.tracer.as_ref().map(|tracer| {
+            let fields = head.end_to_end_fields().map(|field| (field.name, field.value));
+            tracer.place(trace::Said::of(fields))
+        });
         let secured = match &facts.way {
             // RFC 9110 §7.4: a secured target on an unsecured connection.
             Way::Plain if head.target_scheme() == Some(Scheme::Https) => {
@@ -217,7 +226,7 @@ impl Dispatcher {
         let handle_ms_max = u32::try_from(route.handler_timeout.as_millis()).unwrap_or(u32::MAX);
         let client = facts.client.as_octets();
         let meta = Meta {
-            trace_id: None,
+            trace_id: exchange.trace.as_ref().map(|trace| trace.trace_id().as_bytes()),
             deadline_ms: Some(u64::from(handle_ms_max)),
             client_ip: Some(client),
             version: callee.accord.version(),
@@ -226,7 +235,7 @@ impl Dispatcher {
             principal: None,
         };
         let scheme: &[u8] = if secured.is_some() { b"https" } else { b"http" };
-        exchange.layout = envelope::request(envelope, &head, scheme, meta);
+        exchange.layout = envelope::request(envelope, &head, scheme, meta, exchange.trace.as_ref());
         Some(Decision::Admit { body_bytes_max: route.body_bytes_max, handle_ms_max, late })
     }
 

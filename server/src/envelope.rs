@@ -1,6 +1,8 @@
 //! A head becomes a request envelope; an answer becomes a reply. Nothing a function returns is
 //! trusted: what breaks the contract is a 502 with one stage label, never a partial answer.
 
+use std::iter;
+
 use fezz_abi::Stage;
 use fezz_abi::host::CallError;
 use fezz_parser::{
@@ -10,6 +12,7 @@ use fezz_proto::Reply;
 use fezz_wire::{BodySlot, Layout, Meta, RequestHead, ResponseView, WireLimits};
 
 use crate::fault::Fault;
+use crate::trace::{self, Trace};
 
 /// The only place where the parser's writer meets the server's buffers.
 struct Text<'a>(&'a mut Vec<u8>);
@@ -21,19 +24,21 @@ impl Octets for Text<'_> {
     }
 }
 
-/// Writes the envelope of a request up to its content.
+/// Writes the envelope of a request up to its content. A request that has a `trace` says so in
+/// `traceparent`, in place of what its client said.
 pub(crate) fn request(
     into: &mut Vec<u8>,
     head: &Head<'_>,
     scheme: &[u8],
     meta: Meta<'_, [u8]>,
+    trace: Option<&Trace>,
 ) -> Layout {
     let slot = match head.framing() {
         fezz_parser::Framing::None => BodySlot::Known(0),
         fezz_parser::Framing::Length(length) => BodySlot::Known(length),
         fezz_parser::Framing::Chunked => BodySlot::Open,
     };
-    let request = RequestHead {
+    let mut request = RequestHead {
         method: head.method_octets(),
         scheme: Some(scheme),
         authority: head.authority_octets(),
@@ -42,8 +47,19 @@ pub(crate) fn request(
         meta,
         header_count: head.end_to_end_count(),
     };
-    let headers = head.end_to_end_fields().map(|field| (field.name, field.value));
-    fezz_wire::write_request(into, &request, headers, slot)
+    let fields = head.end_to_end_fields().map(|field| (field.name, field.value));
+    let Some(trace) = trace else {
+        return fezz_wire::write_request(into, &request, fields, slot);
+    };
+    let own = iter::once((&b"traceparent"[..], &trace.value()[..]));
+    let is_kept = |name: &[u8]| !trace::is_replaced(name, trace);
+    let dropped = fields.clone().filter(|(name, _)| !is_kept(name)).count();
+    request.header_count = request.header_count + 1 - dropped;
+    if dropped == 0 {
+        return fezz_wire::write_request(into, &request, fields.chain(own), slot);
+    }
+    let kept = fields.filter(|(name, _)| is_kept(name));
+    fezz_wire::write_request(into, &request, kept.chain(own), slot)
 }
 
 /// An answer that may be sent: the reply's head octets, its content behind them.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
-use crate::config::ConfigError;
+use crate::config::{ConfigError, LogOutput};
 use crate::sockets::HandedFault;
 
 /// Exit code: drained, or did what was asked.
@@ -56,6 +56,13 @@ pub enum StartError {
         /// How many it needs at least.
         least: u64,
     },
+    /// A log cannot be written there.
+    Log {
+        /// Where.
+        output: LogOutput,
+        /// What the system said.
+        error: io::Error,
+    },
     /// The system refused something a server cannot do without.
     System {
         /// What was being done.
@@ -106,6 +113,7 @@ impl StartError {
             Self::Handed { .. } => "handed",
             Self::TooManySockets { .. } => "too_many_sockets",
             Self::Descriptors { .. } => "descriptors",
+            Self::Log { .. } => "log",
             Self::System { .. } => "system",
         }
     }
@@ -122,7 +130,11 @@ impl StartError {
             Self::Listen { error, .. } if error.kind() == io::ErrorKind::AddrNotAvailable => {
                 EXIT_CONFIG
             }
-            Self::Listen { .. } | Self::Descriptors { .. } | Self::System { .. } => EXIT_SYSTEM,
+            Self::Log { output: LogOutput::File(_), .. } => EXIT_CONFIG,
+            Self::Listen { .. }
+            | Self::Descriptors { .. }
+            | Self::Log { .. }
+            | Self::System { .. } => EXIT_SYSTEM,
         }
     }
 }
@@ -181,6 +193,15 @@ impl fmt::Display for StartError {
                 "this process may hold {found} descriptors and needs {least} at least; raise the \
                  hard limit ('ulimit -Hn', LimitNOFILE= in a systemd unit)"
             ),
+            Self::Log { output: LogOutput::File(path), error } => write!(
+                out,
+                "the log {} cannot be opened: {error}; its directory must exist, and this user \
+                 must be allowed to write there",
+                path.display()
+            ),
+            Self::Log { error, .. } => {
+                write!(out, "a log cannot be written to a standard stream: {error}")
+            }
             Self::System { doing, error } => {
                 write!(out, "the operating system refused to {}: {error}", doing.text())
             }

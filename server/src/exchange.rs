@@ -6,6 +6,7 @@ use fezz_wire::Layout;
 use crate::crew::{Served, Took};
 use crate::label::Label;
 use crate::observe::Said;
+use crate::trace::Trace;
 
 /// Octets of texts that a box keeps room for between two exchanges.
 const WORDS_BYTES_KEPT: usize = 4 * 1024;
@@ -21,6 +22,10 @@ pub(crate) struct Exchange {
     pub(crate) route: Option<&'static Label>,
     pub(crate) method: Method,
     pub(crate) minor_version: u8,
+    /// Its place in a trace.
+    pub(crate) trace: Option<Trace>,
+    /// Who asked, as a credential says; empty if none does. Its memory stays for the next one.
+    principal: String,
     /// How long it waited for whom, if that is known.
     pub(crate) took: Option<Took>,
     /// It was given up before anybody was called.
@@ -46,11 +51,23 @@ impl Exchange {
         self.words.said()
     }
 
+    /// Notes who asked, as a credential says.
+    pub(crate) fn set_principal(&mut self, principal: &str) {
+        principal.clone_into(&mut self.principal);
+    }
+
+    /// Who asked, if a credential says so.
+    pub(crate) fn principal(&self) -> Option<&str> {
+        Some(self.principal.as_str()).filter(|name| !name.is_empty())
+    }
+
     /// Nothing of the exchange is left but memory for the next one.
     pub(crate) fn reset(&mut self) {
         let mut words = std::mem::take(&mut self.words);
         words.clear();
-        *self = Self { words, ..Self::default() };
+        let mut principal = std::mem::take(&mut self.principal);
+        principal.clear();
+        *self = Self { words, principal, ..Self::default() };
     }
 }
 

@@ -1,5 +1,6 @@
 //! The server as a library: configuration and functions in, a drained server out.
 
+pub mod access;
 mod accord;
 pub mod assemble;
 mod audience;
@@ -35,6 +36,7 @@ pub mod status;
 pub mod sys;
 mod tls;
 mod token;
+mod trace;
 mod transport;
 #[doc(hidden)]
 pub mod trial;

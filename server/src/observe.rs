@@ -86,6 +86,8 @@ pub struct Record<'a> {
     pub client: IpAddr,
     /// Who connected.
     pub peer: IpAddr,
+    /// Who that is, as far as a credential says so.
+    pub principal: Option<&'a str>,
     /// Whether the connection has TLS.
     pub secured: bool,
     /// What the request said; `None` when nobody wants it, or its head never became whole.

@@ -21,6 +21,7 @@ use crate::dispatch::Dispatcher;
 use crate::error::{StartError, Task};
 use crate::health::{Health, Life};
 use crate::listen::{Door, Listener};
+use crate::log;
 use crate::observe::Observer;
 use crate::report::{DrainReport, PublishReport};
 use crate::settings::{Opening, Settings};
@@ -29,6 +30,7 @@ use crate::sockets::{self, Handed, Share, Sockets};
 use crate::status::ListenerStatus;
 use crate::tls::{self, Gates, TlsError, wishes};
 use crate::token::{WAKE, of_listener};
+use crate::trace::Tracer;
 use crate::turn::{EVENTS_PER_TURN_MAX, Lists, Loop};
 use crate::watch::{self, Yard};
 
@@ -137,6 +139,7 @@ impl Handle {
             functions: self.place.function_counts(),
             workers: self.place.worker_counts(),
             images: self.place.image_counts(),
+            log_dropped: log::lost(),
             tls: self.gates.as_ref().map(|gates| gates.counted()).unwrap_or_default(),
             ..Snapshot::of(&self.counters)
         }
@@ -205,6 +208,7 @@ impl Server {
                 dispatcher: Dispatcher::new(
                     home,
                     audience,
+                    settings.traces.then(Tracer::seeded),
                     Arc::clone(&present),
                     Arc::clone(&place),
                 ),

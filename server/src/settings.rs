@@ -9,7 +9,7 @@ use fezz_proto::{Checked, Limits, LimitsError, PaceLimits};
 use fezz_wire::WireLimits;
 
 use crate::assemble::Functions;
-use crate::config::{Config, ListenAddress, Serves};
+use crate::config::{Config, ListenAddress, Propagate, Serves};
 use crate::listen::Door;
 use crate::plugin::Router;
 use crate::plugin::registry::Entry;
@@ -41,6 +41,8 @@ pub struct Settings {
     pub event_loops: usize,
     /// How many workers there are, and how much may wait for them.
     pub roster: RosterLimits,
+    /// Whether requests get their place in a trace.
+    pub traces: bool,
     /// Milliseconds between the order to drain and the end of accepting.
     pub drain_delay_ms: u64,
     /// Milliseconds from the end of accepting to the forced end.
@@ -90,6 +92,7 @@ impl Settings {
                 queue_us_max: u64::from(millis(config.timeouts.queue)) * 1_000,
                 abandoned_max: config.workers.abandoned_max,
             },
+            traces: config.tracing.propagate == Propagate::W3c,
             drain_delay_ms: u64::from(millis(config.drain.delay)),
             drain_ms_max: u64::from(millis(config.drain.grace)),
             limits,

@@ -56,7 +56,8 @@ struct Serving {
 impl Serving {
     fn start(words: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fezz"));
-        command.arg("serve").args(words).args(["--listen", "127.0.0.1:0", "--event-loops", "1"]);
+        command.arg("serve").args(words).args(["--listen", "127.0.0.1:0"]);
+        command.args(["--event-loops", "1", "--log-format", "text"]);
         Self::ready(command)
     }
 
@@ -75,8 +76,9 @@ impl Serving {
         loop {
             let mut line = String::new();
             assert_ne!(self.lines.read_line(&mut line).unwrap(), 0, "no '{beginning}' in: {seen}");
-            if line.starts_with(beginning) {
-                return line.trim_end().to_owned();
+            // A moment and a level come first.
+            if line.get(34..).is_some_and(|said| said.starts_with(beginning)) {
+                return line[34..].trim_end().to_owned();
             }
             seen += &line;
         }
@@ -165,7 +167,7 @@ fn the_first_signal_drains_and_others_change_nothing() {
     serving.signal("HUP");
     serving.line_with("fezz reload: added=0 retired=0 kept=1 (ok)");
     serving.signal("USR1");
-    serving.line_with("fezz: SIGUSR1 is reserved");
+    serving.line_with("fezz logs: files are opened anew");
     assert!(serving.get("/any").ends_with("ok"));
     serving.signal("TERM");
     serving.line_with("fezz draining: SIGTERM");

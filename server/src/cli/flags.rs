@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::log_flags::LogFlags;
 use super::tls_flags::TlsFlags;
 use crate::config::{
     Config, ConfigError, Drain, FunctionConfig, FunctionFlag, FunctionOptions, LOOPS_MAX, Limits,
@@ -44,7 +45,8 @@ A duration names its unit (ms, s, m, h), a size too (B, KiB, MiB, GiB).
 
 Signals: SIGTERM or SIGINT drains, a second one ends at once. SIGHUP reads again what --function and
 --root name: artifacts that are new or changed are loaded beside, the others go on as before, and
-those that are gone finish what they have. When anything is wrong, nothing changes.
+those that are gone finish what they have. When anything is wrong, nothing changes. SIGUSR1 opens
+the files of the logs anew.
 Exit codes: 0 drained, 1 configuration, 2 usage, 71 operating system.";
 
 /// What `serve` can be told. Values are text here: they are read together, so that everything
@@ -87,6 +89,8 @@ pub(super) struct ServeFlags {
     limits: LimitFlags,
     #[command(flatten)]
     timeouts: TimeoutFlags,
+    #[command(flatten)]
+    logs: LogFlags,
     /// Keep accepting for so long after the signal to stop
     #[arg(long, value_name = "TIME|off", default_value = "off")]
     drain_delay: String,
@@ -181,7 +185,7 @@ impl ServeFlags {
         let mut reader = Reader::default();
         let (functions, routes) = reader.functions(&self.function, &self.route);
         let options = reader.options(&self.set);
-        let config = Config {
+        let mut config = Config {
             listeners: self.listeners(&mut reader),
             tls: self.tls.read(&mut reader),
             functions,
@@ -205,6 +209,7 @@ impl ServeFlags {
             },
             ..Config::default()
         };
+        self.logs.read(&mut config);
         if reader.complaints.is_empty() { Ok(config) } else { Err(reader.complaints) }
     }
 

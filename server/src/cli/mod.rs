@@ -15,6 +15,7 @@ mod flags;
 mod inspect;
 mod invoke;
 mod json;
+mod log_flags;
 mod message;
 mod reload;
 mod serve;

@@ -136,7 +136,9 @@ impl Reloader {
         let registry = functions.registry.clone();
         for (_, entry) in registry.iter().filter(|(_, it)| !self.present.holds(&it.function)) {
             for caution in entry.function.inspection().cautions() {
-                log::say(format_args!("fezz reload: {entry}: {}: {caution}", caution.name()));
+                let fields =
+                    [("function", log::Value::Shown(entry)), ("caution", caution.name().into())];
+                log::warn("fezz::load", &fields, caution);
             }
         }
         let report = self.handle.publish(functions);

@@ -4,11 +4,12 @@
 use std::io;
 use std::time::Duration;
 
+use super::fail;
 use super::flags::ServeFlags;
 use super::reload::{Loading, Reloads};
-use super::{fail, say};
+use crate::access::ExchangeLog;
 use crate::assemble::Functions;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, LogLevel, LogOutput};
 use crate::error::{EXIT_OK, EXIT_SYSTEM, StartError, Task};
 use crate::log;
 use crate::report::{DrainReport, ReadyReport};
@@ -36,7 +37,10 @@ pub(super) fn serve(flags: &ServeFlags) -> u8 {
             }
             EXIT_OK
         }
-        Err(error) => fail(error.exit_code(), error),
+        Err(error) => {
+            log::flush(LAST_WORDS);
+            fail(error.exit_code(), error)
+        }
     }
 }
 
@@ -50,28 +54,43 @@ fn run(config: &Config, loading: &Loading) -> Result<DrainReport, StartError> {
         return Err(StartError::Descriptors { found: descriptors.now, least });
     }
     let signals = Signals::install().map_err(refused(Task::Signals))?;
+    let unopened = |output: &LogOutput| {
+        let output = output.clone();
+        |error| StartError::Log { output, error }
+    };
+    log::open(&config.log).map_err(unopened(&config.log.output))?;
     let functions = Functions::load(config).map_err(StartError::Config)?;
     // What began may have taken signals for itself, or ignored them.
     Signals::restore().map_err(refused(Task::Signals))?;
     for (_, entry) in functions.registry.iter() {
         for caution in entry.function.inspection().cautions() {
-            say(format_args!("fezz: {entry}: {}: {caution}", caution.name()));
+            let fields =
+                [("function", log::Value::Shown(entry)), ("caution", caution.name().into())];
+            log::warn("fezz::load", &fields, caution);
         }
     }
     let registry = functions.registry.clone();
     let count = registry.len();
     let settings = Settings::of(config, functions, descriptors.now)
         .map_err(|error| StartError::Config(vec![ConfigError::Limits(error)]))?;
-    let server = Server::bind(settings)?;
-    log::open();
+    let mut server = Server::bind(settings)?;
+    let loops = server.event_loops();
+    if let Some(terms) = &config.access_log {
+        let log = ExchangeLog::access(terms, loops).map_err(unopened(&terms.output))?;
+        server.observe(|number| log.observer(number));
+    }
+    if let Some(terms) = &config.audit_log {
+        let log = ExchangeLog::audit(terms, loops).map_err(unopened(&terms.output))?;
+        server.observe(|number| log.observer(number));
+    }
     let reloads = Reloads::start(config, registry, server.handle(), loading)
         .map_err(refused(Task::Thread))?;
     watch(signals, server.handle(), reloads).map_err(refused(Task::Thread))?;
     if descriptors.now > descriptors.before {
         let (before, now) = (descriptors.before, descriptors.now);
-        say(format_args!("fezz: descriptor limit raised from {before} to {now}"));
+        log::say(format_args!("descriptor limit raised from {before} to {now}"));
     }
-    say(ReadyReport {
+    log::say(ReadyReport {
         addresses: server.plain_addresses(),
         secured: server.secured_addresses(),
         redirecting: server.redirecting_addresses(),
@@ -95,7 +114,10 @@ fn watch(mut signals: Signals, handle: Handle, reloads: Reloads) -> io::Result<(
         // Without signals nobody could end this process in order: better now than never.
         if let Err(error) = obey(&mut signals, &handle, &reloads) {
             handle.drain();
-            log::say(format_args!("fezz: cannot wait for signals any more: {error}; draining"));
+            let message = "signals cannot be waited for any more, and nobody could end this \
+                           process in order later: it drains now";
+            let fields = [("why", log::Value::Shown(&error))];
+            log::event(LogLevel::Error, "fezz", &fields, message);
         }
     };
     std::thread::Builder::new().name("fezz-signals".to_owned()).spawn(watch).map(drop)
@@ -123,11 +145,11 @@ fn next_stop(signals: &mut Signals, reloads: &Reloads) -> io::Result<Signal> {
         match signals.wait(None)? {
             Some(signal) if signal.stops() => return Ok(signal),
             Some(Signal::Hangup) => reloads.ask(),
-            Some(signal) => {
-                let name = signal.name();
-                log::say(format_args!("fezz: {name} is reserved and changes nothing"));
+            Some(Signal::User1) => {
+                log::say("logs: files are opened anew");
+                log::reopen();
             }
-            None => {}
+            Some(_) | None => {}
         }
     }
 }

@@ -21,8 +21,8 @@ pub use grammar::{FunctionFault, FunctionFlag, RouteFlag, parse_listen};
 pub use listener::{Forwarded, ListenAddress, ListenerConfig, Serves};
 pub(crate) use nearest::nearest;
 pub use observe::{
-    AccessFormat, AccessLog, Log, LogFormat, LogLevel, LogOutput, METRICS_PORT, Metrics, Propagate,
-    Tracing,
+    ACCESS_HEADERS, AccessFormat, AccessLog, AuditLog, Log, LogFormat, LogLevel, LogOutput,
+    METRICS_PORT, Metrics, Propagate, Tracing,
 };
 pub(crate) use option_flag::parse_digest;
 pub use option_flag::{OPTION_KEYS, OptionFault, OptionFlag, resolve};
@@ -72,6 +72,8 @@ pub struct Config {
     pub log: Log,
     /// A line for each request, if wanted.
     pub access_log: Option<AccessLog>,
+    /// A line for each request that asked a function, if wanted.
+    pub audit_log: Option<AuditLog>,
     /// What goes along with a request through everybody who works on it.
     pub tracing: Tracing,
     /// The operator's interface.
@@ -236,6 +238,7 @@ impl Default for Config {
             metrics: Metrics::default(),
             log: Log::default(),
             access_log: None,
+            audit_log: None,
             tracing: Tracing::default(),
             admin: Admin::default(),
             sandbox: Sandbox::default(),

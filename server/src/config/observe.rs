@@ -71,8 +71,24 @@ pub struct AccessLog {
     pub format: AccessFormat,
     /// Whether query strings are part of them.
     pub query: bool,
-    /// Field names whose values are part of them; never one that carries a credential.
+    /// Field names whose values are part of them, in lower case; only those of
+    /// [`ACCESS_HEADERS`] can be.
     pub headers: Vec<String>,
+}
+
+/// The fields whose values an access log may show. Nothing that carries a credential is among them.
+pub const ACCESS_HEADERS: [&str; 2] = ["user-agent", "referer"];
+
+impl Default for AccessLog {
+    /// JSON to standard output, without query strings, with `user-agent` and `referer`.
+    fn default() -> Self {
+        Self {
+            output: LogOutput::Stdout,
+            format: AccessFormat::Json,
+            query: false,
+            headers: ACCESS_HEADERS.map(str::to_owned).to_vec(),
+        }
+    }
 }
 
 /// How access lines look.
@@ -83,6 +99,13 @@ pub enum AccessFormat {
     Json,
     /// The combined format of other servers.
     Combined,
+}
+
+/// A line for each request that asked a function: who, what, and how it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditLog {
+    /// Where they go.
+    pub output: LogOutput,
 }
 
 /// What goes along with a request through everybody who works on it. The log's side obeys it.

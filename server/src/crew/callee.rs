@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use fezz_abi::Stage;
 use fezz_abi::host::Function;
 use fezz_proto::Instant;
 use fezz_proto::roster::{CalleeId, CalleeLimits, Circuit};
@@ -12,6 +13,7 @@ use super::accord::Accord;
 use super::fallback::Fallback;
 use super::pace::{Pace, Placement};
 use super::tally::Tally;
+use crate::config::LogLevel;
 use crate::fault::Fault;
 use crate::log;
 use crate::tls::Wishes;
@@ -133,8 +135,15 @@ impl Callee {
     pub(crate) fn blame(&self, fault: &Fault) {
         let Fault { stage, why } = fault;
         self.tally.error(*stage);
-        let name = &self.name;
-        log::line("fezz::dispatch", format_args!("function={name} stage={stage} error={why}"));
+        // Who leaves is nobody's fault; who is late or too many may be; else the function broke
+        // the contract.
+        let level = match stage {
+            Stage::Cancelled => LogLevel::Info,
+            Stage::Timeout | Stage::Limit => LogLevel::Warn,
+            _ => LogLevel::Error,
+        };
+        let fields = [("function", (&self.name).into()), ("stage", stage.name().into())];
+        log::event(level, "fezz::dispatch", &fields, why);
     }
 }
 

@@ -118,7 +118,9 @@ fn hire(place: &Arc<Workplace>) -> bool {
         .stack_size(STACK_BYTES)
         .spawn(attend);
     if let Err(error) = &thread {
-        log::line("fezz::workers", format_args!("cannot hire an attendant: {error}"));
+        let message = "no thread can be had to tell functions of cancellations and ends: it is \
+                       tried again with the next one";
+        log::warn("fezz::workers", &[("why", log::Value::Shown(error))], message);
     }
     thread.is_ok()
 }
@@ -151,8 +153,8 @@ fn run(errand: Errand, place: &Workplace) {
                 return;
             }
             if !callee.function.drain(END_MS_MAX * 1_000_000) {
-                let name = &callee.name;
-                log::line("fezz::workers", format_args!("function={name} does not say it drained"));
+                let fields = [("function", (&callee.name).into())];
+                log::warn("fezz::workers", &fields, "the function does not say it drained");
             }
             callee.function.fini();
             callee.accord.ended();

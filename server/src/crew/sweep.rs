@@ -8,7 +8,9 @@ use fezz_proto::roster::{Abandoned, Unfit};
 
 use super::post::millis;
 use super::{Callee, Completion, Workplace};
-use crate::{log, sys};
+use crate::config::LogLevel;
+use crate::log::{self, Value};
+use crate::sys;
 
 /// Milliseconds between attempts to hire a thread that could not be had.
 const HIRE_AGAIN_MS: u64 = 1_000;
@@ -51,7 +53,11 @@ impl Sweep {
         self.vacant.retain(|&number| match place.hire(number) {
             Ok(()) => false,
             Err(error) => {
-                log::line("fezz::workers", format_args!("worker={number} cannot hire: {error}"));
+                let fields = [("worker", number.into()), ("why", Value::Shown(&error))];
+                let message = "no thread for this worker can be had: fewer workers serve, and it \
+                               is tried again every second. See to the limit of threads \
+                               (TasksMax=, ulimit -u) and to free memory";
+                log::event(LogLevel::Error, "fezz::workers", &fields, message);
                 true
             }
         });
@@ -62,13 +68,12 @@ impl Sweep {
 /// this function hears that it is in quarantine.
 pub(super) fn told_off(place: &Workplace, callee: &Callee, abandoned: Abandoned, now: Instant) {
     callee.tally.abandoned();
-    let name = &callee.name;
-    log::line(
+    let function = ("function", Value::from(&callee.name));
+    log::warn(
         "fezz::workers",
-        format_args!(
-            "function={name} a call did not come back by its deadline: its thread is given up and \
-             replaced"
-        ),
+        &[function],
+        "a call did not come back by its deadline: its thread is given up and replaced. The \
+         function hangs, or its timeout is too short for it",
     );
     if let Some(until) = abandoned.quarantined {
         let mut waiting = Vec::new();
@@ -81,18 +86,20 @@ pub(super) fn told_off(place: &Workplace, callee: &Callee, abandoned: Abandoned,
             place.bring_home(job.home, Completion::unfit(job, Unfit::Quarantined { until }, now));
         }
         let seconds = until.micros_since(now).div_ceil(1_000_000);
-        log::line(
+        log::event(
+            LogLevel::Error,
             "fezz::workers",
-            format_args!("function={name} quarantined: 503 for {seconds} s, then one trial call"),
+            &[function, ("seconds", seconds.into())],
+            format_args!("quarantined: 503 for {seconds} s, then one trial call"),
         );
     }
     if abandoned.exhausted {
-        log::line(
+        log::event(
+            LogLevel::Error,
             "fezz::workers",
-            format_args!(
-                "as many calls are given up as may be (--abandon-max): the next ones that hang \
-                 keep their workers. Mend the functions named before this and restart the server"
-            ),
+            &[function],
+            "as many calls are given up as may be (workers.abandon_max): the next ones that hang \
+             keep their workers. Mend the functions named before this and restart the server",
         );
     }
 }

@@ -15,7 +15,7 @@ pub enum Signal {
     Interrupt,
     /// SIGHUP: reads the functions again.
     Hangup,
-    /// SIGUSR1: kept for reopening the logs.
+    /// SIGUSR1: opens the files of the logs anew.
     User1,
 }
 

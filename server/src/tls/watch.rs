@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::gate::Gates;
+use crate::config::LogLevel;
 use crate::log;
 
 /// Between two looks.
@@ -42,11 +43,12 @@ pub(crate) fn watch(gates: &Arc<Gates>) -> io::Result<()> {
 /// Reloads, and says in one line what came of it.
 fn say(gates: &Gates) {
     match gates.reload() {
-        Ok(()) => log::say("fezz: certificates changed and are in use"),
+        Ok(()) => log::line("fezz::tls", format_args!("certificates changed and are in use")),
         Err(wrong) => {
             let all: Vec<String> = wrong.iter().map(ToString::to_string).collect();
             let all = all.join("; ");
-            log::say(format_args!("fezz: certificates changed, the old ones stay: {all}"));
+            let message = format_args!("certificates changed, the old ones stay: {all}");
+            log::event(LogLevel::Error, "fezz::tls", &[], message);
         }
     }
 }

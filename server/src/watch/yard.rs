@@ -13,7 +13,7 @@ use super::spares::Spares;
 use crate::crew::{
     Berth, Callee, Inside, Left, Rescued, STACK_BYTES, Workplace, given_up_at, millis,
 };
-use crate::log;
+use crate::log::{self, Value};
 use crate::turn::{Ended, Loop};
 
 /// Microseconds after which the other connections of a loop do not wait for a call any longer.
@@ -99,10 +99,11 @@ impl Yard {
         self.place.alarm.expect(given_up_at(call.deadline) + 1);
         let name = &call.callee.name;
         if let Some(seconds) = demoted {
-            log::line(
+            log::warn(
                 "fezz::workers",
+                &[("function", name.into()), ("loop", home.into()), ("seconds", seconds.into())],
                 format_args!(
-                    "function={name} kept the thread of loop {home} for more than {RESCUE_US} us: \
+                    "the function kept the thread of an event loop for more than {RESCUE_US} us: \
                      another thread goes on, and workers make its calls for {seconds} s"
                 ),
             );
@@ -120,7 +121,9 @@ impl Yard {
         if self.spares.ready() == 0
             && let Err(error) = self.hire()
         {
-            log::line("fezz::workers", format_args!("cannot hire a spare thread: {error}"));
+            let message = "no spare thread can be had: calls go to workers until there is one. \
+                           See to the limit of threads (TasksMax=, ulimit -u)";
+            log::warn("fezz::workers", &[("why", Value::Shown(&error))], message);
             place.alarm.expect(millis(now) + HIRE_AGAIN_MS);
         }
         let ready = self.spares.ready() > 0 && kept < room as usize;

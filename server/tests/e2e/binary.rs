@@ -40,6 +40,36 @@ FezzOwned fezz_handle_v2(FezzSlice request) {
 void fezz_free_v2(FezzOwned buf) { (void)buf; }
 "#;
 
+/// The lines of a log without their moment and level.
+struct Unstamped<R> {
+    lines: BufReader<R>,
+    line: Vec<u8>,
+    given: usize,
+}
+
+impl<R: Read> Unstamped<R> {
+    fn of(lines: R) -> Self {
+        Self { lines: BufReader::new(lines), line: Vec::new(), given: 0 }
+    }
+}
+
+impl<R: Read> Read for Unstamped<R> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        if self.given == self.line.len() {
+            self.line.clear();
+            self.lines.read_until(b'\n', &mut self.line)?;
+            let levels = [&b"Z ERROR "[..], b"Z WARN  ", b"Z INFO  ", b"Z DEBUG "];
+            let stamped = levels.iter().any(|level| self.line.get(26..34) == Some(*level));
+            self.given = if stamped { 34 } else { 0 };
+        }
+        let rest = &self.line[self.given..];
+        let bytes = rest.len().min(into.len());
+        into[..bytes].copy_from_slice(&rest[..bytes]);
+        self.given += bytes;
+        Ok(bytes)
+    }
+}
+
 /// A `fezz serve` with its ready line read.
 pub(crate) struct Serving {
     child: Child,
@@ -52,6 +82,9 @@ impl Serving {
     pub(crate) fn start(prefix: &[&str], arguments: &[&str]) -> Self {
         let mut words = prefix.to_vec();
         words.extend([env!("CARGO_BIN_EXE_fezz"), "serve", "--listen", "127.0.0.1:0"]);
+        if !arguments.contains(&"--log-format") {
+            words.extend(["--log-format", "text"]);
+        }
         words.extend(arguments);
         let mut child = Command::new(words[0])
             .args(&words[1..])
@@ -59,7 +92,7 @@ impl Serving {
             .stderr(Stdio::piped())
             .spawn()
             .expect("fezz starts");
-        let said: Box<dyn Read> = Box::new(child.stderr.take().expect("piped"));
+        let said: Box<dyn Read> = Box::new(Unstamped::of(child.stderr.take().expect("piped")));
         let mut output = BufReader::new(said);
         let mut ready = String::new();
         while !ready.starts_with("fezz ready:") {
@@ -257,13 +290,14 @@ fn lines_that_nobody_reads_do_not_keep_it_from_ending() {
     let artifact = example("hello").display().to_string();
     let (reader, mut writer) = std::io::pipe().expect("a pipe");
     let mut child = Command::new(env!("CARGO_BIN_EXE_fezz"))
-        .args(["serve", "--listen", "127.0.0.1:0", "--function", &artifact])
+        .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "text"])
+        .args(["--function", &artifact])
         .stderr(writer.try_clone().expect("its other end"))
         .spawn()
         .expect("fezz runs");
     let mut reader = BufReader::with_capacity(1, reader);
     let mut line = String::new();
-    while !line.starts_with("fezz ready:") {
+    while !line.contains("fezz ready:") {
         line.clear();
         assert_ne!(reader.read_line(&mut line).expect("a line"), 0, "it ended instead");
     }

@@ -13,6 +13,7 @@ mod fallback;
 mod harness;
 mod hostile;
 mod loading;
+mod logs;
 mod overload;
 mod records;
 mod reload;

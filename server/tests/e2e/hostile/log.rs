@@ -65,12 +65,12 @@ fn each_failed_dispatch_is_one_line() {
     };
     for (name, target, status, stage, why) in rows {
         let line = ask(&format!("/{target}"), status);
-        let expected = format!("fezz::dispatch: function={name}@1.0 stage={stage} error={why}\n");
+        let expected = format!("fezz::dispatch: {why} function={name}@1.0 stage={stage}\n");
         assert_eq!(line, expected);
     }
     let line = ask("/rust/panic", 500);
     let why = "the function panicked; its own log says why";
-    assert_eq!(line, format!("fezz::dispatch: function=rust@0.1.0 stage=panic error={why}\n"));
+    assert_eq!(line, format!("fezz::dispatch: {why} function=rust@0.1.0 stage=panic\n"));
     server.signal("TERM");
     let (said, code) = server.end();
     assert!(!said.contains("fezz::dispatch"), "no second line for any of them: {said}");

@@ -1,0 +1,296 @@
+//! Which trace a request belongs to, as W3C Trace Context says it in `traceparent`: taken over where
+//! it is valid, made where it is not. No clock, no socket; randomness is given at the start.
+//!
+//! Rows in comments are those of <https://www.w3.org/TR/trace-context-1/>.
+
+use std::cell::Cell;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
+
+/// Octets of the field's value in the only version that is known.
+const VALUE_BYTES: usize = 55;
+const HEX: &[u8; 16] = b"0123456789abcdef";
+/// The flags a trace begins with: sampled. Its request has a line with the trace's number, and
+/// functions that follow their caller's decision would record nothing otherwise.
+const FLAGS_NEW: u8 = b'1';
+
+/// A request's place in its trace, as it is passed on: `00-<trace>-<span>-<flags>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Trace {
+    value: [u8; VALUE_BYTES],
+    continued: bool,
+}
+
+impl Trace {
+    /// The value of `traceparent` for whoever is asked next.
+    pub(crate) const fn value(&self) -> &[u8; VALUE_BYTES] {
+        &self.value
+    }
+
+    /// The trace's number: 32 hexadecimal digits.
+    pub(crate) fn trace_id(&self) -> &str {
+        self.text(3, 35)
+    }
+
+    /// The number of this request within it: 16 hexadecimal digits.
+    pub(crate) fn span_id(&self) -> &str {
+        self.text(36, 52)
+    }
+
+    /// Whether the client began it.
+    const fn is_continued(&self) -> bool {
+        self.continued
+    }
+
+    fn text(&self, from: usize, to: usize) -> &str {
+        let octets = self.value.get(from..to).unwrap_or_default();
+        str::from_utf8(octets).unwrap_or_default()
+    }
+}
+
+/// What a request says of its trace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Said<'h> {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// This, in one field line.
+    Parent(&'h [u8]),
+    /// Several things at once, none of which can be followed.
+    Nonsense,
+}
+
+impl<'h> Said<'h> {
+    /// What these field lines say.
+    #[inline]
+    pub(crate) fn of(fields: impl Iterator<Item = (&'h [u8], &'h [u8])>) -> Self {
+        let mut said = Self::Nothing;
+        for (name, value) in fields {
+            if is_parent(name) {
+                said = match said {
+                    Self::Nothing => Self::Parent(value),
+                    Self::Parent(_) | Self::Nonsense => return Self::Nonsense,
+                };
+            }
+        }
+        said
+    }
+}
+
+/// Whether a field is not passed on: our `traceparent` stands in place of the client's, and
+/// `tracestate` means nothing without the trace that it belongs to (§3.3).
+#[inline]
+pub(crate) const fn is_replaced(name: &[u8], trace: &Trace) -> bool {
+    is_parent(name) || (is_state(name) && !trace.is_continued())
+}
+
+/// Whether a field is `traceparent`.
+#[inline]
+const fn is_parent(name: &[u8]) -> bool {
+    name.len() == 11 && name.eq_ignore_ascii_case(b"traceparent")
+}
+
+/// Whether a field is `tracestate`.
+#[inline]
+const fn is_state(name: &[u8]) -> bool {
+    name.len() == 10 && name.eq_ignore_ascii_case(b"tracestate")
+}
+
+/// Gives requests their place in a trace. One for each loop: it has a state of its own.
+#[derive(Debug)]
+pub(crate) struct Tracer {
+    state: Cell<u64>,
+}
+
+impl Tracer {
+    /// Seeded by the operating system: the standard library's hash keys come from there.
+    pub(crate) fn seeded() -> Self {
+        Self { state: Cell::new(RandomState::new().build_hasher().finish()) }
+    }
+
+    /// The place of a request that says this.
+    pub(crate) fn place(&self, said: Said<'_>) -> Trace {
+        let parent = match said {
+            Said::Parent(value) => parse(value),
+            Said::Nothing | Said::Nonsense => None,
+        };
+        let mut value = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        match parent {
+            Some(Parent { trace_id, flags }) => {
+                value[3..35].copy_from_slice(trace_id);
+                value[54] = flags;
+            }
+            None => {
+                hex(&mut value[3..19], self.number());
+                hex(&mut value[19..35], self.number());
+                value[54] = FLAGS_NEW;
+            }
+        }
+        hex(&mut value[36..52], self.number());
+        Trace { value, continued: parent.is_some() }
+    }
+
+    /// A number that is not zero: all zeroes name nothing (§3.2.2.3, §3.2.2.4). SplitMix64; who
+    /// can guess it can guess a number in a log, and nothing else.
+    fn number(&self) -> u64 {
+        loop {
+            let mut it = self.state.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
+            self.state.set(it);
+            it = (it ^ (it >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            it = (it ^ (it >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            it ^= it >> 31;
+            if it != 0 {
+                return it;
+            }
+        }
+    }
+}
+
+/// What is taken over from a client.
+#[derive(Clone, Copy)]
+struct Parent<'h> {
+    trace_id: &'h [u8],
+    /// The last digit of the flags, with those two bits that mean something.
+    flags: u8,
+}
+
+/// A valid `traceparent` (§3.2): `version "-" trace-id "-" parent-id "-" trace-flags`.
+fn parse(value: &[u8]) -> Option<Parent<'_>> {
+    let (known, rest) = value.split_at_checked(VALUE_BYTES)?;
+    let [v0, v1, b'-', ids @ .., b'-', f0, f1] = known else { return None };
+    let (trace_id, ids) = ids.split_at_checked(32)?;
+    let [b'-', parent_id @ ..] = ids else { return None };
+    let is_version = digit(*v0)? != 15 || digit(*v1)? != 15;
+    digit(*v1)?;
+    // What a later version adds begins behind a dash (§4.1); this one adds nothing.
+    let fits = rest.is_empty() || (&[*v0, *v1] != b"00" && rest.first() == Some(&b'-'));
+    let names = |id: &[u8]| {
+        id.iter().all(|octet| digit(*octet).is_some()) && id.iter().any(|octet| *octet != b'0')
+    };
+    digit(*f0)?;
+    // Sampled, and random: other bits are not passed on by who does not know them (§3.2.2.5).
+    let flags = digit(*f1)? & 3;
+    (is_version && fits && names(trace_id) && names(parent_id))
+        .then_some(Parent { trace_id, flags: b'0' + flags })
+}
+
+/// A digit is written small (§3.2.2).
+const fn digit(octet: u8) -> Option<u8> {
+    match octet {
+        b'0'..=b'9' => Some(octet - b'0'),
+        b'a'..=b'f' => Some(octet - b'a' + 10),
+        _ => None,
+    }
+}
+
+fn hex(out: &mut [u8], number: u64) {
+    for (pair, octet) in out.chunks_exact_mut(2).zip(number.to_be_bytes()) {
+        pair[0] = HEX[usize::from(octet >> 4)];
+        pair[1] = HEX[usize::from(octet & 15)];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+    const SPAN: &str = "b7ad6b7169203331";
+
+    fn place(value: &str) -> Trace {
+        Tracer { state: Cell::new(7) }.place(Said::Parent(value.as_bytes()))
+    }
+
+    #[test]
+    fn a_valid_parent_is_continued_with_a_span_of_our_own() {
+        for (value, flags) in [
+            (format!("00-{TRACE}-{SPAN}-01"), "01"),
+            (format!("00-{TRACE}-{SPAN}-00"), "00"),
+            (format!("00-{TRACE}-{SPAN}-02"), "02"),
+            (format!("00-{TRACE}-{SPAN}-ff"), "03"),
+            // Later versions, with and without more.
+            (format!("01-{TRACE}-{SPAN}-01"), "01"),
+            (format!("cc-{TRACE}-{SPAN}-01-what-the-future-will-be-like"), "01"),
+            (format!("fe-{TRACE}-{SPAN}-01-"), "01"),
+            (format!("00-{TRACE}-0000000000000001-01"), "01"),
+        ] {
+            let trace = place(&value);
+            assert!(trace.is_continued(), "{value}");
+            assert_eq!(trace.trace_id(), TRACE);
+            assert_ne!(trace.span_id(), SPAN);
+            let expected = format!("00-{TRACE}-{}-{flags}", trace.span_id());
+            assert_eq!(trace.value(), expected.as_bytes(), "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_parent_begins_a_trace() {
+        let zeroes = "0".repeat(32);
+        for value in [
+            String::new(),
+            "00".to_owned(),
+            format!("ff-{TRACE}-{SPAN}-01"),
+            format!("00-{zeroes}-{SPAN}-01"),
+            format!("00-{TRACE}-0000000000000000-01"),
+            format!("00-{TRACE}-{SPAN}-01-"),
+            format!("00-{TRACE}-{SPAN}-01-more"),
+            format!("00-{TRACE}-{SPAN}-01."),
+            format!("cc-{TRACE}-{SPAN}-01.more"),
+            format!("cc-{TRACE}-{SPAN}-0"),
+            format!("00-{TRACE}-{SPAN}-1"),
+            format!("00-{TRACE}-{SPAN}"),
+            format!("00-{}-{SPAN}-01", TRACE.to_uppercase()),
+            format!("00-{TRACE}-{}-01", SPAN.to_uppercase()),
+            format!("00-{TRACE}-{SPAN}-0A"),
+            format!("00-{TRACE}-{SPAN}-g1"),
+            format!("0g-{TRACE}-{SPAN}-01"),
+            format!("f -{TRACE}-{SPAN}-01"),
+            format!("00_{TRACE}-{SPAN}-01"),
+            format!("00-{TRACE}_{SPAN}-01"),
+            format!("00-{TRACE}-{SPAN}_01"),
+            format!("00-.{}-{SPAN}-01", &TRACE[1..]),
+            format!("00-{TRACE}-.{}-01", &SPAN[1..]),
+            format!("00-{}-{SPAN}0-01", &TRACE[1..]),
+            format!(" 00-{TRACE}-{SPAN}-01"),
+            format!("00-{TRACE}-{SPAN}-01 "),
+            format!("00-{TRACE}-{SPAN}-01,00-{TRACE}-{SPAN}-01"),
+        ] {
+            let trace = place(&value);
+            assert!(!trace.is_continued(), "{value}");
+            assert_ne!(trace.trace_id(), TRACE, "{value}");
+            assert_eq!(trace.value()[..3], *b"00-");
+            assert_eq!(trace.value()[52..], *b"-01");
+            assert!(
+                place(str::from_utf8(trace.value()).unwrap()).is_continued(),
+                "our own is valid"
+            );
+        }
+    }
+
+    #[test]
+    fn more_than_one_parent_is_none() {
+        let value = format!("00-{TRACE}-{SPAN}-01");
+        let parent = (&b"TraceParent"[..], value.as_bytes());
+        let other = (&b"traceparenu"[..], &b"x"[..]);
+        let state = (&b"Tracestate"[..], &b"a=b"[..]);
+        assert_eq!(Said::of([other, parent, state].into_iter()), Said::Parent(value.as_bytes()));
+        assert_eq!(Said::of([parent, parent].into_iter()), Said::Nonsense);
+        assert_eq!(Said::of([parent, parent, parent].into_iter()), Said::Nonsense);
+        assert_eq!(Said::of([other, state].into_iter()), Said::Nothing);
+        assert!(is_state(state.0) && is_parent(parent.0) && !is_parent(other.0));
+    }
+
+    #[test]
+    fn numbers_do_not_repeat_between_loops_or_requests() {
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..16 {
+            let tracer = Tracer::seeded();
+            for _ in 0..1_000 {
+                let trace = tracer.place(Said::Nothing);
+                assert_eq!((trace.trace_id().len(), trace.span_id().len()), (32, 16));
+                assert!(seen.insert(trace.trace_id().to_owned()), "twice");
+                assert!(seen.insert(trace.span_id().to_owned()), "twice");
+            }
+        }
+    }
+}
