@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fezz_abi::artifact::Inspection;
 use fezz_abi::host::Function;
@@ -10,15 +11,18 @@ use fezz_abi::{LoadOptions, artifact};
 
 use crate::accord;
 use crate::config::{
-    Abi, Config, ConfigError, Fallback, FunctionConfig, FunctionOptions, OptionFlag, RouteConfig,
-    Target, nearest, resolve,
+    Abi, Config, ConfigError, Fallback, FunctionConfig, FunctionOptions, HeaderMatch, OptionFlag,
+    RouteConfig, Target, nearest, resolve,
 };
 use crate::fault::Fault;
 use crate::plugin::pattern::{HostPattern, Pattern};
 use crate::plugin::registry::{Entry, FunctionId, Registry};
 use crate::plugin::root;
-use crate::plugin::router::{Route, Router};
+use crate::plugin::router::{Route, Router, Share};
+use crate::plugin::split::Rounds;
 use crate::plugin::version::{Selector, Version};
+use crate::policy::{self, Policy};
+use crate::site::{Rulebook, remedy};
 use crate::tls::{Gates, TlsError};
 use crate::{config, log};
 
@@ -29,6 +33,8 @@ pub struct Functions {
     pub registry: Registry,
     /// The routes to them.
     pub router: Router,
+    /// What routes demand.
+    pub(crate) book: Rulebook,
     /// Who is let in with TLS, if that is spoken.
     pub(crate) gates: Option<Arc<Gates>>,
 }
@@ -41,8 +47,8 @@ impl Functions {
     pub fn load(config: &Config) -> Result<Self, Vec<ConfigError>> {
         let mut registry = Registry::default();
         let assembled = assemble(config, &Registry::default(), &mut registry);
-        let (router, gates) = both(assembled, Gates::of(config))?;
-        Ok(Self { router, registry, gates })
+        let ((router, book), gates) = both(assembled, Gates::of(config))?;
+        Ok(Self { router, registry, book, gates })
     }
 
     /// Like [`load`](Self::load), while `present` serves: an artifact is not loaded again if the
@@ -63,20 +69,23 @@ impl Functions {
                 accord::discard(&entry.to_string(), &entry.function);
             }
         }
-        let (router, gates) = assembled?;
-        Ok(Self { router, registry, gates })
+        let ((router, book), gates) = assembled?;
+        Ok(Self { router, registry, book, gates })
     }
 }
 
+/// Routes, and what they demand.
+type Assembled = (Router, Rulebook);
+
 /// All is well, or everything that is not.
 fn both(
-    router: Result<Router, Vec<ConfigError>>,
+    assembled: Result<Assembled, Vec<ConfigError>>,
     gates: Result<Option<Gates>, Vec<TlsError>>,
-) -> Result<(Router, Option<Arc<Gates>>), Vec<ConfigError>> {
-    match (router, gates) {
-        (Ok(router), Ok(gates)) => Ok((router, gates.map(Arc::new))),
-        (router, gates) => {
-            let mut complaints = router.err().unwrap_or_default();
+) -> Result<(Assembled, Option<Arc<Gates>>), Vec<ConfigError>> {
+    match (assembled, gates) {
+        (Ok(assembled), Ok(gates)) => Ok((assembled, gates.map(Arc::new))),
+        (assembled, gates) => {
+            let mut complaints = assembled.err().unwrap_or_default();
             complaints.extend(gates.err().unwrap_or_default().into_iter().map(ConfigError::Tls));
             Err(complaints)
         }
@@ -88,8 +97,9 @@ fn assemble(
     config: &Config,
     present: &Registry,
     registry: &mut Registry,
-) -> Result<Router, Vec<ConfigError>> {
-    let complaints = config.complaints();
+) -> Result<Assembled, Vec<ConfigError>> {
+    let mut complaints = config.complaints();
+    let book = read_policies(config, &mut complaints);
     let mut loader = Loader { config, present, registry, complaints, held_back: Vec::new() };
     let mut loaded: Vec<Option<FunctionId>> = Vec::new();
     for wanted in &config.functions {
@@ -119,14 +129,14 @@ fn assemble(
     if loaded.iter().all(Option::is_some) {
         complaints.extend(aimless(&config.options, registry));
     }
-    let reached = reached(&routes, registry);
+    let reached = reached(&routes, config, registry);
     for (id, entry) in registry.iter() {
         if !reached.contains(&id) {
             complaints.push(ConfigError::Unreachable { function: entry.to_string() });
         }
     }
     match Router::build(routes) {
-        Ok(router) if complaints.is_empty() => Ok(router),
+        Ok(router) if complaints.is_empty() => Ok((router, book)),
         Ok(_) => Err(complaints),
         Err(errors) => {
             complaints.extend(errors.into_iter().map(ConfigError::Conflict));
@@ -135,9 +145,32 @@ fn assemble(
     }
 }
 
+/// The policies of the configuration, their files read.
+fn read_policies(config: &Config, complaints: &mut Vec<ConfigError>) -> Rulebook {
+    let faults = policy::complaints(config);
+    let (read, unreadable): (Vec<_>, Vec<_>) =
+        config.policies.iter().map(Policy::read).partition(Result::is_ok);
+    let unreadable = unreadable.into_iter().filter_map(Result::err);
+    complaints.extend(faults.into_iter().chain(unreadable).map(ConfigError::Policy));
+    let fallbacks = config.policies.iter().map(|policy| policy.fallback.as_ref());
+    Rulebook {
+        policies: read.into_iter().flatten().collect(),
+        remedies: fallbacks.map(|fallback| fallback.map(remedy)).collect(),
+    }
+}
+
 /// The functions that routes lead to, and those that answer when one of these fails.
-fn reached(routes: &[Route], registry: &Registry) -> Vec<FunctionId> {
-    let mut reached: Vec<FunctionId> = routes.iter().map(|route| route.function).collect();
+fn reached(routes: &[Route], config: &Config, registry: &Registry) -> Vec<FunctionId> {
+    let mut reached: Vec<FunctionId> = Vec::new();
+    for route in routes {
+        let shares = route.split.iter().map(|share| share.function);
+        let asked: Vec<FunctionId> = [route.function].into_iter().chain(shares).collect();
+        let policy = route.policy.and_then(|place| config.policies.get(place));
+        if policy.is_some_and(|policy| policy.fallback == Some(Fallback::Previous)) {
+            reached.extend(asked.iter().filter_map(|id| registry.previous(*id)));
+        }
+        reached.extend(asked);
+    }
     let mut at = 0;
     while let Some(&id) = reached.get(at) {
         at += 1;
@@ -314,7 +347,9 @@ impl Loader<'_> {
         };
         let function = self.load(&wanted)?;
         let pattern = Pattern { methods: Vec::new(), host: HostPattern::Any, path };
-        Some(route_to(function, pattern, self.config, self.registry))
+        // What it leads to is known; the target is not looked at.
+        let route = RouteConfig::new(pattern, Target::Function(0));
+        Some(route_to(function, &route, self.config, self.registry))
     }
 }
 
@@ -333,7 +368,7 @@ const fn boundary(abi: Abi) -> fezz_abi::Abi {
 /// an encoder adds.
 const RESPONSE_HEAD_BYTES_MAX: u64 = 1 << 20;
 
-/// The route, if its function was loaded.
+/// The route, if its functions were loaded.
 fn connect(
     route: &RouteConfig,
     config: &Config,
@@ -341,30 +376,83 @@ fn connect(
     registry: &Registry,
     complaints: &mut Vec<ConfigError>,
 ) -> Option<Route> {
+    let known = complaints.len();
+    let shown = || route.pattern.to_string();
+    if route.policy.is_some_and(|place| place >= config.policies.len()) {
+        complaints.push(ConfigError::NoPolicy { route: shown() });
+    }
+    if route.when.as_ref().is_some_and(|when| !can_be(when)) {
+        complaints.push(ConfigError::HeaderMatch { route: shown() });
+    }
+    let mut select = |selector: &Selector| {
+        let found = registry.select(selector);
+        // While an artifact is missing, what it would have been called is not known.
+        if found.is_none() && loaded.iter().all(Option::is_some) {
+            complaints.push(ConfigError::UnknownFunction {
+                selector: selector.clone(),
+                loaded: registry.iter().map(|(_, entry)| entry.to_string()).collect(),
+            });
+        }
+        found
+    };
+    let mut split = Vec::new();
     let function = match &route.target {
         Target::Function(index) => loaded.get(*index).copied().flatten(),
-        Target::Selector(selector) => {
-            let found = registry.select(selector);
-            // While an artifact is missing, what it would have been called is not known.
-            if found.is_none() && loaded.iter().all(Option::is_some) {
-                complaints.push(ConfigError::UnknownFunction {
-                    selector: selector.clone(),
-                    loaded: registry.iter().map(|(_, entry)| entry.to_string()).collect(),
-                });
+        Target::Selector(selector) => select(selector),
+        Target::Split(shares) => {
+            for (selector, percent) in shares {
+                let handler_timeout = |id| handler(id, route, config, registry);
+                split.extend(select(selector).map(|function| Share {
+                    function,
+                    percent: *percent,
+                    handler_timeout: handler_timeout(function),
+                }));
             }
-            found
+            let percents: Vec<u32> = shares.iter().map(|(_, percent)| *percent).collect();
+            if Rounds::of(&percents).is_none() {
+                let sum = percents.iter().map(|percent| u64::from(*percent)).sum();
+                complaints.push(ConfigError::Shares { route: shown(), sum });
+            }
+            split.first().map(|share| share.function)
         }
-        Target::Split(_) => None,
     };
-    function.map(|function| route_to(function, route.pattern.clone(), config, registry))
+    let function = function.filter(|_| complaints.len() == known)?;
+    Some(Route { split, ..route_to(function, route, config, registry) })
 }
 
-fn route_to(function: FunctionId, pattern: Pattern, config: &Config, registry: &Registry) -> Route {
-    let own = registry.get(function).and_then(|entry| entry.options.timeout);
+/// Whether a request can have such a field (RFC 9110 §5.5).
+fn can_be(when: &HeaderMatch) -> bool {
+    let sound = |it: char| it == '\t' || !it.is_control();
+    policy::is_token(&when.name)
+        && !when.name.contains(|it: char| it.is_ascii_uppercase())
+        && when.value.chars().all(sound)
+        && when.value.trim_matches([' ', '\t']) == when.value
+}
+
+fn route_to(
+    function: FunctionId,
+    route: &RouteConfig,
+    config: &Config,
+    registry: &Registry,
+) -> Route {
     Route {
         function,
-        pattern,
-        handler_timeout: own.unwrap_or(config.timeouts.handler),
-        body_bytes_max: config.limits.body_bytes_max,
+        split: Vec::new(),
+        pattern: route.pattern.clone(),
+        when: route.when.clone(),
+        policy: route.policy,
+        handler_timeout: handler(function, route, config, registry),
+        body_bytes_max: route.body_bytes_max.unwrap_or(config.limits.body_bytes_max),
     }
+}
+
+/// How long a function may take on a route: the route's word counts, then its own.
+fn handler(
+    function: FunctionId,
+    route: &RouteConfig,
+    config: &Config,
+    registry: &Registry,
+) -> Duration {
+    let own = registry.get(function).and_then(|entry| entry.options.timeout);
+    route.handler.or(own).unwrap_or(config.timeouts.handler)
 }

@@ -8,6 +8,7 @@ use crate::exchange::Exchange;
 use crate::link::{Facts, Way};
 use crate::listen::AcceptFault;
 use crate::observe::{Observer, Outcome, Record, Steps};
+use crate::peer::Rejection;
 
 /// Boxes of exchanges that are kept for the next ones.
 const EXCHANGES_KEPT_MAX: usize = 256;
@@ -68,6 +69,13 @@ impl Audience {
         }
     }
 
+    /// A connection is not served, or not taken for now.
+    pub(crate) fn rejected(&mut self, now: Instant, why: Rejection) {
+        for observer in &mut self.observers {
+            observer.rejected(now, why);
+        }
+    }
+
     /// An exchange of a connection is over: everybody hears of it, and its box goes round.
     pub(crate) fn finish(&mut self, facts: &mut Facts, id: ConnId, one: &Summary, now: Instant) {
         let exchange = facts.exchange.take();
@@ -78,7 +86,7 @@ impl Audience {
             connection: u64::from(self.home) << 32 | u64::from(id.generation),
             request: one.request,
             client: facts.client.address(),
-            peer: facts.client.address(),
+            peer: facts.peer(),
             principal: None,
             secured: matches!(facts.way, Way::Tls(_)),
             said: None,

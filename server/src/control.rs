@@ -1,9 +1,13 @@
 //! What other threads tell a loop: serve, drain, end. Orders only become sharper. And what they
 //! ask it: whether it still turns, and who is there.
 
+mod asks;
+
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use fezz_proto::{Instant, Phase};
+
+pub(crate) use self::asks::Asks;
 
 /// What a loop is to do with its connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +24,8 @@ pub(crate) enum Order {
 #[derive(Debug, Default)]
 pub(crate) struct Control {
     order: AtomicU8,
+    /// Limits and descriptors.
+    pub(crate) asks: Asks,
     /// The number of the last question.
     asked: AtomicU64,
     /// The number of the last question that was answered.

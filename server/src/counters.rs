@@ -13,6 +13,8 @@ use fezz_proto::{HandshakeFault, Instant, Notice, Phase};
 use crate::crew::{FunctionCounts, ImageCounts, WorkerCounts};
 use crate::listen::AcceptFault;
 use crate::observe::Observer;
+use crate::peer::{ProxyFault, Rejection};
+use crate::policy::PolicyCounts;
 use crate::tls::GateCounts;
 
 /// A number that one thread raises and all may read.
@@ -35,6 +37,8 @@ pub struct Counters {
     accepted: Count,
     accept_failed: Count,
     shed: Count,
+    rejected: [Count; Rejection::NAMES.len()],
+    proxy_faults: [Count; ProxyFault::ALL.len()],
     secured: Count,
     handshake_failed: [Count; HandshakeFault::ALL.len()],
     heads: Count,
@@ -62,6 +66,10 @@ pub struct Snapshot {
     pub accept_failed: u64,
     /// Idle connections told to leave for new ones.
     pub shed: u64,
+    /// Connections that were not served, by reason.
+    pub rejected: BTreeMap<&'static str, u64>,
+    /// What was wrong with PROXY headers, by reason.
+    pub proxy_faults: BTreeMap<&'static str, u64>,
     /// TLS handshakes finished.
     pub secured: u64,
     /// TLS handshakes that failed, by reason.
@@ -98,6 +106,8 @@ pub struct Snapshot {
     pub dropped: u64,
     /// What went wrong with functions, by name and version.
     pub functions: BTreeMap<String, FunctionCounts>,
+    /// What policies refused, by name.
+    pub policies: BTreeMap<String, PolicyCounts>,
     /// The workers.
     pub workers: WorkerCounts,
     /// Loaded images of functions.
@@ -141,6 +151,12 @@ impl Snapshot {
         for (place, fault) in HandshakeFault::ALL.iter().enumerate() {
             let count = one.handshake_failed.get(place).map_or(0, Count::get);
             *self.handshake_failed.entry(fault.name()).or_default() += count;
+        }
+        for (name, count) in Rejection::NAMES.iter().zip(&one.rejected) {
+            *self.rejected.entry(name).or_default() += count.get();
+        }
+        for (fault, count) in ProxyFault::ALL.iter().zip(&one.proxy_faults) {
+            *self.proxy_faults.entry(fault.name()).or_default() += count.get();
         }
         self.forbidden += one.forbidden.get();
         self.dropped += one.dropped.get();
@@ -191,6 +207,22 @@ impl Snapshot {
         }
     }
 
+    fn render_policies(&self, page: &mut String) {
+        for (name, counts) in &self.policies {
+            for (kind, value) in counts.by_kind() {
+                let _infallible = writeln!(
+                    page,
+                    "fezz_requests_limited_total{{policy=\"{name}\",kind=\"{kind}\"}} {value}"
+                );
+            }
+            let PolicyCounts { displaced, under_way, .. } = counts;
+            let _infallible =
+                writeln!(page, "fezz_rate_limit_displaced_total{{policy=\"{name}\"}} {displaced}");
+            let _infallible =
+                writeln!(page, "fezz_policy_requests{{policy=\"{name}\"}} {under_way}");
+        }
+    }
+
     /// The numbers as text, one per line: name, labels, value.
     #[must_use]
     pub fn render(&self) -> String {
@@ -216,6 +248,7 @@ impl Snapshot {
             let _infallible = writeln!(page, "{name} {value}");
         }
         self.render_functions(&mut page);
+        self.render_policies(&mut page);
         for (class, value) in self.replied.iter().enumerate().filter(|(_, value)| **value > 0) {
             let _infallible = writeln!(page, "fezz_replies_total{{class=\"{class}xx\"}} {value}");
         }
@@ -225,6 +258,8 @@ impl Snapshot {
             ("fezz_http_timeouts_total", "phase", &self.timed_out),
             ("fezz_http_rejected_total", "reason", &self.refused),
             ("fezz_tls_handshake_failures_total", "reason", &self.handshake_failed),
+            ("fezz_connections_rejected_total", "reason", &self.rejected),
+            ("fezz_proxy_header_faults_total", "reason", &self.proxy_faults),
         ];
         for (name, label, values) in labelled {
             for (key, value) in values {
@@ -325,6 +360,17 @@ impl Observer for Counting {
 
     fn accept_failed(&mut self, _at: Instant, _why: AcceptFault) {
         self.0.accept_failed.add(1);
+    }
+
+    fn rejected(&mut self, _at: Instant, why: Rejection) {
+        if let Some(count) = self.0.rejected.get(why.place()) {
+            count.add(1);
+        }
+        if let Rejection::Proxy(fault) = why
+            && let Some(count) = self.0.proxy_faults.get(fault as usize)
+        {
+            count.add(1);
+        }
     }
 
     fn notices_dropped(&mut self, _at: Instant, count: u64) {

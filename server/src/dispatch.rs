@@ -1,6 +1,8 @@
 //! A head becomes a verdict, a request becomes a job: what one loop needs to know of routes,
 //! functions and workers.
 
+mod judged;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,18 +13,23 @@ use fezz_proto::{Admission, ConnId, Hub, Instant, Refusal, Reply, Summary, Ticke
 use fezz_wire::Meta;
 
 use crate::audience::Audience;
+use crate::config::Forwarded;
 use crate::crew::{
-    Callee, Completion, Errand, Fallback, Job, Load, Pace, Served, Took, Workplace, millis,
-    waited_too_long,
+    Callee, Completion, Errand, Fallback, Job, Load, Pace, QUARANTINED, Served, Took, Workplace,
+    millis, waited_too_long,
 };
 use crate::desk::DESK;
-use crate::envelope;
+use crate::envelope::{self, Edits};
 use crate::exchange::Exchange;
 use crate::fault::Fault;
-use crate::link::{Facts, Judge, Way};
+use crate::link::{ClientIp, Facts, Judge, Way};
+use crate::peer::{Headcount, Rejection, Source};
 use crate::plugin::Verdict;
+use crate::policy::Denial;
 use crate::site::{Present, Site};
+use crate::tls::Secured;
 use crate::trace::{self, Tracer};
+use judged::{Passed, denied};
 
 /// The judge of one loop.
 pub(crate) struct Dispatcher {
@@ -35,6 +42,8 @@ pub(crate) struct Dispatcher {
     /// The site that was present at the last request.
     site: Arc<Site>,
     place: Arc<Workplace>,
+    /// Who is here how often.
+    pub(crate) headcount: Arc<Headcount>,
     /// Jobs of this turn for the workers, submitted at its end.
     batch: Vec<Job>,
     /// Calls that this loop's thread makes itself.
@@ -47,6 +56,8 @@ pub(crate) struct Dispatcher {
 enum Decision {
     Admit { body_bytes_max: u64, handle_ms_max: u32, late: Option<Box<Reply>> },
     Refuse(Refusal),
+    Deny(Denial),
+    Preflight(Box<[u8]>),
     Quarantined(Served, Instant),
     NotAllowed(String),
     Options(String),
@@ -60,8 +71,10 @@ impl Dispatcher {
         tracer: Option<Tracer>,
         present: Arc<Present>,
         place: Arc<Workplace>,
+        headcount: Arc<Headcount>,
     ) -> Self {
         Self {
+            headcount,
             home,
             audience,
             tracer,
@@ -173,11 +186,14 @@ impl Dispatcher {
         &self,
         hub: &mut Hub,
         id: ConnId,
-        facts: &Facts,
+        facts: &mut Facts,
         exchange: &mut Exchange,
         envelope: &mut Vec<u8>,
     ) -> Option<Decision> {
         let head = hub.head(id)?;
+        if let Some(client) = facts.via.as_ref().and_then(|via| via.client_of(&head)) {
+            facts.client = ClientIp::of(client);
+        }
         exchange.hear(&head, self.audience.wants_words());
         exchange.trace = self.tracer.as_ref().map(|tracer| {
             let fields = head.end_to_end_fields().map(|field| (field.name, field.value));
@@ -198,6 +214,13 @@ impl Dispatcher {
         {
             return Some(Decision::Refuse(Refusal::Misdirected));
         }
+        let client = facts.client.as_octets();
+        let courses = &self.site.courses;
+        if courses.has_preflights
+            && let Some(decision) = self.preflight(&head, facts.client.address())
+        {
+            return Some(decision);
+        }
         let verdict = self.site.router.resolve_head(&head);
         let route = match verdict {
             Verdict::Route(route) => route,
@@ -210,21 +233,36 @@ impl Dispatcher {
             Verdict::ServerOptions { allow } => return Some(Decision::Options(allow.to_owned())),
         };
         exchange.route = self.site.labels.get(route.0 as usize).copied();
+        let certificate = secured.and_then(Secured::principal);
+        let course = courses.get(route.0);
         let route = self.site.router.route(route)?;
-        let served = self.site.served.get(route.function.0 as usize)?;
+        let passed = match course {
+            None => Passed::freely(route, certificate),
+            Some(course) => {
+                let client = facts.client.address();
+                match self.pass(course, &head, client, certificate, &mut exchange.guard) {
+                    Ok(passed) => passed,
+                    Err(denial) => return Some(Decision::Deny(denial)),
+                }
+            }
+        };
+        let served = self.site.served.get(passed.function.0 as usize)?;
         exchange.served = Some(*served);
         let callee = served.callee;
+        let remedy = passed.remedy.unwrap_or(&callee.fallback);
         if let Some(until) = callee.quarantined(self.now)
-            && !matches!((&callee.fallback, served.previous), (Fallback::Previous, Some(_)))
+            && !matches!((remedy, served.previous), (Fallback::Previous, Some(_)))
         {
             return Some(Decision::Quarantined(*served, until));
         }
-        let late = match &callee.fallback {
+        let late = match remedy {
             Fallback::Static(reply) => Some(Box::new(reply.copy(Vec::new()))),
             Fallback::FailRequest | Fallback::Previous => None,
         };
-        let handle_ms_max = u32::try_from(route.handler_timeout.as_millis()).unwrap_or(u32::MAX);
-        let client = facts.client.as_octets();
+        let handle_ms_max = u32::try_from(passed.handler_timeout.as_millis()).unwrap_or(u32::MAX);
+        if let Some(principal) = passed.principal {
+            exchange.set_principal(principal);
+        }
         let meta = Meta {
             trace_id: exchange.trace.as_ref().map(|trace| trace.trace_id().as_bytes()),
             deadline_ms: Some(u64::from(handle_ms_max)),
@@ -232,10 +270,15 @@ impl Dispatcher {
             version: callee.accord.version(),
             call: callee.wants_call.then_some(0),
             tls: secured.and_then(|secured| secured.meta(callee.tls)),
-            principal: None,
+            principal: passed.principal.map(str::as_bytes),
         };
         let scheme: &[u8] = if secured.is_some() { b"https" } else { b"http" };
-        exchange.layout = envelope::request(envelope, &head, scheme, meta, exchange.trace.as_ref());
+        let edits = Edits {
+            hides_credentials: passed.hides_credentials,
+            passes: facts.via.as_ref().map_or(Forwarded::Off, |via| via.passes()),
+            trace: exchange.trace.as_ref(),
+        };
+        exchange.layout = envelope::request(envelope, &head, scheme, meta, edits);
         Some(Decision::Admit { body_bytes_max: route.body_bytes_max, handle_ms_max, late })
     }
 
@@ -254,10 +297,17 @@ impl Dispatcher {
 
     /// The answer to a request whose function is in quarantine until `until`.
     #[cold]
-    fn quarantined(&self, hub: &mut Hub, id: ConnId, served: Served, until: Instant, now: Instant) {
+    fn quarantined(
+        &self,
+        hub: &mut Hub,
+        id: ConnId,
+        (served, remedy): (Served, Option<&Fallback>),
+        until: Instant,
+        now: Instant,
+    ) {
         let callee = served.callee;
-        callee.blame(&Fault::new(Stage::Limit, "quarantined"));
-        if let Fallback::Static(reply) = &callee.fallback {
+        callee.blame(&Fault::new(Stage::Limit, QUARANTINED));
+        if let Fallback::Static(reply) = remedy.unwrap_or(&callee.fallback) {
             callee.tally.static_answer();
             return hub.handle_answered(id, reply.copy(Vec::new()), now);
         }
@@ -272,6 +322,9 @@ impl Judge for Dispatcher {
         let mut buffer = hub.buffer();
         let mut exchange = self.audience.open();
         let decision = self.decide(hub, id, facts, &mut exchange, &mut buffer);
+        if let Some(fields) = exchange.guard.as_mut().and_then(|guard| guard.fields.take()) {
+            hub.set_fields(id, fields);
+        }
         facts.exchange = Some(exchange);
         match decision {
             Some(Decision::Admit { body_bytes_max, handle_ms_max, late }) => {
@@ -294,7 +347,17 @@ impl Judge for Dispatcher {
             }
             Some(Decision::Quarantined(served, until)) => {
                 hub.keep_buffer(buffer);
-                self.quarantined(hub, id, served, until, now);
+                let remedy = facts.exchange.as_ref().and_then(|it| it.remedy());
+                self.quarantined(hub, id, (served, remedy), until, now);
+            }
+            Some(Decision::Deny(denial)) => {
+                hub.keep_buffer(buffer);
+                let (why, reply) = denied(denial);
+                hub.handle_refused(id, why, reply, now);
+            }
+            Some(Decision::Preflight(fields)) => {
+                hub.set_fields(id, fields);
+                hub.handle_answered(id, envelope::constant(buffer, 204, &[], b""), now);
             }
             refused => {
                 hub.keep_buffer(buffer);
@@ -305,6 +368,7 @@ impl Judge for Dispatcher {
                 hub.handle_refused(id, why, None, now);
             }
         }
+        Self::let_go(hub, id, facts);
     }
 
     fn dispatch(
@@ -317,6 +381,7 @@ impl Judge for Dispatcher {
         let Some(exchange) = &facts.exchange else { return false };
         debug_assert!(exchange.served.is_some(), "a request without a function");
         let Some(Served { callee, previous }) = exchange.served else { return false };
+        let decides_origins = exchange.guard.as_ref().is_some_and(|guard| guard.decides_origins);
         let mut job = Job {
             callee: callee.id,
             home: self.home,
@@ -324,7 +389,7 @@ impl Judge for Dispatcher {
             queued: self.now,
             deadline,
             short: callee.pace.is_short(),
-            job: Load { callee, previous, envelope, layout: exchange.layout },
+            job: Load { callee, previous, envelope, layout: exchange.layout, decides_origins },
         };
         let Load { envelope, layout, .. } = &mut job.job;
         if layout.is_open() {
@@ -338,6 +403,22 @@ impl Judge for Dispatcher {
             self.batch.push(job);
         }
         inline
+    }
+
+    #[cold]
+    fn announce(&mut self, facts: &mut Facts, source: Source) -> Result<(), Rejection> {
+        let Some(via) = &mut facts.via else { return Ok(()) };
+        let counts = via.announce(source);
+        let origin = via.origin;
+        if via.is_idle() {
+            facts.via = None;
+        }
+        facts.client = ClientIp::of(origin);
+        if counts && !self.headcount.enter(origin) {
+            return Err(Rejection::LimitIp);
+        }
+        facts.counted = counts;
+        Ok(())
     }
 
     fn forget(&mut self, hub: &mut Hub, facts: &mut Facts, ticket: Ticket, why: Void) {
@@ -369,9 +450,11 @@ impl Judge for Dispatcher {
             Void::Killed => Fault::new(Stage::Cancelled, "the server ends"),
         };
         callee.blame(&fault);
-        if why == Void::Late && matches!(callee.fallback, Fallback::Static(_)) {
+        let remedy = exchange.remedy().unwrap_or(&callee.fallback);
+        if why == Void::Late && matches!(remedy, Fallback::Static(_)) {
             callee.tally.static_answer();
         }
+        exchange.guard = None;
     }
 
     fn finish(&mut self, facts: &mut Facts, id: ConnId, summary: &Summary, now: Instant) {

@@ -1,8 +1,6 @@
 //! A head becomes a request envelope; an answer becomes a reply. Nothing a function returns is
 //! trusted: what breaks the contract is a 502 with one stage label, never a partial answer.
 
-use std::iter;
-
 use fezz_abi::Stage;
 use fezz_abi::host::CallError;
 use fezz_parser::{
@@ -11,7 +9,10 @@ use fezz_parser::{
 use fezz_proto::Reply;
 use fezz_wire::{BodySlot, Layout, Meta, RequestHead, ResponseView, WireLimits};
 
+use crate::config::Forwarded;
 use crate::fault::Fault;
+use crate::peer;
+use crate::policy::is_about_origins;
 use crate::trace::{self, Trace};
 
 /// The only place where the parser's writer meets the server's buffers.
@@ -24,41 +25,57 @@ impl Octets for Text<'_> {
     }
 }
 
-/// Writes the envelope of a request up to its content. A request that has a `trace` says so in
-/// `traceparent`, in place of what its client said.
+/// What of a request's fields is not passed on as it came.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Edits<'t> {
+    /// `Authorization` was for the server (RFC 9110 §11.6.2).
+    pub(crate) hides_credentials: bool,
+    /// Which claims about the client a trusted proxy makes; others are left out.
+    pub(crate) passes: Forwarded,
+    /// What `traceparent` says, in place of what its client said.
+    pub(crate) trace: Option<&'t Trace>,
+}
+
+impl Edits<'_> {
+    /// Whether a field is passed on.
+    #[inline]
+    fn keeps(self, name: &[u8]) -> bool {
+        let hidden = self.hides_credentials && name.eq_ignore_ascii_case(b"authorization");
+        let replaced = self.trace.is_some_and(|trace| trace::is_replaced(name, trace));
+        let claimed = peer::is_claim(name) && !peer::may_say(name, self.passes);
+        !(hidden | replaced | claimed)
+    }
+}
+
+/// Writes the envelope of a request up to its content.
 pub(crate) fn request(
     into: &mut Vec<u8>,
     head: &Head<'_>,
     scheme: &[u8],
     meta: Meta<'_, [u8]>,
-    trace: Option<&Trace>,
+    edits: Edits<'_>,
 ) -> Layout {
     let slot = match head.framing() {
         fezz_parser::Framing::None => BodySlot::Known(0),
         fezz_parser::Framing::Length(length) => BodySlot::Known(length),
         fezz_parser::Framing::Chunked => BodySlot::Open,
     };
-    let mut request = RequestHead {
+    let fields = head.end_to_end_fields().map(|field| (field.name, field.value));
+    let own = edits.trace.map(|trace| (&b"traceparent"[..], &trace.value()[..]));
+    let dropped = fields.clone().filter(|(name, _)| !edits.keeps(name)).count();
+    let request = RequestHead {
         method: head.method_octets(),
         scheme: Some(scheme),
         authority: head.authority_octets(),
         path: head.path_octets(),
         query: head.query_octets(),
         meta,
-        header_count: head.end_to_end_count(),
+        header_count: head.end_to_end_count() - dropped + usize::from(own.is_some()),
     };
-    let fields = head.end_to_end_fields().map(|field| (field.name, field.value));
-    let Some(trace) = trace else {
-        return fezz_wire::write_request(into, &request, fields, slot);
-    };
-    let own = iter::once((&b"traceparent"[..], &trace.value()[..]));
-    let is_kept = |name: &[u8]| !trace::is_replaced(name, trace);
-    let dropped = fields.clone().filter(|(name, _)| !is_kept(name)).count();
-    request.header_count = request.header_count + 1 - dropped;
     if dropped == 0 {
         return fezz_wire::write_request(into, &request, fields.chain(own), slot);
     }
-    let kept = fields.filter(|(name, _)| is_kept(name));
+    let kept = fields.filter(|(name, _)| edits.keeps(name));
     fezz_wire::write_request(into, &request, kept.chain(own), slot)
 }
 
@@ -70,11 +87,13 @@ pub(crate) struct Judged {
 }
 
 /// Judges a function's answer and writes the reply into `into`, which is empty. The answer's
-/// version, if it states one, must be the `negotiated` one.
+/// version, if it states one, must be the `negotiated` one. Where the server `decides_origins`,
+/// what the answer says about them is left out.
 pub(crate) fn judge(
     answer: Result<&[u8], CallError>,
     negotiated: Option<u64>,
     limits: &WireLimits,
+    decides_origins: bool,
     into: &mut Vec<u8>,
 ) -> Result<Judged, Fault> {
     let answer = answer.map_err(|error| Fault::new(error.stage(), error))?;
@@ -89,15 +108,22 @@ pub(crate) fn judge(
         let why = format!("the answer is of version {found}; version {wanted} was negotiated");
         return Err(Fault::new(Stage::ResponseEnvelope, why));
     }
-    write(&view, into).map_err(|error| Fault::new(Stage::ResponseDecode, error))
+    write(&view, decides_origins, into).map_err(|error| Fault::new(Stage::ResponseDecode, error))
 }
 
-fn write(view: &ResponseView<'_>, into: &mut Vec<u8>) -> Result<Judged, fezz_parser::ReplyError> {
+fn write(
+    view: &ResponseView<'_>,
+    decides_origins: bool,
+    into: &mut Vec<u8>,
+) -> Result<Judged, fezz_parser::ReplyError> {
     let status = view.status();
     let content = if status_has_content(status) && status != 205 { view.body_len() } else { 0 };
     into.reserve(content + 512);
     write_status_line(&mut Text(into), status);
     for (name, value) in view.headers() {
+        if decides_origins && is_about_origins(&name.to_vec()) {
+            continue;
+        }
         match (name.as_slice(), value.as_slice()) {
             (Some(name), Some(value)) => write_field(&mut Text(into), name, value)?,
             _ => write_field(&mut Text(into), &name.to_vec(), &value.to_vec())?,
@@ -136,6 +162,20 @@ pub(crate) fn come_back(micros: u64) -> Reply {
     let seconds = micros.div_ceil(1_000_000).max(1).to_string();
     let fields = [("content-type", "text/plain"), ("retry-after", seconds.as_str())];
     constant(Vec::new(), 503, &fields, b"service unavailable\n")
+}
+
+/// The reply to a token that is nobody's (RFC 6750 §3.1).
+pub(crate) fn invalid_token() -> Reply {
+    let challenge = "Bearer error=\"invalid_token\"";
+    let fields = [("content-type", "text/plain"), ("www-authenticate", challenge)];
+    constant(Vec::new(), 401, &fields, b"unauthorized\n")
+}
+
+/// The reply to a request that comes `micros` microseconds too early (RFC 6585 §4).
+pub(crate) fn too_early(micros: u64) -> Reply {
+    let seconds = micros.div_ceil(1_000_000).max(1).to_string();
+    let fields = [("content-type", "text/plain"), ("retry-after", seconds.as_str())];
+    constant(Vec::new(), 429, &fields, b"too many requests\n")
 }
 
 /// A reply of the server's own, or of its operator's.

@@ -1,11 +1,14 @@
 //! What belongs to one exchange, in a box that goes round: an idle connection has none.
 
+use std::sync::Arc;
+
 use fezz_parser::{Head, Version};
 use fezz_wire::Layout;
 
-use crate::crew::{Served, Took};
+use crate::crew::{Fallback, Served, Took};
 use crate::label::Label;
 use crate::observe::Said;
+use crate::policy::Permit;
 use crate::trace::Trace;
 
 /// Octets of texts that a box keeps room for between two exchanges.
@@ -30,7 +33,22 @@ pub(crate) struct Exchange {
     pub(crate) took: Option<Took>,
     /// It was given up before anybody was called.
     pub(crate) unrun: bool,
+    /// What the route's policy has to do with it until it is answered, if it has one.
+    pub(crate) guard: Option<Box<Guard>>,
     words: Words,
+}
+
+/// What a policy has to do with one request until that is answered.
+#[derive(Debug, Default)]
+pub(crate) struct Guard {
+    /// Its share of the requests under way.
+    pub(crate) permit: Option<Permit>,
+    /// What the client gets where the function does not answer.
+    pub(crate) remedy: Option<Arc<Fallback>>,
+    /// Field lines for the answer, until the core has them.
+    pub(crate) fields: Option<Box<[u8]>>,
+    /// Whether what a function says about origins is left out.
+    pub(crate) decides_origins: bool,
 }
 
 impl Exchange {
@@ -49,6 +67,11 @@ impl Exchange {
     /// What the request said, if that was kept.
     pub(crate) fn said(&self) -> Option<Said<'_>> {
         self.words.said()
+    }
+
+    /// What its client gets where the function does not answer, if the route decides that.
+    pub(crate) fn remedy(&self) -> Option<&Fallback> {
+        self.guard.as_ref()?.remedy.as_deref()
     }
 
     /// Notes who asked, as a credential says.

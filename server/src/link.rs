@@ -3,12 +3,13 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use fezz_proto::{Action, ConnId, Hub, Instant, Summary, Ticket, Void};
+use fezz_proto::{Action, ConnId, Hub, Instant, Stage, Summary, Ticket, Void};
 
 use crate::exchange::Exchange;
+use crate::peer::{ProxyFault, Rejection, Source, Via};
 use crate::redirect::Redirect;
 use crate::tls::Secured;
-use crate::transport::{Moved, Scratch, Shaken, Stream, Transport};
+use crate::transport::{Beginning, Moved, Prefaced, Scratch, Shaken, Stream, Transport};
 
 /// Octets one connection may move in one turn before the others have theirs.
 const PUMP_BYTES_MAX: usize = 256 * 1024;
@@ -76,6 +77,19 @@ impl ClientIp {
     }
 }
 
+impl Facts {
+    /// Who connected.
+    pub(crate) fn peer(&self) -> IpAddr {
+        self.via.as_ref().map_or_else(|| self.client.address(), |via| via.peer)
+    }
+
+    /// Among whose connections this one counts: whoever connected, or was named by its PROXY
+    /// header.
+    pub(crate) fn origin(&self) -> IpAddr {
+        self.via.as_ref().map_or_else(|| self.client.address(), |via| via.origin)
+    }
+}
+
 /// By which way a connection came.
 #[derive(Debug)]
 pub(crate) enum Way {
@@ -94,6 +108,10 @@ pub(crate) struct Facts {
     pub(crate) client: ClientIp,
     /// The number of the listener it came by.
     pub(crate) listener: u16,
+    /// What a proxy says about that, or may say.
+    pub(crate) via: Option<Box<Via>>,
+    /// Whether the connection counts among those of its address.
+    pub(crate) counted: bool,
     /// By which way it came.
     pub(crate) way: Way,
     /// What belongs to the present exchange, from its head on.
@@ -132,6 +150,8 @@ pub(crate) trait Judge {
         envelope: Vec<u8>,
         deadline: Instant,
     ) -> bool;
+    /// A PROXY header is whole: whoever it speaks for is let in, or not.
+    fn announce(&mut self, facts: &mut Facts, source: Source) -> Result<(), Rejection>;
     /// Drops a request that nobody waits for any more.
     fn forget(&mut self, hub: &mut Hub, facts: &mut Facts, ticket: Ticket, why: Void);
     /// Takes note of an exchange that is over.
@@ -168,7 +188,7 @@ pub(crate) fn pump<S: Stream>(
             Acted::Answering => break,
             Acted::Closed(closed) => return closed,
         }
-        if let Some(going) = shake(link, hub, scratch, now) {
+        if let Some(going) = shake(link, hub, judge, scratch, now) {
             match going {
                 Going::On => continue,
                 Going::Nowhere => break,
@@ -203,15 +223,19 @@ enum Going {
     Later,
 }
 
-/// Goes on with a handshake, if one is under way.
+/// Goes on with what comes before requests, if that is under way.
 #[inline]
 fn shake<S: Stream>(
     link: &mut Link<S>,
     hub: &mut Hub,
+    judge: &mut impl Judge,
     scratch: &mut Scratch,
     now: Instant,
 ) -> Option<Going> {
-    let session = link.transport.handshaking()?;
+    let session = match link.transport.beginning()? {
+        Beginning::Handshake(session) => session,
+        Beginning::Header => return Some(read_header(link, hub, judge, scratch, now)),
+    };
     let end_announced = link.end_announced;
     let shaken = session.shake(&mut link.stream, &mut link.readable, end_announced, scratch);
     match shaken {
@@ -224,11 +248,7 @@ fn shake<S: Stream>(
         Shaken::Waiting => return Some(Going::Later),
         Shaken::Starved | Shaken::Stuffed => {
             link.writable &= shaken != Shaken::Stuffed;
-            if std::mem::take(&mut link.broken) {
-                hub.handle_peer_gone(link.id, now);
-                return Some(Going::On);
-            }
-            return Some(Going::Nowhere);
+            return Some(await_event(link, hub, now));
         }
         Shaken::Failed(why) => {
             scratch.handshakes_ended += 1;
@@ -238,6 +258,53 @@ fn shake<S: Stream>(
         Shaken::Gone => hub.handle_peer_gone(link.id, now),
     }
     Some(Going::On)
+}
+
+/// Nothing goes on before an event, unless the last one said that the connection is broken.
+fn await_event<S: Stream>(link: &mut Link<S>, hub: &mut Hub, now: Instant) -> Going {
+    if std::mem::take(&mut link.broken) {
+        hub.handle_peer_gone(link.id, now);
+        return Going::On;
+    }
+    Going::Nowhere
+}
+
+/// Goes on with a PROXY header.
+#[cold]
+fn read_header<S: Stream>(
+    link: &mut Link<S>,
+    hub: &mut Hub,
+    judge: &mut impl Judge,
+    scratch: &mut Scratch,
+    now: Instant,
+) -> Going {
+    let Transport::Prefaced(preface) = &mut link.transport else { return Going::On };
+    let prefaced = preface.read(&mut link.stream, &mut link.readable, link.end_announced);
+    let admitted = match prefaced {
+        Prefaced::Whole(source) => judge.announce(&mut link.facts, source),
+        Prefaced::Failed(fault) => Err(Rejection::Proxy(fault)),
+        Prefaced::Starved => return await_event(link, hub, now),
+        Prefaced::Eof => {
+            hub.handle_peer_eof(link.id, now);
+            return Going::On;
+        }
+        Prefaced::Gone => {
+            hub.handle_peer_gone(link.id, now);
+            return Going::On;
+        }
+    };
+    match admitted {
+        Ok(()) => {
+            link.readable |= link.transport.go_behind_header();
+            hub.handle_announced(link.id, now);
+        }
+        Err(why) => {
+            link.transport.give_up_header();
+            scratch.rejected.push(why);
+            hub.handle_turned_away(link.id, now);
+        }
+    }
+    Going::On
 }
 
 /// How far the core's actions lead.
@@ -275,7 +342,10 @@ fn act<S: Stream>(
                 }
             }
             Action::Close { reset } => {
-                scratch.handshakes_ended += u32::from(link.transport.handshaking().is_some());
+                scratch.handshakes_ended += u32::from(link.transport.owes_handshake());
+                if reset && hub.stage() == Stage::Serving && link.transport.awaits_header() {
+                    scratch.rejected.push(Rejection::Proxy(ProxyFault::TooSlow));
+                }
                 if !reset {
                     link.transport.part(&mut link.stream);
                 }

@@ -7,11 +7,13 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fezz_proto::Instant;
 use mio::net::{TcpListener, TcpStream};
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
+use crate::peer::Trust;
 use crate::redirect::Redirect;
 use crate::tls::Gate;
 
@@ -22,6 +24,11 @@ pub(crate) const ACCEPTS_PER_TURN_MAX: usize = 64;
 const PAUSE_MS: u64 = 100;
 /// Connections that the kernel queues for one listener.
 pub(crate) const BACKLOG_CONNECTIONS: i32 = 1_024;
+/// How long a connection is silent before the kernel asks whether its peer is still there, how often
+/// it asks again, and how many times: who vanished is known to have in two minutes.
+const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(60);
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
+const KEEP_ALIVE_PROBES: u32 = 4;
 /// Octets that the kernel takes from us before it can send them. At half of them it wants more:
 /// together with the write pace's gap this is the slowest reader who is seen to read.
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -47,15 +54,23 @@ pub(crate) fn bind(address: SocketAddr, shared: bool) -> io::Result<std::net::Tc
 
 /// Lets a socket listen, or go on listening, with the options that its connections are to have.
 pub(crate) fn begin(socket: &std::net::TcpListener) -> io::Result<()> {
-    let socket = SockRef::from(socket);
-    // Linux hands this on to accepted sockets, which saves a system call per connection.
+    set_terms(SockRef::from(socket))?;
+    socket.set_nonblocking(true)?;
+    SockRef::from(socket).listen(BACKLOG_CONNECTIONS)
+}
+
+/// What holds for the connections of a listening socket, wherever that comes from. Linux hands it on
+/// to them, which saves system calls for each.
+pub(crate) fn set_terms(socket: SockRef<'_>) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
-    // This is handed on too. A buffer of megabytes would hide for half a minute that a slow reader
-    // reads: the next event would come when a third of it is free.
+    let keepalive = TcpKeepalive::new().with_time(KEEP_ALIVE_IDLE);
+    let keepalive = keepalive.with_interval(KEEP_ALIVE_INTERVAL).with_retries(KEEP_ALIVE_PROBES);
+    socket.set_tcp_keepalive(&keepalive)?;
+    // A buffer of megabytes would hide for half a minute that a slow reader reads: the next event
+    // would come when a third of it is free.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX)?;
-    socket.set_nonblocking(true)?;
-    socket.listen(BACKLOG_CONNECTIONS)
+    Ok(())
 }
 
 /// Why no connection was taken.
@@ -98,6 +113,8 @@ pub(crate) struct Listener {
     pub(crate) socket: Arc<TcpListener>,
     /// How its connections are served.
     pub(crate) door: Door,
+    /// Who may speak for others there.
+    pub(crate) trust: Arc<Trust>,
     /// Connections may be waiting.
     pub(crate) pending: bool,
     /// Not to be tried before this point.
@@ -117,8 +134,8 @@ pub(crate) enum Accepted {
 }
 
 impl Listener {
-    pub(crate) const fn new(socket: Arc<TcpListener>, door: Door) -> Self {
-        Self { socket, door, pending: true, paused_until: None, skipped: 0 }
+    pub(crate) const fn new(socket: Arc<TcpListener>, door: Door, trust: Arc<Trust>) -> Self {
+        Self { socket, door, trust, pending: true, paused_until: None, skipped: 0 }
     }
 
     /// Whether an attempt may be made now.
@@ -191,12 +208,33 @@ impl Listener {
 mod tests {
     use super::*;
 
+    /// What the kernel does with a connection that nobody speaks on, as it is handed on.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn connections_have_the_terms_of_their_listener() {
+        let listener = bind(([127, 0, 0, 1], 0).into(), true).unwrap();
+        begin(&listener).unwrap();
+        let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        listener.set_nonblocking(false).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        let socket = SockRef::from(&accepted);
+        assert!(socket.keepalive().unwrap() && socket.tcp_nodelay().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEP_ALIVE_IDLE);
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), KEEP_ALIVE_INTERVAL);
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), KEEP_ALIVE_PROBES);
+        assert_eq!(socket.tcp_notsent_lowat().unwrap(), UNSENT_BYTES_MAX);
+        drop(client);
+    }
+
     #[test]
     fn a_fault_that_does_not_pass_makes_a_pause() {
         // A socket that does not listen: EINVAL for ever.
         let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
-        let mut listener =
-            Listener::new(Arc::new(TcpListener::from_std(socket.into())), Door::Plain);
+        let mut listener = Listener::new(
+            Arc::new(TcpListener::from_std(socket.into())),
+            Door::Plain,
+            Arc::default(),
+        );
         let now = Instant::ZERO;
         for _ in 0..SKIPS_MAX {
             assert!(listener.is_due(now), "one connection's fault is not the next one's");

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use fezz_proto::{Instant, Notice, Refusal};
 
 use crate::listen::AcceptFault;
+use crate::peer::Rejection;
 
 /// Told at the end of every turn what happened in it, on the thread that drives the loop: whatever
 /// an observer does, the connections of that loop wait for.
@@ -22,6 +23,9 @@ pub trait Observer: Send {
 
     /// A connection could not be taken.
     fn accept_failed(&mut self, _at: Instant, _why: AcceptFault) {}
+
+    /// A connection was not served, or is not taken for now.
+    fn rejected(&mut self, _at: Instant, _why: Rejection) {}
 
     /// So many notices were not reported because too much happened in one turn.
     fn notices_dropped(&mut self, _at: Instant, _count: u64) {}

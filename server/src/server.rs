@@ -6,14 +6,15 @@ use std::sync::{Arc, Weak, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use fezz_proto::Hub;
 use fezz_proto::roster::Roster;
+use fezz_proto::{Hub, LimitsError};
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Waker};
 
 use crate::assemble::Functions;
 use crate::audience::Audience;
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::control::Control;
 use crate::counters::{Counters, Counting, Snapshot};
 use crate::crew::{self, Outbound, Workplace};
@@ -23,8 +24,9 @@ use crate::health::{Health, Life};
 use crate::listen::{Door, Listener};
 use crate::log;
 use crate::observe::Observer;
+use crate::peer::Headcount;
 use crate::report::{DrainReport, PublishReport};
-use crate::settings::{Opening, Settings};
+use crate::settings::{Opening, Settings, Tuning};
 use crate::site::{Present, Site};
 use crate::sockets::{self, Handed, Share, Sockets};
 use crate::status::ListenerStatus;
@@ -56,6 +58,7 @@ pub struct Handle {
     counters: Arc<Vec<Arc<Counters>>>,
     pub(crate) place: Arc<Workplace>,
     present: Arc<Present>,
+    headcount: Arc<Headcount>,
     gates: Option<Arc<Gates>>,
     life: Arc<Life>,
     pub(crate) listeners: Arc<[ListenerStatus]>,
@@ -108,7 +111,7 @@ impl Handle {
     ///
     /// To be called from a thread that serves nobody: it may wait for another publication.
     pub fn publish(&self, functions: Functions) -> PublishReport {
-        let Functions { registry, router, gates: read } = functions;
+        let Functions { registry, router, book, gates: read } = functions;
         let mut certificates_stay = false;
         if let Some(gates) = &self.gates {
             gates.wish(registry.iter().map(|(_, entry)| wishes(entry.options.tls)));
@@ -116,11 +119,30 @@ impl Handle {
         }
         let entries = registry.iter().map(|(_, entry)| entry.clone()).collect();
         let change =
-            self.present.replace(|present| present.followed_by(router, entries, &self.place));
+            self.present.replace(|present| present.followed_by(router, book, entries, &self.place));
         for callee in change.leaving {
             self.place.retire(callee);
         }
         PublishReport { certificates_stay, ..change.report }
+    }
+
+    /// Obeys the limits and timeouts of `config` from now on, in a process that may hold
+    /// `descriptors` descriptors: those who are here, too, as far as they can. Those that
+    /// [`RESTART_KEYS`](crate::RESTART_KEYS) names stay as they were at the start; what belongs to
+    /// routes comes with [`Self::publish`].
+    ///
+    /// # Errors
+    ///
+    /// A limit that cannot be obeyed; nothing is changed.
+    pub fn set_limits(&self, config: &Config, descriptors: u64) -> Result<(), LimitsError> {
+        let event_loops = u32::try_from(self.controls.len()).unwrap_or(u32::MAX);
+        let tuning = Tuning::of(config, descriptors, event_loops)?;
+        self.headcount.set_most(tuning.connections_per_ip_max);
+        for (control, outbound) in self.controls.iter() {
+            control.asks.tune(tuning);
+            outbound.wake();
+        }
+        Ok(())
     }
 
     /// Whether requests should be sent here.
@@ -139,6 +161,7 @@ impl Handle {
             functions: self.place.function_counts(),
             workers: self.place.worker_counts(),
             images: self.place.image_counts(),
+            policies: self.present.site().courses.counts(),
             log_dropped: log::lost(),
             tls: self.gates.as_ref().map(|gates| gates.counted()).unwrap_or_default(),
             ..Snapshot::of(&self.counters)
@@ -188,8 +211,12 @@ impl Server {
         let limits = settings.roster;
         let place = Workplace::new(clock, limits, settings.response_limits, outbound.clone());
         let place = Arc::new(place);
-        let site = Site::of(settings.router, settings.functions, &place);
+        let site = Site::of(settings.router, settings.book, settings.functions, &place);
         let present = Arc::new(Present::new(site));
+        let headcount = Arc::new(Headcount::new(settings.tuning.connections_per_ip_max));
+        let controls: Vec<(Arc<Control>, Arc<Outbound>)> =
+            outbound.iter().map(|outbound| (Arc::default(), Arc::clone(outbound))).collect();
+        let controls = Arc::new(controls);
         let mut loops = Vec::new();
         for (number, (poll, outbound)) in polls.into_iter().zip(outbound).enumerate() {
             let share = shares.get_mut(number).map(std::mem::take).unwrap_or_default();
@@ -197,42 +224,43 @@ impl Server {
             let home = u16::try_from(number).unwrap_or(0);
             let mut audience = Audience::new(home, names);
             audience.join(Box::new(Counting(Arc::clone(&counters[number]))));
-            let mut hub = Hub::new(settings.limits);
+            let mut hub = Hub::new(settings.tuning.limits);
             let fields = hub.set_secured_fields(&settings.secured_fields);
             debug_assert!(fields.is_ok(), "one short line");
             loops.push(Loop {
                 poll,
                 listeners,
                 hub,
-                handshakes_max: settings.handshakes_max,
+                handshakes_max: settings.tuning.handshakes_max,
                 dispatcher: Dispatcher::new(
                     home,
                     audience,
                     settings.traces.then(Tracer::seeded),
                     Arc::clone(&present),
                     Arc::clone(&place),
+                    Arc::clone(&headcount),
                 ),
                 outbound,
-                control: Arc::default(),
+                control: Arc::clone(&controls[number].0),
+                all: Arc::clone(&controls),
                 clock,
-                drain_delay_ms: settings.drain_delay_ms,
-                drain_ms: settings.drain_ms_max,
+                drain_delay_ms: settings.tuning.drain_delay_ms,
+                drain_ms: settings.tuning.drain_ms_max,
                 events: Events::with_capacity(EVENTS_PER_TURN_MAX),
                 lists: Lists::default(),
             });
         }
-        let controls =
-            loops.iter().map(|one| (Arc::clone(&one.control), Arc::clone(&one.outbound))).collect();
         let listeners = addresses
             .iter()
             .zip(&doors)
             .map(|(&address, door)| ListenerStatus { address, serves: door.serves() });
         let handle = Handle {
             listeners: listeners.collect(),
-            controls: Arc::new(controls),
+            controls,
             counters: Arc::new(counters),
             place: Arc::clone(&place),
             present,
+            headcount,
             gates: settings.gates,
             life: Arc::default(),
             accepting: Arc::new(accepting),
@@ -366,7 +394,7 @@ fn attend(
         if original {
             accepting.push((sockets::name_of(&opening.address), Arc::downgrade(&socket)));
         }
-        listeners.push(Listener::new(socket, opening.door.clone()));
+        listeners.push(Listener::new(socket, opening.door.clone(), Arc::clone(&opening.trust)));
         names.push(opening.name.clone());
     }
     Ok((listeners, names))

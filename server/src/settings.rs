@@ -11,9 +11,11 @@ use fezz_wire::WireLimits;
 use crate::assemble::Functions;
 use crate::config::{Config, ListenAddress, Propagate, Serves};
 use crate::listen::Door;
+use crate::peer::Trust;
 use crate::plugin::Router;
 use crate::plugin::registry::Entry;
 use crate::redirect::Redirect;
+use crate::site::Rulebook;
 use crate::tls::{Gates, wishes};
 
 /// An address to listen on, and who is let in there.
@@ -25,6 +27,54 @@ pub struct Opening {
     pub address: ListenAddress,
     /// How.
     pub(crate) door: Door,
+    /// Who may speak for others there.
+    pub(crate) trust: Arc<Trust>,
+}
+
+/// Keys of limits and timeouts that only a restart changes: the first four size buffers, the others
+/// belong to the workers.
+pub const RESTART_KEYS: [&str; 9] = [
+    "limits.request_line",
+    "limits.header_line",
+    "limits.headers",
+    "limits.header_count",
+    "limits.response_body",
+    "timeouts.queue",
+    "workers.threads",
+    "workers.queue",
+    "workers.abandon_max",
+];
+
+/// What a reload may change in each loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tuning {
+    /// Limits of its connections; what is stated for the process is divided among the loops.
+    pub limits: Checked,
+    /// Handshakes under way at once.
+    pub handshakes_max: u32,
+    /// Connections of one address, over all loops.
+    pub connections_per_ip_max: u32,
+    /// Milliseconds between the order to drain and the end of accepting.
+    pub drain_delay_ms: u64,
+    /// Milliseconds from the end of accepting to the forced end.
+    pub drain_ms_max: u64,
+}
+
+impl Tuning {
+    /// What `config` says, for so many loops in a process that may hold `descriptors` descriptors.
+    ///
+    /// # Errors
+    ///
+    /// A limit that the core cannot obey.
+    pub fn of(config: &Config, descriptors: u64, event_loops: u32) -> Result<Self, LimitsError> {
+        Ok(Self {
+            limits: limits(config, descriptors, event_loops.max(1)).check()?,
+            handshakes_max: config.tls.handshakes_max,
+            connections_per_ip_max: config.limits.connections_per_ip_max.unwrap_or(u32::MAX),
+            drain_delay_ms: u64::from(millis(config.drain.delay)),
+            drain_ms_max: u64::from(millis(config.drain.grace)),
+        })
+    }
 }
 
 /// What a server is made of.
@@ -33,8 +83,8 @@ pub struct Settings {
     pub listen: Vec<Opening>,
     /// Who is let in with TLS.
     pub(crate) gates: Option<Arc<Gates>>,
-    /// Handshakes under way at once in one loop.
-    pub handshakes_max: u32,
+    /// What a reload may change.
+    pub tuning: Tuning,
     /// Field lines of every reply with TLS.
     pub secured_fields: Vec<u8>,
     /// Event loops, each with its own thread.
@@ -43,16 +93,12 @@ pub struct Settings {
     pub roster: RosterLimits,
     /// Whether requests get their place in a trace.
     pub traces: bool,
-    /// Milliseconds between the order to drain and the end of accepting.
-    pub drain_delay_ms: u64,
-    /// Milliseconds from the end of accepting to the forced end.
-    pub drain_ms_max: u64,
-    /// Limits of each loop's connections; totals are per loop.
-    pub limits: Checked,
     /// Limits of what functions answer.
     pub response_limits: WireLimits,
     /// Routes to functions by their place in `functions`.
     pub router: Router,
+    /// What routes demand.
+    pub(crate) book: Rulebook,
     /// Loaded functions.
     pub functions: Vec<Entry>,
 }
@@ -70,7 +116,7 @@ impl Settings {
         descriptors: u64,
     ) -> Result<Self, LimitsError> {
         let event_loops = config.event_loops.max(1);
-        let limits = limits(config, descriptors, event_loops).check()?;
+        let tuning = Tuning::of(config, descriptors, event_loops)?;
         let response_limits = WireLimits {
             body_bytes_max: bytes(config.limits.response_body_bytes_max),
             ..WireLimits::default()
@@ -83,7 +129,7 @@ impl Settings {
         Ok(Self {
             listen: openings(config, functions.gates.as_ref()),
             gates: functions.gates.clone(),
-            handshakes_max: config.tls.handshakes_max,
+            tuning,
             secured_fields: secured_fields(config),
             event_loops: event_loops as usize,
             roster: RosterLimits {
@@ -93,11 +139,9 @@ impl Settings {
                 abandoned_max: config.workers.abandoned_max,
             },
             traces: config.tracing.propagate == Propagate::W3c,
-            drain_delay_ms: u64::from(millis(config.drain.delay)),
-            drain_ms_max: u64::from(millis(config.drain.grace)),
-            limits,
             response_limits,
             router: functions.router,
+            book: functions.book,
             functions: functions_by_number,
         })
     }
@@ -119,9 +163,10 @@ fn openings(config: &Config, gates: Option<&Arc<Gates>>) -> Vec<Opening> {
                 gates: gates.cloned(),
             })),
         };
+        let trust = Arc::new(Trust::of(listener));
         let opening = |address| {
             let (name, door) = (listener.name.clone(), door.clone());
-            Opening { name, address, door }
+            Opening { name, address, door, trust: Arc::clone(&trust) }
         };
         all.extend(listener.addresses.iter().cloned().map(opening));
     }
@@ -153,6 +198,7 @@ fn limits(config: &Config, descriptors: u64, event_loops: u32) -> Limits {
         connections_max: config.connections_max(descriptors).div_ceil(event_loops).max(1),
         requests_per_connection_max: sizes.requests_per_connection_max,
         connection_age_ms_max: u64::from(millis(times.connection_age)),
+        proxy_header_ms_max: millis(times.proxy_header),
         handshake_ms_max: millis(times.tls_handshake),
         head_ms_max: millis(times.request_header),
         idle_ms_max: millis(times.keep_alive),

@@ -1,5 +1,6 @@
 //! What can be served at one time: routes, and who answers on them, on the operator's terms.
 
+mod course;
 mod present;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::plugin::{Route, Router};
 use crate::report::PublishReport;
 use crate::tls::wishes;
 
+pub(crate) use course::{Course, Courses, Rulebook};
 pub(crate) use present::Present;
 
 /// Routes, and the functions that they name by number.
@@ -25,6 +27,8 @@ pub(crate) struct Site {
     /// Counts the sites of a server; given by [`Present`].
     number: u64,
     pub(crate) router: Router,
+    /// What routes demand.
+    pub(crate) courses: Courses,
     /// What routes are called, by `RouteId`.
     pub(crate) labels: Vec<&'static Label>,
     /// By `FunctionId`.
@@ -42,10 +46,16 @@ pub(crate) struct Change {
 
 impl Site {
     /// Lets the workers know the functions of `entries`, in the order of their numbers.
-    pub(crate) fn of(router: Router, entries: Vec<Entry>, place: &Workplace) -> Self {
+    pub(crate) fn of(
+        router: Router,
+        book: Rulebook,
+        entries: Vec<Entry>,
+        place: &Workplace,
+    ) -> Self {
         let callees: Vec<&'static Callee> =
             entries.iter().map(|entry| place.enlist(terms(entry, place.clock.now()))).collect();
-        Self::new(router, entries, &callees)
+        let courses = Courses::of(book, router.routes(), &entries, &Courses::default());
+        Self::new(router, courses, entries, &callees)
     }
 
     /// The site after this one. Who is in both goes on as before: with its pace, its count of
@@ -53,6 +63,7 @@ impl Site {
     pub(crate) fn followed_by(
         &self,
         router: Router,
+        book: Rulebook,
         entries: Vec<Entry>,
         place: &Workplace,
     ) -> (Self, Change) {
@@ -68,10 +79,16 @@ impl Site {
         let leaving: Vec<&'static Callee> =
             before.filter(|old| !callees.iter().any(|new| std::ptr::eq(*old, *new))).collect();
         report.retired = leaving.iter().map(|callee| callee.name.clone()).collect();
-        (Self::new(router, entries, &callees), Change { leaving, report })
+        let courses = Courses::of(book, router.routes(), &entries, &self.courses);
+        (Self::new(router, courses, entries, &callees), Change { leaving, report })
     }
 
-    fn new(router: Router, entries: Vec<Entry>, callees: &[&'static Callee]) -> Self {
+    fn new(
+        router: Router,
+        courses: Courses,
+        entries: Vec<Entry>,
+        callees: &[&'static Callee],
+    ) -> Self {
         let serve = |(entry, callee): (&Entry, &&'static Callee)| Served {
             callee,
             previous: newest_before(&entries, &entry.name, entry.version.as_ref())
@@ -80,7 +97,7 @@ impl Site {
         let served = entries.iter().zip(callees).map(serve).collect();
         let label = |route: &Route| Label::of(&route.pattern.to_string());
         let labels = router.routes().iter().map(label).collect();
-        Self { number: 0, router, labels, served, entries }
+        Self { number: 0, router, courses, labels, served, entries }
     }
 
     /// Who answers for the same image under the same name on the same terms.
@@ -143,10 +160,17 @@ fn terms(entry: &Entry, now: Instant) -> Terms {
 fn fallback(entry: &Entry) -> Fallback {
     match &entry.options.fallback {
         _ if entry.falls_back_to_previous() => Fallback::Previous,
-        None | Some(config::Fallback::FailRequest | config::Fallback::Previous) => {
-            Fallback::FailRequest
-        }
-        Some(config::Fallback::Static { status, content_type, body }) => {
+        None | Some(config::Fallback::Previous) => Fallback::FailRequest,
+        Some(other) => remedy(other),
+    }
+}
+
+/// An operator's remedy, ready to be used.
+pub(crate) fn remedy(fallback: &config::Fallback) -> Fallback {
+    match fallback {
+        config::Fallback::FailRequest => Fallback::FailRequest,
+        config::Fallback::Previous => Fallback::Previous,
+        config::Fallback::Static { status, content_type, body } => {
             let fields = [("content-type", content_type.as_str())];
             let reply = envelope::constant(Vec::new(), *status, &fields, body);
             Fallback::Static(StaticReply {

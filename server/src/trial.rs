@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::config::{Config, ListenerConfig, Tls};
 use crate::tls::{Gate, Gates};
-use crate::transport::{Moved, Scratch, Session, Shaken, Stream, Transport};
+use crate::transport::{Beginning, Moved, Scratch, Session, Shaken, Stream, Transport};
 
 /// A stream that gives what a peer sent, a few octets at once, and takes everything.
 struct Given<'a> {
@@ -62,7 +62,7 @@ pub fn tls_records(octets: &[u8]) {
     let mut transport = Transport::Tls(Box::new(Session::new(gate.clone())));
     let mut into = [0; 1_000];
     for _ in 0..=octets.len() {
-        let Some(session) = transport.handshaking() else {
+        let Some(Beginning::Handshake(session)) = transport.beginning() else {
             match transport.receive(&mut given, &mut into, &mut scratch) {
                 Moved::Bytes(_) => continue,
                 Moved::Blocked | Moved::Eof | Moved::Gone => break,

@@ -2,6 +2,7 @@
 
 mod accept;
 mod calls;
+mod door;
 
 use std::io;
 use std::sync::Arc;
@@ -38,6 +39,8 @@ pub(crate) struct Loop {
     pub(crate) dispatcher: Dispatcher,
     pub(crate) outbound: Arc<Outbound>,
     pub(crate) control: Arc<Control>,
+    /// How every loop of this server is reached.
+    pub(crate) all: Arc<Vec<(Arc<Control>, Arc<Outbound>)>>,
     pub(crate) clock: Clock,
     /// Handshakes under way at once.
     pub(crate) handshakes_max: u32,
@@ -158,6 +161,7 @@ impl Loop {
         let now = self.dispatcher.now();
         self.count_handshakes();
         self.release();
+        self.report_rejected(now);
         self.report(now);
     }
 
@@ -288,11 +292,14 @@ impl Loop {
         let mut closed = std::mem::take(&mut self.lists.closed);
         for (id, reset) in closed.drain(..) {
             let slot = self.lists.links.get_mut(id.index as usize);
-            if let Some(link) = slot.and_then(Option::take)
-                && reset
-            {
-                // A reset is wanted, not needed: without it the peer gets an orderly end.
-                drop(socket2::SockRef::from(&link.stream).set_linger(Some(Duration::ZERO)));
+            if let Some(link) = slot.and_then(Option::take) {
+                if link.facts.counted {
+                    self.dispatcher.headcount.leave(link.facts.origin());
+                }
+                if reset {
+                    // A reset is wanted, not needed: without it the peer gets an orderly end.
+                    drop(socket2::SockRef::from(&link.stream).set_linger(Some(Duration::ZERO)));
+                }
             }
             self.hub.remove(id);
         }

@@ -123,6 +123,7 @@ const GET: RequestHead<'_> = RequestHead {
         version: None,
         call: None,
         tls: None,
+        principal: None,
     },
     header_count: 0,
 };

@@ -66,7 +66,11 @@ impl Limits {
 
 /// All cases, in the order of their files.
 pub(crate) fn corpus() -> Vec<Case> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+    corpus_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus"))
+}
+
+/// All cases of a folder, in the order of their files.
+pub(crate) fn corpus_in(folder: &Path) -> Vec<Case> {
     let mut files: Vec<_> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "http"));

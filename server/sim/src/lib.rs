@@ -13,6 +13,7 @@ pub mod client;
 pub mod crew;
 pub mod driver;
 pub mod envelope;
+pub mod operations;
 pub mod oracle;
 pub mod pipe;
 pub mod plan;

@@ -10,12 +10,13 @@ use crate::{envelope, run_octets, talk};
 pub type Target = fn(&[u8]);
 
 /// The targets that must never panic.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("chunked", chunked),
     ("conn", conn),
     ("cuts", cuts),
     ("framing", framing),
     ("head", head),
+    ("operations", operations),
     ("reply_head", reply_head),
     ("target", target),
     ("wire_handshake", wire_handshake),
@@ -25,6 +26,7 @@ pub const TARGETS: [(&str, Target); 11] = [
 ];
 
 pub use crate::check as world;
+pub use crate::operations::check as operations;
 pub use check::{chunked, framing, head, reply_head, target};
 pub use envelope::check as wire_request;
 pub use talk::check as conn;

@@ -245,7 +245,6 @@ fn number(out: &mut Vec<u8>, mut it: u64) {
     out.extend_from_slice(&digits[first..]);
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a digit is below ten")]
 const fn digit(it: u64) -> u8 {
     b'0' + (it % 10) as u8
 }

@@ -214,7 +214,7 @@ impl Dice {
                 _ => words.extend_from_slice(FORGED[(self.roll() % 8) as usize]),
             }
         }
-        if self.roll() % 64 == 0 {
+        if self.roll().is_multiple_of(64) {
             words.resize(words.len() + 3_000, self.roll().to_le_bytes()[0]);
         }
         words
@@ -303,7 +303,7 @@ fn turns_hand_over_and_drops_are_counted() {
     let mut seen = [0; 3_000];
     for line in std::fs::read_to_string(&path).unwrap().lines() {
         let object: Value = serde_json::from_str(line).unwrap();
-        seen[object["conn"].as_u64().unwrap() as usize] += 1;
+        seen[usize::try_from(object["conn"].as_u64().unwrap()).unwrap()] += 1;
     }
     assert!(seen.iter().all(|count| *count == 2));
     assert_eq!(log.lost(), 0);

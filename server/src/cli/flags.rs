@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Parser};
 
 use super::log_flags::LogFlags;
 use super::tls_flags::TlsFlags;
 use crate::config::{
     Config, ConfigError, Drain, FunctionConfig, FunctionFlag, FunctionOptions, LOOPS_MAX, Limits,
     ListenerConfig, OptionFault, OptionFlag, RouteConfig, RouteFlag, THREADS_MAX, Target, Timeouts,
-    Workers, parse_listen, processors,
+    Workers, file, parse_listen, processors,
 };
 use crate::plugin::pattern::Pattern;
 use crate::units::{UnitError, parse_count, parse_duration, parse_rate, parse_size};
@@ -19,6 +19,7 @@ use crate::units::{UnitError, parse_count, parse_duration, parse_rate, parse_siz
 const EXAMPLES: &str = "\
 Examples:
   fezz serve --function ./libhello.so
+  fezz serve --config /etc/fezz/fezz.toml
   fezz serve --function hello=./libhello.so@/hello/{*rest} --function ./libecho.so@/{*rest}
   fezz serve --function a@1.2=./a.so --route 'a@1=GET,POST:api.example.org/v1/{*rest}'
   fezz serve --root /srv/fezz --listen '[::]:8080' --limit-body 16MiB --timeout-handler 5s
@@ -51,9 +52,14 @@ Exit codes: 0 drained, 1 configuration, 2 usage, 71 operating system.";
 
 /// What `serve` can be told. Values are text here: they are read together, so that everything
 /// wrong with them can be said in one run.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, PartialEq)]
 #[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
 pub(super) struct ServeFlags {
+    /// Serve what FILE says; no other flag goes with it
+    ///
+    /// Without any flag the environment may name it: FEZZ_CONFIG.
+    #[arg(short, long, value_name = "FILE", exclusive = true)]
+    config: Option<PathBuf>,
     /// Serve the artifact at PATH; without a route anywhere it takes every request
     #[arg(short, long, value_name = "[NAME=]PATH[@ROUTE]")]
     function: Vec<String>,
@@ -99,7 +105,7 @@ pub(super) struct ServeFlags {
     drain_grace: String,
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Debug, PartialEq)]
 #[command(next_help_heading = "Limits")]
 struct LimitFlags {
     /// Octets of a request line; beyond it 414
@@ -137,7 +143,7 @@ struct LimitFlags {
     limit_requests_per_connection: String,
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Debug, PartialEq)]
 #[command(next_help_heading = "Timeouts")]
 struct TimeoutFlags {
     /// From accept to the end of a TLS handshake; then reset
@@ -175,7 +181,35 @@ struct TimeoutFlags {
     timeout_connection_age: String,
 }
 
+/// The variable that names the file where no flag says anything.
+pub(super) const FILE_VARIABLE: &str = "FEZZ_CONFIG";
+
+/// What no flag at all is read as.
+#[derive(Parser)]
+struct Defaults {
+    #[command(flatten)]
+    flags: ServeFlags,
+}
+
 impl ServeFlags {
+    /// The configuration, from the file that is named or from these flags.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub(super) fn read(&self) -> Result<Config, Vec<ConfigError>> {
+        match self.file(std::env::var_os(FILE_VARIABLE).map(PathBuf::from)) {
+            Some(path) => file::read(&path).map(|loaded| loaded.config),
+            None => self.to_config(),
+        }
+    }
+
+    /// The file to be read: the one that is named, else that of the environment if nothing is said.
+    fn file(&self, environment: Option<PathBuf>) -> Option<PathBuf> {
+        let silent = Defaults::try_parse_from(["fezz"]).is_ok_and(|it| it.flags == *self);
+        let environment = environment.filter(|path| silent && !path.as_os_str().is_empty());
+        self.config.clone().or(environment)
+    }
+
     /// The configuration these flags ask for. Values that contradict each other are
     /// [`Config::complaints`].
     ///
@@ -382,8 +416,6 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-
     use super::super::{Line, Verb};
     use super::*;
 
@@ -396,6 +428,23 @@ mod tests {
     #[test]
     fn no_flags_are_the_defaults() {
         assert_eq!(read(&[]), Ok(Config::default()));
+    }
+
+    #[test]
+    fn the_environment_names_a_file_where_no_flag_says_anything() {
+        let file = |words: &[&str], environment: Option<&str>| {
+            let line = Line::try_parse_from(["fezz", "serve"].iter().chain(words)).unwrap();
+            let Verb::Serve(flags) = line.verb else { panic!("not serve") };
+            flags.file(environment.map(PathBuf::from)).map(|path| path.display().to_string())
+        };
+        assert_eq!(file(&[], None), None);
+        assert_eq!(file(&[], Some("")), None);
+        assert_eq!(file(&[], Some("e")).as_deref(), Some("e"));
+        assert_eq!(file(&["--config", "c"], Some("e")).as_deref(), Some("c"));
+        assert_eq!(file(&["--workers", "1"], Some("e")), None);
+        assert!(
+            Line::try_parse_from(["fezz", "serve", "--config", "c", "--workers", "1"]).is_err()
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The flags about logs become plain data.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -8,7 +8,7 @@ use crate::config::{
     AccessFormat, AccessLog, AuditLog, Config, Log, LogFormat, LogLevel, LogOutput, Propagate,
 };
 
-#[derive(Args, Debug)]
+#[derive(Args, Debug, PartialEq)]
 #[command(next_help_heading = "Logs")]
 pub(super) struct LogFlags {
     /// What is worth a line of the server's log
@@ -67,6 +67,6 @@ impl LogFlags {
     }
 }
 
-fn output(path: &PathBuf) -> LogOutput {
-    if path.as_os_str() == "-" { LogOutput::Stdout } else { LogOutput::File(path.clone()) }
+fn output(path: &Path) -> LogOutput {
+    if path.as_os_str() == "-" { LogOutput::Stdout } else { LogOutput::File(path.to_owned()) }
 }

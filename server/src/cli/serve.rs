@@ -26,7 +26,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 pub(super) fn serve(flags: &ServeFlags) -> u8 {
     let loading = Loading::default();
-    let config = flags.to_config().map_err(StartError::Config);
+    let config = flags.read().map_err(StartError::Config);
     match config.and_then(|config| run(&config, &loading)) {
         Ok(report) => {
             log::say(report);

@@ -10,7 +10,7 @@ use crate::config::{
     TlsFlagFault, TlsVersion, UnknownSni,
 };
 
-#[derive(Args, Debug)]
+#[derive(Args, Debug, PartialEq)]
 #[command(next_help_heading = "TLS")]
 pub(super) struct TlsFlags {
     /// Listen on ADDRESS:PORT with TLS

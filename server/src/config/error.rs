@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use fezz_abi::{LoadError, Stage};
 
+use super::file::Complaint;
 use super::grammar::FunctionFault;
 use super::option_flag::OptionFault;
 use crate::plugin::root::RootError;
@@ -141,10 +142,30 @@ pub enum ConfigError {
     },
     /// Two routes could both win.
     Conflict(RouteError),
+    /// The shares of a route's functions do not make a hundred.
+    Shares {
+        /// The route.
+        route: String,
+        /// Their sum.
+        sum: u64,
+    },
+    /// A route looks at a field that no request can have.
+    HeaderMatch {
+        /// The route.
+        route: String,
+    },
+    /// A route has the place of a policy that is not there: a mistake of whoever made the
+    /// configuration.
+    NoPolicy {
+        /// The route.
+        route: String,
+    },
     /// A policy cannot be served.
     Policy(PolicyError),
     /// Limits contradict each other.
     Limits(fezz_proto::LimitsError),
+    /// A configuration file is wrong.
+    File(Box<Complaint>),
 }
 
 /// What is wrong with an address to listen on.
@@ -210,7 +231,7 @@ impl fmt::Display for ListenFault {
 impl ConfigError {
     /// The stable reason word.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Number { .. } => "number",
             Self::Listen { .. } => "listen",
@@ -234,8 +255,12 @@ impl ConfigError {
             Self::UnknownFunction { .. } => "unknown_function",
             Self::Unreachable { .. } => "unreachable",
             Self::Conflict(_) => "conflict",
+            Self::Shares { .. } => "shares",
+            Self::HeaderMatch { .. } => "header_match",
+            Self::NoPolicy { .. } => "no_policy",
             Self::Policy(error) => error.fault.name(),
             Self::Limits(_) => "limits",
+            Self::File(complaint) => complaint.fault.name(),
         }
     }
 }
@@ -291,8 +316,22 @@ impl fmt::Display for ConfigError {
                  --route NAME=/ROUTE"
             ),
             Self::Conflict(error) => error.fmt(out),
+            Self::Shares { route, sum } => write!(
+                out,
+                "the functions of route '{route}' share {sum} of a hundred requests; each needs at \
+                 least 1, and together they need 100"
+            ),
+            Self::HeaderMatch { route } => write!(
+                out,
+                "route '{route}' matches a field that no request can have: its name is a token in \
+                 lower case, its value has no control characters and no blanks around it"
+            ),
+            Self::NoPolicy { route } => {
+                write!(out, "route '{route}' has a policy that is not there")
+            }
             Self::Policy(error) => error.fmt(out),
             Self::Limits(error) => error.fmt(out),
+            Self::File(complaint) => complaint.fmt(out),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! opening sockets and files the server's; here is only what can be wrong between two values.
 
 mod error;
+pub mod file;
 mod grammar;
 mod listener;
 mod nearest;

@@ -54,10 +54,12 @@ impl Caller {
         }
         self.spare.clear();
         let spare = &mut self.spare;
+        let decides_origins = load.decides_origins;
         let request = load.layout.envelope(&load.envelope);
         let negotiated = callee.accord.version();
         let judged = callee.function.call(request, |answer| {
-            envelope::judge(answer, negotiated, &place.response_limits, spare)
+            let limits = &place.response_limits;
+            envelope::judge(answer, negotiated, limits, decides_origins, spare)
         });
         if callee.wants_call
             && let Some(line) = &self.line

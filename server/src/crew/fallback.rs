@@ -12,6 +12,14 @@ use super::Callee;
 use super::inbound::{Job, Load};
 use crate::fault::Fault;
 
+/// Why a request was refused before anybody was called, for the log.
+const QUEUE_FULL: &str = "refused: as many requests wait for a worker as may (workers.queue); the \
+                          workers are too few, or functions too slow";
+const CROWDED: &str = "refused: as many requests of the function wait or are inside as may \
+                       (max-in-flight)";
+pub(crate) const QUARANTINED: &str =
+    "refused: the function is in quarantine until a trial call of it comes back";
+
 /// The operator's remedy for a function.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Fallback {
@@ -71,20 +79,21 @@ impl Failed {
     /// Nobody takes the job.
     #[cold]
     pub(crate) fn unfit(job: Job, why: Unfit) -> Self {
-        let (refusal, until) = match why {
-            Unfit::QueueFull => (Refusal::Busy, None),
-            Unfit::Crowded => (Refusal::Crowded, None),
-            Unfit::Quarantined { until } => (Refusal::Quarantined, Some(until)),
+        let (refusal, until, why) = match why {
+            Unfit::QueueFull => (Refusal::Busy, None, QUEUE_FULL),
+            Unfit::Crowded => (Refusal::Crowded, None, CROWDED),
+            Unfit::Quarantined { until } => (Refusal::Quarantined, Some(until), QUARANTINED),
         };
-        Self { job, fault: Fault::new(Stage::Limit, why.name()), refusal, until }
+        Self { job, fault: Fault::new(Stage::Limit, why), refusal, until }
     }
 
-    /// Somebody waits for the answer at `now`: counts the failure, and finds the remedy.
+    /// Somebody waits for the answer at `now`: counts the failure, and finds the remedy: the
+    /// route's, if it has one.
     #[cold]
-    pub(crate) fn fall_back(&mut self, now: Instant) -> Outcome {
+    pub(crate) fn fall_back(&mut self, of_route: Option<&Fallback>, now: Instant) -> Outcome {
         let Load { callee, previous, envelope, .. } = &mut self.job.job;
         callee.blame(&self.fault);
-        match (&callee.fallback, previous.take()) {
+        match (of_route.unwrap_or(&callee.fallback), previous.take()) {
             (Fallback::Static(reply), _) => {
                 callee.tally.static_answer();
                 Outcome::Answer(reply.copy(std::mem::take(envelope)))

@@ -28,6 +28,8 @@ pub(crate) struct Load {
     /// The request envelope and how it is laid out.
     pub(crate) envelope: Vec<u8>,
     pub(crate) layout: Layout,
+    /// Whether what the function says about origins is left out.
+    pub(crate) decides_origins: bool,
 }
 
 /// A job that a worker has.

@@ -42,7 +42,7 @@ pub(crate) use berth::{Berth, Rescued};
 pub(crate) use call::Caller;
 pub(crate) use callee::{Callee, Served, Terms};
 pub(crate) use errands::{Errand, Errands};
-pub(crate) use fallback::{Failed, Fallback, Outcome, StaticReply};
+pub(crate) use fallback::{Failed, Fallback, Outcome, QUARANTINED, StaticReply};
 pub(crate) use inbound::{Inbound, Job, Load};
 pub(crate) use outbound::{Completion, Outbound, Took};
 pub(crate) use pace::{Pace, Placement};

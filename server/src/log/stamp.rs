@@ -10,17 +10,11 @@ const MONTHS: [&[u8; 3]; 12] = [
 const SECONDS_MAX: u64 = 253_402_300_799;
 
 /// The second that was asked for last, as text: nearly all moments share theirs with the one before.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Stamp {
     second: Option<u64>,
     date_time: [u8; 19],
     combined: [u8; 28],
-}
-
-impl Default for Stamp {
-    fn default() -> Self {
-        Self { second: None, date_time: [0; 19], combined: [0; 28] }
-    }
 }
 
 impl Stamp {

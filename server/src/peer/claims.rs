@@ -4,8 +4,6 @@
 //! the envelope's `meta`; so from everybody else they are dropped, and nobody has to tell true ones
 //! from false ones. CGI and its heirs make the same variable of `-` and `_`, hence both are meant.
 
-use fezz_parser::Head;
-
 use crate::config::Forwarded;
 
 /// The names, in lower case, but for those with a common beginning.
@@ -34,12 +32,6 @@ const BEGINNINGS: [&[u8]; 5] = [b"fezz-", b"x-forwarded-", b"x-client-cert", b"x
 
 /// An underscore as it looks where letters are made small.
 const UNDERSCORE: u8 = b'_' | 0x20;
-
-/// Whether a head has such a field at all.
-#[inline]
-pub(crate) fn any(head: &Head<'_>) -> bool {
-    head.fields().any(|field| is_claim(field.name))
-}
 
 /// Whether a field is such a claim.
 #[inline]

@@ -8,11 +8,15 @@ mod claims;
 mod forwarded;
 mod headcount;
 mod proxy;
+mod rejection;
 mod trust;
+mod via;
 
-pub(crate) use claims::{any as has_claims, is_claim, may_say};
-pub(crate) use forwarded::client_of;
+pub(crate) use claims::{is_claim, may_say};
+use forwarded::client_of;
 pub(crate) use headcount::Headcount;
 pub use proxy::ProxyFault;
-pub(crate) use proxy::{Announced, HEADER_BYTES_MAX, Source, look};
+pub(crate) use proxy::{HEADER_BYTES_MAX, Source, look};
+pub use rejection::Rejection;
 pub(crate) use trust::Trust;
+pub(crate) use via::Via;

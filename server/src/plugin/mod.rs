@@ -5,8 +5,9 @@ pub mod pattern;
 pub mod registry;
 pub mod root;
 pub mod router;
+pub(crate) mod split;
 mod tree;
 pub mod version;
 
 pub use registry::FunctionId;
-pub use router::{Route, RouteId, Router, Verdict};
+pub use router::{Route, RouteId, Router, Share, Verdict};

@@ -53,7 +53,7 @@ impl Pattern {
     /// The pattern in the router's spelling: parameters without their names, so that two patterns
     /// that take the same paths are the same text. The flag says whether it ends in a catch-all,
     /// which is then cut off: `/a/{id}/{*rest}` is `/a/{}/` and true.
-    pub(super) fn shape(&self) -> (String, bool) {
+    pub(crate) fn shape(&self) -> (String, bool) {
         let mut shape = String::new();
         let mut catch_all = false;
         for segment in self.path.split('/').skip(1) {

@@ -6,10 +6,11 @@
 //! 1. the exact host, then the longest `*.name` above it, then routes without a host; a host whose
 //!    routes do not know the path does not hide the routes of the next step;
 //! 2. the most specific path, segment by segment from the left: literal, parameter, catch-all;
-//! 3. a route that names the method, then one that takes all. A path whose routes all name other
+//! 3. a route whose field the request has, then one that wants none; see [`HeaderMatch`];
+//! 4. a route that names the method, then one that takes all. A path whose routes all name other
 //!    methods is answered 405; it does not fall back to a less specific path.
 //!
-//! Two routes that agree on all three could both win: an error when the router is built.
+//! Two routes that could both win a request are an error when the router is built.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,6 +22,7 @@ use super::canonical::{self, canonical};
 use super::pattern::{HostPattern, Pattern};
 use super::registry::FunctionId;
 use super::tree::Tree;
+use crate::config::HeaderMatch;
 
 /// The number of a route; valid for the router that gave it out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,14 +31,31 @@ pub struct RouteId(pub u32);
 /// What a route promises to the requests it takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// The function that answers.
+    /// The function that answers; the first of those in `split`.
     pub function: FunctionId,
+    /// Those who share the requests, if more than one does.
+    pub split: Vec<Share>,
     /// What the operator wrote; the `http.route` of metrics and logs.
     pub pattern: Pattern,
+    /// What else a request must say to be taken.
+    pub when: Option<HeaderMatch>,
+    /// The policy's place in the configuration.
+    pub policy: Option<usize>,
     /// How long the function may take, from dispatch to answer.
     pub handler_timeout: Duration,
     /// The longest request body accepted, in octets.
     pub body_bytes_max: u64,
+}
+
+/// One of several functions that answer on a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// The function.
+    pub function: FunctionId,
+    /// How many of a hundred requests it gets.
+    pub percent: u32,
+    /// How long it may take, from dispatch to answer.
+    pub handler_timeout: Duration,
 }
 
 /// What the router says to a request.
@@ -85,9 +104,18 @@ pub struct Router {
 /// The routes of one path pattern.
 #[derive(Debug, Default)]
 struct Leaf {
+    usual: Methods,
+    /// For requests that have a field.
+    matched: Vec<(HeaderMatch, Methods)>,
+    /// The methods of all of them, as a field value.
+    allow: String,
+}
+
+/// Routes that differ in their methods alone.
+#[derive(Debug, Default)]
+struct Methods {
     by_method: Vec<(String, RouteId)>,
     any_method: Option<RouteId>,
-    allow: String,
 }
 
 /// Two routes that could both win. The operator's fault.
@@ -99,6 +127,8 @@ pub enum RouteError {
         first: Pattern,
         /// The route that takes the same requests.
         second: Pattern,
+        /// The fields that they want, where a request may have both.
+        fields: Option<(String, String)>,
     },
     /// There are more routes than can be numbered.
     TooMany {
@@ -110,10 +140,15 @@ pub enum RouteError {
 impl fmt::Display for RouteError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Conflict { first, second } => write!(
+            Self::Conflict { first, second, fields: None } => write!(
                 out,
                 "routes '{first}' and '{second}' take the same requests; remove one or make it \
                  more specific"
+            ),
+            Self::Conflict { first, second, fields: Some((one, other)) } => write!(
+                out,
+                "routes '{first}' and '{second}' both take a request with the fields '{one}' and \
+                 '{other}'; let them look at one field, or at different paths"
             ),
             Self::TooMany { max } => write!(out, "there are more than {max} routes"),
         }
@@ -153,7 +188,7 @@ impl Router {
             }
         }
         router.only = match routes.as_slice() {
-            [route] if takes_everything(&route.pattern) => Some(RouteId(0)),
+            [route] if takes_everything(route) => Some(RouteId(0)),
             _ => None,
         };
         router.routes = routes;
@@ -182,7 +217,17 @@ impl Router {
             {
                 Verdict::Route(route)
             }
-            _ => self.resolve(head.method(), head.host(), head.path()),
+            _ => self.resolve_with(head.method(), head.host(), head.path(), Some(head)),
+        }
+    }
+
+    /// The route of the request that a preflight with this head announces: the one that it would
+    /// take with this method, as far as a preflight tells.
+    #[must_use]
+    pub fn resolve_preflight(&self, head: &Head<'_>, method: &str) -> Option<RouteId> {
+        match self.resolve_with(method, head.host(), head.path(), None) {
+            Verdict::Route(route) => Some(route),
+            _ => None,
         }
     }
 
@@ -190,6 +235,16 @@ impl Router {
     /// `path` is the target's path, as sent, or `*`.
     #[must_use]
     pub fn resolve(&self, method: &str, host: Option<&str>, path: &str) -> Verdict<'_> {
+        self.resolve_with(method, host, path, None)
+    }
+
+    fn resolve_with(
+        &self,
+        method: &str,
+        host: Option<&str>,
+        path: &str,
+        head: Option<&Head<'_>>,
+    ) -> Verdict<'_> {
         let path = match canonical(path) {
             Ok(path) => path,
             Err(why) => return Verdict::BadPath(why),
@@ -204,7 +259,8 @@ impl Router {
             };
         }
         match self.find(host, &path) {
-            Found::Leaf(leaf) => leaf.pick(method),
+            Found::Leaf(leaf) if leaf.matched.is_empty() => leaf.pick(method),
+            Found::Leaf(leaf) => leaf.pick_matched(method, head),
             Found::NoPath if method == "TRACE" => Verdict::MethodNotAllowed { allow: ALLOW_ANY },
             Found::NoPath => Verdict::NotFound,
             Found::NoHost => Verdict::Misdirected,
@@ -259,36 +315,83 @@ enum Found<'r> {
 }
 
 impl Leaf {
-    /// The routes of one path; those that take a method another one has taken are complained of.
+    /// The routes of one path; those that could take each other's requests are complained of.
     fn of(indices: &[usize], routes: &[Route], complaints: &mut Vec<RouteError>) -> Self {
         let mut leaf = Self::default();
-        let mut taken: Vec<(Option<&str>, usize)> = Vec::new();
-        for &index in indices {
-            let id = RouteId(u32::try_from(index).unwrap_or(u32::MAX));
-            let methods = &routes[index].pattern.methods;
-            let keys: Vec<Option<&str>> = match methods.as_slice() {
-                [] => vec![None],
-                named => named.iter().map(|method| Some(method.as_str())).collect(),
-            };
-            if let Some((_, first)) = taken.iter().find(|(key, _)| keys.contains(key)) {
-                let [first, second] = [*first, index].map(|it| routes[it].pattern.clone());
-                complaints.push(RouteError::Conflict { first, second });
+        for (place, &index) in indices.iter().enumerate() {
+            let rival = |other: &&usize| collide(&routes[**other], &routes[index]);
+            if let Some(first) = indices[..place].iter().find(rival) {
+                let [first, second] = [*first, index].map(|it| &routes[it]);
+                complaints.push(RouteError::Conflict {
+                    first: first.pattern.clone(),
+                    second: second.pattern.clone(),
+                    fields: differing_fields(first, second),
+                });
             }
-            for key in keys {
-                match key {
-                    None => leaf.any_method = Some(id),
-                    Some(method) => leaf.by_method.push((method.to_owned(), id)),
-                }
-                taken.push((key, index));
+            leaf.methods(routes[index].when.as_ref()).add(index, &routes[index].pattern.methods);
+        }
+        let mut allow: Vec<&str> = Vec::new();
+        let matched = leaf.matched.iter_mut().map(|(_, methods)| methods);
+        let mut all: Vec<&mut Methods> = matched.chain([&mut leaf.usual]).collect();
+        all.iter_mut().for_each(|methods| methods.add_head());
+        let any = all.iter().any(|methods| methods.any_method.is_some());
+        // In the order written: those without a field first.
+        for (method, _) in all.iter().rev().flat_map(|methods| &methods.by_method) {
+            if !allow.contains(&method.as_str()) {
+                allow.push(method);
             }
         }
-        leaf.add_head();
-        let named: Vec<&str> = leaf.by_method.iter().map(|(method, _)| method.as_str()).collect();
-        leaf.allow = match leaf.any_method {
-            Some(_) => ALLOW_ANY.to_owned(),
-            None => named.join(", "),
-        };
+        leaf.allow = if any { ALLOW_ANY.to_owned() } else { allow.join(", ") };
         leaf
+    }
+
+    /// The routes of this path that want such a field.
+    fn methods(&mut self, when: Option<&HeaderMatch>) -> &mut Methods {
+        let Some(when) = when else { return &mut self.usual };
+        let known = self.matched.iter().position(|(known, _)| known == when);
+        let place = known.unwrap_or_else(|| {
+            self.matched.push((when.clone(), Methods::default()));
+            self.matched.len() - 1
+        });
+        &mut self.matched[place].1
+    }
+
+    fn pick(&self, method: &str) -> Verdict<'_> {
+        match self.usual.route(method) {
+            Some(route) if method != "TRACE" => Verdict::Route(route),
+            _ => Verdict::MethodNotAllowed { allow: &self.allow },
+        }
+    }
+
+    /// Like [`pick`](Self::pick) where routes look at fields. Without a head, a route that wants a
+    /// field is taken where no other would be: a preflight announces fields and does not send them.
+    #[cold]
+    fn pick_matched(&self, method: &str, head: Option<&Head<'_>>) -> Verdict<'_> {
+        let mut wanted =
+            self.matched.iter().filter(|(when, _)| head.is_some_and(|it| has(it, when)));
+        let matched = wanted.find_map(|(_, methods)| methods.route(method));
+        let announced = || {
+            let mut all = self.matched.iter().filter(|_| head.is_none());
+            all.find_map(|(_, methods)| methods.route(method))
+        };
+        let exists = || self.matched.iter().any(|(_, methods)| methods.route(method).is_some());
+        match matched.or(self.usual.route(method)).or_else(announced) {
+            _ if method == "TRACE" => Verdict::MethodNotAllowed { allow: &self.allow },
+            Some(route) => Verdict::Route(route),
+            // There is something here for this method, for those who ask with a field.
+            None if exists() => Verdict::NotFound,
+            None => Verdict::MethodNotAllowed { allow: &self.allow },
+        }
+    }
+}
+
+impl Methods {
+    fn add(&mut self, index: usize, methods: &[String]) {
+        let id = RouteId(u32::try_from(index).unwrap_or(u32::MAX));
+        if methods.is_empty() {
+            self.any_method = Some(id);
+        }
+        self.by_method.extend(methods.iter().map(|method| (method.clone(), id)));
     }
 
     /// Whoever takes GET takes HEAD: the host leaves the content out. RFC 9110 §9.3.2.
@@ -301,18 +404,62 @@ impl Leaf {
         }
     }
 
-    fn pick(&self, method: &str) -> Verdict<'_> {
+    fn route(&self, method: &str) -> Option<RouteId> {
         let named = self.by_method.iter().find(|(taken, _)| taken == method).map(|(_, id)| *id);
-        match named.or(self.any_method) {
-            Some(route) if method != "TRACE" => Verdict::Route(route),
-            _ => Verdict::MethodNotAllowed { allow: &self.allow },
-        }
+        named.or(self.any_method)
     }
 }
 
-fn takes_everything(pattern: &Pattern) -> bool {
+/// Whether a request has the field, once: where it is repeated, two readers may take different
+/// ones.
+fn has(head: &Head<'_>, when: &HeaderMatch) -> bool {
+    let name = when.name.as_bytes();
+    let mut lines = head.fields().filter(|field| field.name.eq_ignore_ascii_case(name));
+    let first = lines.next();
+    first.is_some_and(|field| field.value == when.value.as_bytes()) && lines.next().is_none()
+}
+
+/// Whether two routes of one path could both be the best for a request.
+fn collide(one: &Route, other: &Route) -> bool {
+    let alike = match (&one.when, &other.when) {
+        (None, None) => true,
+        // One field cannot have two values; two fields can both be there.
+        (Some(one), Some(other)) if one.name == other.name => one.value == other.value,
+        (Some(_), Some(_)) => {
+            let takes = |route: &Route, method: &String| {
+                let methods = &route.pattern.methods;
+                methods.is_empty()
+                    || methods.contains(method)
+                    || method == "HEAD" && methods.iter().any(|it| it == "GET")
+            };
+            let either = |one: &Route, other: &Route| {
+                one.pattern.methods.is_empty()
+                    || one.pattern.methods.iter().any(|method| takes(other, method))
+            };
+            return either(one, other) || either(other, one);
+        }
+        _ => false,
+    };
+    let (one, other) = (&one.pattern.methods, &other.pattern.methods);
+    let methods = match (one.is_empty(), other.is_empty()) {
+        (true, true) => true,
+        (false, false) => one.iter().any(|method| other.contains(method)),
+        _ => false,
+    };
+    alike && methods
+}
+
+/// The names of the two fields, where it is these that do not exclude each other.
+fn differing_fields(one: &Route, other: &Route) -> Option<(String, String)> {
+    let (one, other) = (one.when.as_ref()?, other.when.as_ref()?);
+    (one.name != other.name).then(|| (one.name.clone(), other.name.clone()))
+}
+
+fn takes_everything(route: &Route) -> bool {
+    let pattern = &route.pattern;
     let (shape, catch_all) = pattern.shape();
-    pattern.methods.is_empty() && pattern.host == HostPattern::Any && shape == "/" && catch_all
+    let every = pattern.methods.is_empty() && pattern.host == HostPattern::Any;
+    every && route.when.is_none() && shape == "/" && catch_all
 }
 
 /// `host` in lower case without its final dot (RFC 3986 §3.2.2), written into `lower`.

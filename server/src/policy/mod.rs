@@ -100,20 +100,6 @@ enum Whose {
     All(Arc<Cell>),
 }
 
-/// What a policy says to a request.
-#[derive(Debug)]
-pub(crate) enum Verdict<'a> {
-    /// Its function may be asked.
-    Pass {
-        /// Who asks, where the policy wants to know.
-        principal: Option<&'a str>,
-        /// Its share of the requests under way, where they are capped.
-        permit: Option<Permit>,
-    },
-    /// It may not.
-    Refuse(Denial),
-}
-
 /// Why a policy refuses a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Denial {
@@ -223,43 +209,55 @@ impl Policy {
         !denied
     }
 
-    /// Judges the request with this `head` by a client whose verified certificate, if there is one,
-    /// is of `certificate`. `meters` are the policy's on the request's route.
-    pub(crate) fn judge<'a>(
+    /// Who asks with this `head`, where the policy wants to know; a client whose verified
+    /// certificate, if there is one, is of `certificate`.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub(crate) fn identify<'a>(
         &'a self,
-        meters: &[Meter],
         head: &Head<'_>,
         client: IpAddr,
         certificate: Option<&'a str>,
-        now: Instant,
-    ) -> Verdict<'a> {
+    ) -> Result<Option<&'a str>, Denial> {
         if !self.admits(client) {
-            return Verdict::Refuse(Denial::Address);
+            return Err(Denial::Address);
         }
-        let principal = match self.prove(head, certificate) {
-            Ok(principal) => principal,
-            Err(denial) => {
-                self.tally.count(Kind::Auth);
-                return Verdict::Refuse(denial);
-            }
-        };
+        let proved = self.prove(head, certificate);
+        if proved.is_err() {
+            self.tally.count(Kind::Auth);
+        }
+        proved
+    }
+
+    /// Charges the request of whoever was identified, at `now`: its share of the requests under
+    /// way, where these are capped. `meters` are the policy's on the request's route. They are
+    /// charged one after the other: what is refused by the second is charged by the first.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) fn grant(
+        &self,
+        meters: &[Meter],
+        client: IpAddr,
+        principal: Option<&str>,
+        now: Instant,
+    ) -> Result<Option<Permit>, Denial> {
         for meter in meters {
             if let Err(TooEarly(wait_ns)) = self.charge(meter, client, principal, nanos(now)) {
                 self.tally.count(if meter.dry_run { Kind::DryRun } else { Kind::Rate });
                 if !meter.dry_run {
-                    let micros = wait_ns.div_ceil(1_000);
-                    return Verdict::Refuse(Denial::TooEarly { micros });
+                    return Err(Denial::TooEarly { micros: wait_ns.div_ceil(1_000) });
                 }
             }
         }
-        let Some(max) = self.concurrency else { return Verdict::Pass { principal, permit: None } };
-        match self.inside.enter(max) {
-            Some(permit) => Verdict::Pass { principal, permit: Some(permit) },
-            None => {
-                self.tally.count(Kind::Concurrency);
-                Verdict::Refuse(Denial::Full)
-            }
+        let Some(max) = self.concurrency else { return Ok(None) };
+        let permit = self.inside.enter(max);
+        if permit.is_none() {
+            self.tally.count(Kind::Concurrency);
+            return Err(Denial::Full);
         }
+        Ok(permit)
     }
 
     /// Who asks.
@@ -342,7 +340,7 @@ impl Limit {
 
 /// What was counted under each name, served now or before.
 pub(crate) fn counts(
-    present: &[Policy],
+    present: &[Arc<Policy>],
     tallies: &BTreeMap<String, Arc<Tally>>,
 ) -> BTreeMap<String, PolicyCounts> {
     let mut all: BTreeMap<String, PolicyCounts> =

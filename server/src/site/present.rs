@@ -63,11 +63,13 @@ impl Present {
 mod tests {
     use super::*;
     use crate::plugin::Router;
+    use crate::site::Courses;
 
     fn empty() -> Site {
         Site {
             number: 0,
             router: Router::default(),
+            courses: Courses::default(),
             labels: Vec::new(),
             served: Vec::new(),
             entries: Vec::new(),

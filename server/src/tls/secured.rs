@@ -7,12 +7,15 @@ use super::identity::Identity;
 use super::meta::{self, Settled};
 use super::names::authority_host;
 use super::terms::Wishes;
+use super::x509;
 
 /// The facts of one secured connection that outlive its handshake.
 #[derive(Debug)]
 pub(crate) struct Secured {
     identity: Arc<Identity>,
     server_name: Option<Box<str>>,
+    /// Whose certificate the client has, which was verified.
+    principal: Option<Box<str>>,
     version: &'static str,
     cipher: &'static str,
     /// For functions, in CBOR; empty when none asks.
@@ -38,9 +41,15 @@ impl Secured {
             Wishes::Hello => meta::write(settled, name, hello, true),
             Wishes::Nothing | Wishes::Facts => Box::default(),
         };
+        let principal = settled.client.and_then(x509::Facts::read).and_then(|it| it.subject());
         let version = settled.version.and_then(meta::version).unwrap_or_default();
         let cipher = settled.cipher.and_then(meta::cipher).unwrap_or_default();
-        Self { identity, server_name, version, cipher, facts, facts_with_hello }
+        Self { identity, server_name, principal, version, cipher, facts, facts_with_hello }
+    }
+
+    /// Whose certificate the client has, if it has one.
+    pub(crate) fn principal(&self) -> Option<&str> {
+        self.principal.as_deref()
     }
 
     /// What a function with such wishes is told, in CBOR.

@@ -25,6 +25,9 @@ const OID_SAN: &[u8] = &[0x55, 0x1d, 0x11];
 /// RFC 5280 appendix A.1: 2.5.4.3.
 const OID_COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
 
+/// The longest name that stands for a client, in octets.
+const SUBJECT_BYTES_MAX: usize = 256;
+
 /// What a certificate says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Facts {
@@ -92,6 +95,16 @@ impl Facts {
             }
         }
         Some(facts)
+    }
+
+    /// Whose it is, in one name: the common name, else the first URI, host name or mail address.
+    /// Nobody where that cannot be a name in a log line.
+    pub(crate) fn subject(self) -> Option<Box<str>> {
+        let names = [self.uri, self.dns, self.email].into_iter().flatten();
+        let name = self.common_name.into_iter().chain(names).next()?;
+        let sound =
+            (1..=SUBJECT_BYTES_MAX).contains(&name.len()) && !name.contains(char::is_control);
+        sound.then(|| name.into_boxed_str())
     }
 
     fn extensions(&mut self, mut content: &[u8]) -> Option<()> {
@@ -196,6 +209,11 @@ mod tests {
         assert_eq!(facts.ip, [IpAddr::from([127, 0, 0, 1]), Ipv6Addr::LOCALHOST.into()]);
         assert_eq!(facts.uri, ["spiffe://example.org/job"]);
         assert_eq!(facts.common_name.as_deref(), Some("the subject"));
+        assert_eq!(facts.clone().subject().as_deref(), Some("the subject"));
+        let unnamed = Facts { common_name: None, ..facts.clone() };
+        assert_eq!(unnamed.clone().subject().as_deref(), Some("spiffe://example.org/job"));
+        let odd = Facts { common_name: Some("a\nb".to_owned()), ..unnamed };
+        assert_eq!(odd.subject(), None, "no name is taken for another one");
         assert_eq!((facts.not_before_s, facts.not_after_s), (1_709_164_800, 2_524_608_000));
         for end in 0..certificate.der().len() {
             assert_eq!(Facts::read(&certificate.der()[..end]), None, "{end}");

@@ -3,12 +3,16 @@
 //! Generic over the stream, so that pipes of a simulator fit as well as sockets.
 
 mod plain;
+mod preface;
 mod tls;
 
 use std::io::{self, Read, Write};
 
 use fezz_proto::HandshakeFault;
 
+use crate::tls::Gate;
+
+pub(crate) use preface::{Preface, Prefaced};
 pub(crate) use tls::{Scratch, Session};
 
 /// A read that filled less than the space offered has emptied the socket, and a write that took
@@ -68,16 +72,69 @@ pub(crate) enum Transport {
     Plain,
     /// Octets in records of TLS.
     Tls(Box<Session>),
+    /// A PROXY header, and what came behind it.
+    Prefaced(Box<Preface>),
+}
+
+/// What has to be over before the core's octets move.
+pub(crate) enum Beginning<'t> {
+    /// A PROXY header.
+    Header,
+    /// A handshake.
+    Handshake(&'t mut Session),
 }
 
 impl Transport {
-    /// The session of a handshake that is not done.
+    /// A connection that was just accepted, whose header comes first.
+    pub(crate) fn prefaced(gate: Option<Gate>) -> Self {
+        Self::Prefaced(Box::new(Preface::new(gate)))
+    }
+
+    /// What is not over yet of that with which the connection begins.
     #[inline]
-    pub(crate) fn handshaking(&mut self) -> Option<&mut Session> {
+    pub(crate) fn beginning(&mut self) -> Option<Beginning<'_>> {
         match self {
             Self::Plain => None,
-            Self::Tls(session) => Some(&mut **session).filter(|session| session.is_handshaking()),
+            Self::Tls(session) if session.is_handshaking() => {
+                Some(Beginning::Handshake(&mut **session))
+            }
+            Self::Tls(_) => None,
+            Self::Prefaced(preface) => (!preface.is_announced()).then_some(Beginning::Header),
         }
+    }
+
+    /// Whether a handshake was begun, or is to come, and is not over.
+    pub(crate) fn owes_handshake(&self) -> bool {
+        match self {
+            Self::Plain => false,
+            Self::Tls(session) => session.is_handshaking(),
+            Self::Prefaced(preface) => preface.is_secure(),
+        }
+    }
+
+    /// Whether a header is to come, and was not given up.
+    pub(crate) fn awaits_header(&self) -> bool {
+        matches!(self, Self::Prefaced(preface) if !preface.is_announced())
+    }
+
+    /// The connection ends without a header, or because of it.
+    pub(crate) fn give_up_header(&mut self) {
+        if let Self::Prefaced(preface) = self {
+            preface.give_up();
+        }
+    }
+
+    /// The header is whole: TLS comes next, or what came behind the header. True when there is
+    /// something to receive that no event announces.
+    pub(crate) fn go_behind_header(&mut self) -> bool {
+        let Self::Prefaced(preface) = self else { return false };
+        let holds_more = !preface.left().is_empty();
+        match preface.take_gate() {
+            Some(gate) => *self = Self::Tls(Box::new(Session::with(gate, preface.left()))),
+            None if !holds_more => *self = Self::Plain,
+            None => {}
+        }
+        holds_more
     }
 
     /// Whether more may come without another event, after a receive that filled its room, or not.
@@ -86,6 +143,8 @@ impl Transport {
         match self {
             Self::Plain => filled || !SHORT_MEANS_BLOCKED,
             Self::Tls(session) => session.holds_more(),
+            // The stream was not asked.
+            Self::Prefaced(_) => true,
         }
     }
 
@@ -93,7 +152,7 @@ impl Transport {
     #[inline]
     pub(crate) fn may_take_more(&self, took_all: bool) -> bool {
         match self {
-            Self::Plain => took_all || !SHORT_MEANS_BLOCKED,
+            Self::Plain | Self::Prefaced(_) => took_all || !SHORT_MEANS_BLOCKED,
             Self::Tls(session) => !session.is_stuffed(),
         }
     }
@@ -109,6 +168,12 @@ impl Transport {
         match self {
             Self::Plain => plain::receive(stream, into),
             Self::Tls(session) => session.receive(stream, into, scratch),
+            Self::Prefaced(preface) if preface.left().is_empty() => {
+                *self = Self::Plain;
+                plain::receive(stream, into)
+            }
+            Self::Prefaced(_) if into.is_empty() => Moved::Blocked,
+            Self::Prefaced(preface) => Moved::Bytes(preface.take_into(into)),
         }
     }
 
@@ -121,7 +186,7 @@ impl Transport {
         scratch: &mut Scratch,
     ) -> Moved {
         match self {
-            Self::Plain => plain::send(stream, from),
+            Self::Plain | Self::Prefaced(_) => plain::send(stream, from),
             Self::Tls(session) => session.send(stream, from, scratch),
         }
     }
@@ -130,7 +195,7 @@ impl Transport {
     #[inline]
     pub(crate) fn flush(&mut self, stream: &mut impl Stream) -> Moved {
         match self {
-            Self::Plain => Moved::Bytes(0),
+            Self::Plain | Self::Prefaced(_) => Moved::Bytes(0),
             Self::Tls(session) => session.flush(stream),
         }
     }
@@ -138,7 +203,7 @@ impl Transport {
     /// Ends our side; what is still due leaves first, now or with [`Self::flush`].
     pub(crate) fn end(&mut self, stream: &mut impl Stream) -> io::Result<()> {
         match self {
-            Self::Plain => stream.end(),
+            Self::Plain | Self::Prefaced(_) => stream.end(),
             Self::Tls(session) => session.end(stream),
         }
     }
@@ -146,7 +211,7 @@ impl Transport {
     /// The stream is about to be released in order: says so, where there is a way to.
     pub(crate) fn part(&mut self, stream: &mut impl Stream) {
         match self {
-            Self::Plain => {}
+            Self::Plain | Self::Prefaced(_) => {}
             Self::Tls(session) => session.part(stream),
         }
     }

@@ -105,11 +105,16 @@ enum Step {
 impl Session {
     /// A connection that was just accepted.
     pub(crate) fn new(gate: Gate) -> Self {
+        Self::with(gate, &[])
+    }
+
+    /// A connection of which so much has arrived.
+    pub(super) fn with(gate: Gate, octets: &[u8]) -> Self {
         Self {
             stage: Stage::Hello(gate),
             rustls: None,
             secured: None,
-            input: Vec::new(),
+            input: octets.to_vec(),
             plain: Held::default(),
             output: Held::default(),
             promised: 0,

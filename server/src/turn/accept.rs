@@ -1,23 +1,38 @@
 //! Connections come, and stop coming when the server drains.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
+use std::sync::Arc;
 
-use fezz_proto::{Instant, Stage};
+use fezz_proto::{Instant, Opening, Stage};
 use mio::Interest;
 use mio::net::TcpStream;
 
 use super::Loop;
 use crate::control::Order;
 use crate::link::{ClientIp, Facts, Link, Way};
-use crate::listen::{ACCEPTS_PER_TURN_MAX, Accepted, BACKLOG_CONNECTIONS, Door};
+use crate::listen::{self, ACCEPTS_PER_TURN_MAX, AcceptFault, Accepted, BACKLOG_CONNECTIONS, Door};
+use crate::peer::{Rejection, Trust, Via};
 use crate::token;
 use crate::transport::{Session, Transport};
+
+/// Somebody who was let in.
+pub(super) struct Guest {
+    stream: TcpStream,
+    peer: IpAddr,
+    /// The number of the listener.
+    listener: usize,
+    door: Door,
+    trust: Arc<Trust>,
+    /// Whether it counts among the connections of its address.
+    counted: bool,
+}
 
 impl Loop {
     pub(super) fn obey(&mut self, now: Instant) {
         if let Some(question) = self.control.question() {
             self.control.answer(question, now, self.hub.census());
         }
+        self.hear(now);
         let order = self.control.order();
         if order == Order::Serve {
             return;
@@ -89,56 +104,79 @@ impl Loop {
         let over_handshakes = matches!(listener.door, Door::Tls(_)) && shaken_full;
         if over_handshakes || full && !self.hub.can_shed(now) {
             listener.pause(now);
+            if full {
+                self.reject(Rejection::Limit, now);
+            }
             return false;
         }
-        let door = listener.door.clone();
         match listener.accept(now) {
             Accepted::Stream(stream, peer) => {
-                if full && let Some(leaving) = self.hub.handle_full(now) {
-                    self.list(leaving);
+                let (door, trust) = (listener.door.clone(), Arc::clone(&listener.trust));
+                let peer = peer.ip().to_canonical();
+                match self.let_in(peer, &trust) {
+                    Ok(counted) => {
+                        // Only now: nobody leaves for somebody who is not let in.
+                        if full && let Some(leaving) = self.hub.handle_full(now) {
+                            self.list(leaving);
+                        }
+                        let listener = number;
+                        self.welcome(Guest { stream, peer, listener, door, trust, counted }, now);
+                    }
+                    Err(why) => self.reject(why, now),
                 }
-                self.welcome(stream, peer, door, number, now);
                 true
             }
             Accepted::Empty => false,
             Accepted::Fault(why) => {
                 self.dispatcher.audience.accept_failed(now, why);
+                if why == AcceptFault::NoDescriptor {
+                    self.starve(now);
+                }
                 true
             }
         }
     }
 
-    pub(super) fn welcome(
-        &mut self,
-        mut stream: TcpStream,
-        peer: SocketAddr,
-        door: Door,
-        listener: usize,
-        now: Instant,
-    ) {
+    pub(super) fn welcome(&mut self, guest: Guest, now: Instant) {
+        let Guest { mut stream, peer, listener, door, trust, counted } = guest;
         if cfg!(not(target_os = "linux")) {
-            // Elsewhere the listener's option is not handed on; failing costs speed, nothing else.
-            drop(stream.set_nodelay(true));
+            // Elsewhere the listener's options are not handed on; failing costs speed, nothing else.
+            drop(listen::set_terms((&stream).into()));
         }
         let secure = matches!(door, Door::Tls(_));
-        let Some(id) = self.hub.handle_accepted(secure, now) else { return };
+        let opening = Opening { secure, proxied: trust.announces };
+        let Some(id) = self.hub.handle_opened(opening, now) else {
+            if counted {
+                self.dispatcher.headcount.leave(peer);
+            }
+            let serves = self.accepts();
+            let why = if serves { Rejection::Limit } else { Rejection::Draining };
+            return self.reject(why, now);
+        };
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registered = self.poll.registry().register(&mut stream, token::of_conn(id), interest);
         if registered.is_err() {
             self.hub.handle_peer_gone(id, now);
         }
         self.lists.handshaking += u32::from(secure);
-        let (transport, way) = match door {
-            Door::Plain => (Transport::Plain, Way::Plain),
-            Door::Redirect(redirect) => (Transport::Plain, Way::Redirect(redirect)),
-            Door::Tls(gate) => (Transport::Tls(Box::new(Session::new(gate))), Way::Tls(None)),
+        let (gate, way) = match door {
+            Door::Plain => (None, Way::Plain),
+            Door::Redirect(redirect) => (None, Way::Redirect(redirect)),
+            Door::Tls(gate) => (Some(gate), Way::Tls(None)),
+        };
+        let transport = match gate {
+            gate if trust.announces => Transport::prefaced(gate),
+            Some(gate) => Transport::Tls(Box::new(Session::new(gate))),
+            None => Transport::Plain,
         };
         let link = Link {
             stream,
             transport,
             id,
             facts: Facts {
-                client: ClientIp::of(peer.ip()),
+                client: ClientIp::of(peer),
+                via: Via::of(&trust, peer),
+                counted,
                 listener: u16::try_from(listener).unwrap_or(u16::MAX),
                 way,
                 exchange: None,

@@ -6,6 +6,7 @@ use fezz_proto::{ConnId, Instant, Refusal, Reply, Ticket};
 use super::{Loop, NAP_MS_MIN};
 use crate::crew::{Completion, Failed, Job, Outcome, Served, Took};
 use crate::envelope;
+use crate::exchange::Exchange;
 
 impl Loop {
     /// Whether there are calls that this thread makes itself. What the loop did up to now took its
@@ -87,13 +88,25 @@ impl Loop {
         if let Some(id) = self.hub.handle_reply(ticket, outcome, now) {
             self.dispatcher.answered();
             self.note(id, took);
+            self.let_go(id);
             self.list(id);
+        }
+    }
+
+    fn exchange(&mut self, id: ConnId) -> Option<&mut Exchange> {
+        self.link(id)?.facts.exchange.as_deref_mut()
+    }
+
+    /// A request is answered: who waits behind its policy may come, even while the answer leaves.
+    fn let_go(&mut self, id: ConnId) {
+        if let Some(exchange) = self.exchange(id) {
+            exchange.guard = None;
         }
     }
 
     /// Keeps how long a job of a connection took.
     fn note(&mut self, id: ConnId, took: Took) {
-        if let Some(exchange) = self.link(id).and_then(|link| link.facts.exchange.as_mut()) {
+        if let Some(exchange) = self.exchange(id) {
             exchange.took = Some(exchange.took.map_or(took, |before| before.and(took)));
         }
     }
@@ -109,12 +122,13 @@ impl Loop {
     ) -> Option<Result<Reply, Refusal>> {
         let id = self.hub.holder(failed.job.ticket)?;
         let refusal = failed.refusal;
-        match failed.fall_back(now) {
+        let of_route =
+            self.exchange(id).and_then(|exchange| exchange.guard.as_ref()?.remedy.clone());
+        match failed.fall_back(of_route.as_deref(), now) {
             Outcome::Answer(reply) => return Some(Ok(reply)),
             Outcome::Instead(previous) => {
                 self.note(id, took);
-                if let Some(exchange) = self.link(id).and_then(|link| link.facts.exchange.as_mut())
-                {
+                if let Some(exchange) = self.exchange(id) {
                     exchange.served = Some(Served { callee: previous, previous: None });
                 }
                 self.dispatcher.redirect(failed.job, previous);
@@ -125,6 +139,7 @@ impl Loop {
                 self.note(id, took);
                 self.hub.handle_refused(id, refusal, Some(reply), now);
                 self.dispatcher.answered();
+                self.let_go(id);
             }
         }
         self.list(id);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -330,11 +330,11 @@ fn a_full_disk_and_a_pipe_that_nobody_reads_slow_nobody() {
     for path in [&plain, Path::new("/dev/full"), &pipe] {
         let mut server = serving(&["--access-log", text(path), "--event-loops", "1"]);
         took.push(flood(&server, requests));
-        if path == Path::new("/dev/full") {
+        if path.ends_with("full") {
             let line = server.line_with("the access log cannot be written");
             assert!(line.contains("No space left on device"), "{line}");
         }
-        if path == &pipe {
+        if path == pipe {
             // The reader wakes up: what was kept comes, and how much was lost is said, once.
             let mut lines = BufReader::new(reader.try_clone().expect("a reader"));
             let mut line = String::new();
@@ -366,7 +366,7 @@ fn the_server_log_for_machines() {
     let function = echo();
     let mut child = Command::new(env!("CARGO_BIN_EXE_fezz"))
         .args(["serve", "--listen", "127.0.0.1:0", "--function", &function])
-        .stderr(std::process::Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .expect("fezz runs");
     let mut lines = BufReader::new(child.stderr.take().expect("piped"));

@@ -15,6 +15,7 @@ mod hostile;
 mod loading;
 mod logs;
 mod overload;
+mod policies;
 mod records;
 mod reload;
 mod settle;

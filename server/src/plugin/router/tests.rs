@@ -6,6 +6,9 @@ use super::*;
 fn route(text: &str) -> Route {
     Route {
         function: FunctionId(0),
+        split: Vec::new(),
+        when: None,
+        policy: None,
         pattern: Pattern::parse(text).unwrap(),
         handler_timeout: Duration::from_secs(30),
         body_bytes_max: 1 << 20,
@@ -227,4 +230,97 @@ fn the_tree_agrees_with_a_walk_over_the_list() {
         }
     }
     assert!(taken_paths > 20_000, "{taken_paths}");
+}
+
+fn when(text: &str, field: &str, value: &str) -> Route {
+    let when = HeaderMatch { name: field.to_owned(), value: value.to_owned() };
+    Route { when: Some(when), ..route(text) }
+}
+
+/// The verdict on a head with these field lines.
+fn asked(router: &Router, method: &str, path: &str, fields: &str) -> (u16, u32, String) {
+    let octets = format!("{method} {path} HTTP/1.1\r\nhost: h\r\n{fields}\r\n");
+    let mut index = fezz_parser::Index::new();
+    let limits = fezz_parser::HeadLimits::default();
+    let mut resume = fezz_parser::Resume::default();
+    fezz_parser::parse_head(octets.as_bytes(), &limits, &mut resume, &mut index).unwrap().unwrap();
+    match router.resolve_head(&Head::new(octets.as_bytes(), &index)) {
+        Verdict::Route(RouteId(id)) => (200, id, String::new()),
+        Verdict::MethodNotAllowed { allow } => (405, 0, allow.to_owned()),
+        Verdict::NotFound => (404, 0, String::new()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_field_is_preferred_to_none_and_comes_behind_the_path() {
+    let routes = vec![
+        route("/v/{*rest}"),
+        when("/v/{*rest}", "api-version", "2.0"),
+        when("/v/{*rest}", "api-version", "2.1"),
+        route("GET:/v/x"),
+        when("POST:/v/x", "api-version", "2.0"),
+    ];
+    let router = Router::build(routes).unwrap();
+    let taken = |id| (200, id, String::new());
+    for (fields, id) in [
+        ("", 0),
+        ("api-version: 2.0\r\n", 1),
+        ("API-Version:  2.1 \r\n", 2),
+        ("api-version: 2\r\n", 0),
+        ("api-version: 2.0, 2.1\r\n", 0),
+        ("api-version: 2.0\r\napi-version: 2.0\r\n", 0),
+        ("api-version: 2.0\r\napi-version: 2.1\r\n", 0),
+    ] {
+        assert_eq!(asked(&router, "GET", "/v/a", fields), taken(id), "{fields}");
+    }
+    let field = "api-version: 2.0\r\n";
+    assert_eq!(asked(&router, "GET", "/v/x", field), taken(3), "the path comes first");
+    assert_eq!(asked(&router, "POST", "/v/x", field), taken(4));
+    assert_eq!(asked(&router, "POST", "/v/x", ""), (404, 0, String::new()));
+    let allow = "GET, HEAD, POST".to_owned();
+    assert_eq!(asked(&router, "PUT", "/v/x", field), (405, 0, allow.clone()));
+    assert_eq!(asked(&router, "TRACE", "/v/x", field), (405, 0, allow));
+}
+
+#[test]
+fn a_field_is_preferred_to_a_method() {
+    let router = Router::build(vec![route("GET:/a"), when("/a", "x", "1"), route("/a")]).unwrap();
+    assert_eq!(asked(&router, "GET", "/a", "x: 1\r\n").1, 1);
+    assert_eq!(asked(&router, "HEAD", "/a", "").1, 0);
+    assert_eq!(asked(&router, "PUT", "/a", "").1, 2);
+    let alone = Router::build(vec![when("/{*rest}", "x", "1")]).unwrap();
+    assert!(alone.only.is_none());
+    assert_eq!(asked(&alone, "GET", "/", "").0, 404);
+    assert_eq!(asked(&alone, "GET", "/", "x: 1\r\n").0, 200);
+}
+
+#[test]
+fn fields_that_may_both_be_there_are_a_conflict() {
+    let conflicts = |routes: Vec<Route>| Router::build(routes).err().map_or(0, |all| all.len());
+    assert_eq!(conflicts(vec![when("/a", "x", "1"), when("/a", "x", "2")]), 0);
+    assert_eq!(conflicts(vec![when("/a", "x", "1"), route("/a")]), 0);
+    assert_eq!(conflicts(vec![when("/a", "x", "1"), when("GET:/a", "x", "1")]), 0);
+    assert_eq!(conflicts(vec![when("PUT:/a", "x", "1"), when("GET:/a", "y", "1")]), 0);
+    assert_eq!(conflicts(vec![when("/a", "x", "1"), when("/a", "x", "1")]), 1);
+    assert_eq!(conflicts(vec![when("/a", "x", "1"), when("/a", "y", "1")]), 1);
+    assert_eq!(conflicts(vec![when("/a", "x", "1"), when("GET:/a", "y", "1")]), 1);
+    assert_eq!(conflicts(vec![when("HEAD:/a", "x", "1"), when("GET:/a", "y", "1")]), 1);
+    let both = Router::build(vec![when("/a", "x", "1"), when("/a", "y", "1")]).unwrap_err();
+    assert!(both[0].to_string().contains("the fields 'x' and 'y'"), "{}", both[0]);
+}
+
+#[test]
+fn a_preflight_finds_the_route_it_is_for() {
+    let routes = vec![route("GET:/a"), when("POST:/a", "x", "1"), route("PUT:/b")];
+    let router = Router::build(routes).unwrap();
+    let octets = b"OPTIONS /a HTTP/1.1\r\nhost: h\r\n\r\n";
+    let mut index = fezz_parser::Index::new();
+    let limits = fezz_parser::HeadLimits::default();
+    let mut resume = fezz_parser::Resume::default();
+    fezz_parser::parse_head(octets, &limits, &mut resume, &mut index).unwrap().unwrap();
+    let head = Head::new(octets, &index);
+    for (method, id) in [("GET", Some(0)), ("POST", Some(1)), ("PUT", None), ("TRACE", None)] {
+        assert_eq!(router.resolve_preflight(&head, method), id.map(RouteId), "{method}");
+    }
 }

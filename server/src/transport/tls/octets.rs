@@ -3,6 +3,7 @@
 use rustls::unbuffered::EncodeError;
 
 use super::{HANDSHAKE_BYTES_MAX, INPUT_BYTES, OUTPUT_BYTES, RECORD_BYTES_MAX};
+use crate::peer::Rejection;
 use crate::transport::{Moved, SHORT_MEANS_BLOCKED, Stream, plain};
 
 /// Memory that the connections of one loop use in turn, and what a turn may still pay for.
@@ -13,6 +14,8 @@ pub(crate) struct Scratch {
     pub(super) gather: Vec<u8>,
     /// Handshakes that may still be begun in this turn.
     pub(crate) handshakes_left: u32,
+    /// Connections that were not served, since the driver last asked.
+    pub(crate) rejected: Vec<Rejection>,
     /// Handshakes that ended, one way or the other, since the driver last asked.
     pub(crate) handshakes_ended: u32,
 }

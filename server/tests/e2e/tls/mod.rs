@@ -5,5 +5,5 @@ mod bad_input;
 mod clients;
 mod files;
 mod meta;
-mod pki;
+pub(crate) mod pki;
 mod trust;
