@@ -3,9 +3,12 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
+use crate::admin::AdminFault;
 use crate::config::{ConfigError, LogOutput};
-use crate::sockets::HandedFault;
+use crate::sandbox::SandboxFault;
+use crate::supervisor::InheritedFault;
 
 /// Exit code: drained, or did what was asked.
 pub const EXIT_OK: u8 = 0;
@@ -37,13 +40,19 @@ pub enum StartError {
         /// The names of those that were.
         handed: Vec<String>,
     },
-    /// What was handed over cannot be listened on.
-    Handed {
-        /// Its name.
-        name: String,
+    /// What this process was given when it was started cannot be used.
+    Inherited(InheritedFault),
+    /// It cannot serve as who it is, or become who it should.
+    Sandbox(SandboxFault),
+    /// There can be no socket for the operator.
+    Admin {
+        /// Where.
+        path: PathBuf,
         /// Why.
-        why: HandedFault,
+        why: AdminFault,
     },
+    /// The server whose place was to be taken does not give it up.
+    Abandoned,
     /// There are more sockets to accept on than one loop can watch.
     TooManySockets {
         /// How many.
@@ -81,6 +90,8 @@ pub enum Task {
     DescriptorLimit,
     /// Taking over the signals.
     Signals,
+    /// Finding the program's own file.
+    Program,
     /// Starting a thread.
     Thread,
     /// Making an event queue.
@@ -95,6 +106,7 @@ impl Task {
             Self::StandardDescriptors => "open the standard descriptors on /dev/null",
             Self::DescriptorLimit => "read the descriptor limit",
             Self::Signals => "take over the signals",
+            Self::Program => "say where this program's file is",
             Self::Thread => "start a thread",
             Self::Poll => "make an event queue",
             Self::Serve => "go on serving",
@@ -110,7 +122,10 @@ impl StartError {
             Self::Config(_) => "config",
             Self::Listen { .. } => "listen",
             Self::NotHanded { .. } => "not_handed",
-            Self::Handed { .. } => "handed",
+            Self::Inherited(_) => "inherited",
+            Self::Sandbox(_) => "sandbox",
+            Self::Admin { .. } => "admin",
+            Self::Abandoned => "abandoned",
             Self::TooManySockets { .. } => "too_many_sockets",
             Self::Descriptors { .. } => "descriptors",
             Self::Log { .. } => "log",
@@ -125,13 +140,16 @@ impl StartError {
         match self {
             Self::Config(_)
             | Self::NotHanded { .. }
-            | Self::Handed { .. }
+            | Self::Inherited(_)
+            | Self::Sandbox(_)
+            | Self::Admin { .. }
             | Self::TooManySockets { .. } => EXIT_CONFIG,
             Self::Listen { error, .. } if error.kind() == io::ErrorKind::AddrNotAvailable => {
                 EXIT_CONFIG
             }
             Self::Log { output: LogOutput::File(_), .. } => EXIT_CONFIG,
-            Self::Listen { .. }
+            Self::Abandoned
+            | Self::Listen { .. }
             | Self::Descriptors { .. }
             | Self::Log { .. }
             | Self::System { .. } => EXIT_SYSTEM,
@@ -180,8 +198,11 @@ impl fmt::Display for StartError {
                 let names = handed.join(", ");
                 out.write_str(if handed.is_empty() { "none" } else { &names })
             }
-            Self::Handed { name, why } => {
-                write!(out, "what was handed over as '{name}' is not usable: {why}")
+            Self::Inherited(why) => why.fmt(out),
+            Self::Sandbox(why) => why.fmt(out),
+            Self::Admin { path, why } => write!(out, "--admin {}: {why}", path.display()),
+            Self::Abandoned => {
+                out.write_str("the server that was to be replaced serves on, or is gone")
             }
             Self::TooManySockets { found } => write!(
                 out,

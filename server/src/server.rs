@@ -190,24 +190,11 @@ impl Server {
     pub(crate) fn bind_on(settings: Settings, sockets: Sockets) -> Result<Self, StartError> {
         let clock = Clock::start();
         let event_loops = settings.event_loops.clamp(1, EVENT_LOOPS_MAX);
-        let (mut addresses, mut doors) = (Vec::new(), Vec::new());
-        for bound in &sockets.bound {
-            if let Some(opening) = settings.listen.get(bound.opening) {
-                addresses.push(bound.address);
-                doors.push(opening.door.clone());
-            }
-        }
+        let (addresses, doors) = whereabouts(&sockets, &settings.listen);
         let mut shares = sockets.share_out(event_loops)?;
         let mut accepting = Vec::new();
         let counters: Vec<Arc<Counters>> = (0..event_loops).map(|_| Arc::default()).collect();
-        let mut polls = Vec::new();
-        let mut outbound = Vec::new();
-        for _ in 0..event_loops {
-            let poll = Poll::new().map_err(system)?;
-            let waker = Waker::new(poll.registry(), WAKE).map_err(system)?;
-            outbound.push(Arc::new(Outbound::new(waker)));
-            polls.push(poll);
-        }
+        let (polls, outbound) = queues(event_loops).map_err(system)?;
         let limits = settings.roster;
         let place = Workplace::new(clock, limits, settings.response_limits, outbound.clone());
         let place = Arc::new(place);
@@ -328,6 +315,15 @@ impl Server {
     ///
     /// When threads cannot be had, or a loop cannot wait for events.
     pub fn run(self) -> io::Result<DrainReport> {
+        self.run_and_tell(|| {})
+    }
+
+    /// [`Self::run`], and says when all loops accept.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::run`].
+    pub(crate) fn run_and_tell(self, serves: impl FnOnce()) -> io::Result<DrainReport> {
         let Self { loops, place, handle, .. } = self;
         for number in 0..place.posts.len() {
             place.hire(number)?;
@@ -352,6 +348,9 @@ impl Server {
             }
         }
         handle.life.begin();
+        if failure.is_none() {
+            serves();
+        }
         let mut report = DrainReport::default();
         for _ in 0..running {
             if failure.is_some() {
@@ -374,6 +373,27 @@ impl Server {
         report.abandoned = place.calls_under_way();
         failure.map_or(Ok(report), Err)
     }
+}
+
+/// Where each socket is bound, and who is let in there.
+fn whereabouts(sockets: &Sockets, openings: &[Opening]) -> (Vec<SocketAddr>, Vec<Door>) {
+    let bound = sockets.bound.iter().filter_map(|bound| {
+        let opening = openings.get(bound.opening)?;
+        Some((bound.address, opening.door.clone()))
+    });
+    bound.unzip()
+}
+
+/// One queue of events per loop, and the way to wake whoever waits for them.
+fn queues(event_loops: usize) -> io::Result<(Vec<Poll>, Vec<Arc<Outbound>>)> {
+    let (mut polls, mut outbound) = (Vec::new(), Vec::new());
+    for _ in 0..event_loops {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WAKE)?;
+        outbound.push(Arc::new(Outbound::new(waker)));
+        polls.push(poll);
+    }
+    Ok((polls, outbound))
 }
 
 /// The listeners of one loop and their names; what can be handed over is noted in `accepting`.

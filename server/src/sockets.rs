@@ -38,7 +38,7 @@ pub(crate) struct Bound {
 
 /// All sockets of a server. Those that were bound here do not listen yet.
 #[derive(Debug)]
-pub struct Sockets {
+pub(crate) struct Sockets {
     pub(crate) bound: Vec<Bound>,
 }
 
