@@ -24,8 +24,8 @@ pub(crate) const ACCEPTS_PER_TURN_MAX: usize = 64;
 const PAUSE_MS: u64 = 100;
 /// Connections that the kernel queues for one listener.
 pub(crate) const BACKLOG_CONNECTIONS: i32 = 1_024;
-/// How long a connection is silent before the kernel asks whether its peer is still there, how often
-/// it asks again, and how many times: who vanished is known to have in two minutes.
+/// How long a connection is silent before the kernel asks whether its peer is still there, after
+/// what time it asks again, and how often: who vanished is known to have in two minutes.
 const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(60);
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 const KEEP_ALIVE_PROBES: u32 = 4;
@@ -59,8 +59,8 @@ pub(crate) fn begin(socket: &std::net::TcpListener) -> io::Result<()> {
     SockRef::from(socket).listen(BACKLOG_CONNECTIONS)
 }
 
-/// What holds for the connections of a listening socket, wherever that comes from. Linux hands it on
-/// to them, which saves system calls for each.
+/// What holds for the connections of a listening socket, wherever that comes from. Linux hands it
+/// on to them, which saves system calls for each.
 pub(crate) fn set_terms(socket: SockRef<'_>) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     let keepalive = TcpKeepalive::new().with_time(KEEP_ALIVE_IDLE);
@@ -82,6 +82,21 @@ pub enum AcceptFault {
     NoMemory,
     /// One connection was over before it was taken, or was forbidden.
     Aborted,
+}
+
+impl AcceptFault {
+    /// Every fault.
+    pub const ALL: [Self; 3] = [Self::NoDescriptor, Self::NoMemory, Self::Aborted];
+
+    /// The stable reason word in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoDescriptor => "fd",
+            Self::NoMemory => "memory",
+            Self::Aborted => "aborted",
+        }
+    }
 }
 
 /// How connections of a listener are served.
@@ -109,6 +124,8 @@ impl Door {
 /// A listener of one loop.
 #[derive(Debug)]
 pub(crate) struct Listener {
+    /// The number of its opening, for those who count.
+    pub(crate) number: usize,
     /// Whoever hands it over holds it weakly: it ends with the listener.
     pub(crate) socket: Arc<TcpListener>,
     /// How its connections are served.
@@ -134,8 +151,13 @@ pub(crate) enum Accepted {
 }
 
 impl Listener {
-    pub(crate) const fn new(socket: Arc<TcpListener>, door: Door, trust: Arc<Trust>) -> Self {
-        Self { socket, door, trust, pending: true, paused_until: None, skipped: 0 }
+    pub(crate) const fn new(
+        number: usize,
+        socket: Arc<TcpListener>,
+        door: Door,
+        trust: Arc<Trust>,
+    ) -> Self {
+        Self { number, socket, door, trust, pending: true, paused_until: None, skipped: 0 }
     }
 
     /// Whether an attempt may be made now.
@@ -231,6 +253,7 @@ mod tests {
         // A socket that does not listen: EINVAL for ever.
         let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
         let mut listener = Listener::new(
+            0,
             Arc::new(TcpListener::from_std(socket.into())),
             Door::Plain,
             Arc::default(),

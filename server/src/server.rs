@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Weak, mpsc};
+use std::sync::{Arc, OnceLock, Weak, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -16,13 +16,13 @@ use crate::audience::Audience;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::Control;
-use crate::counters::{Counters, Counting, Snapshot};
 use crate::crew::{self, Outbound, Workplace};
 use crate::dispatch::Dispatcher;
 use crate::error::{StartError, Task};
 use crate::health::{Health, Life};
 use crate::listen::{Door, Listener};
-use crate::log;
+use crate::metrics::{Board, Caps, Reloads, Scribe};
+use crate::monitor::Monitor;
 use crate::observe::Observer;
 use crate::peer::Headcount;
 use crate::report::{DrainReport, PublishReport};
@@ -49,21 +49,26 @@ pub struct Server {
     doors: Vec<Door>,
     place: Arc<Workplace>,
     handle: Handle,
+    /// Where the server is watched, if it is.
+    monitor: Option<Monitor>,
 }
 
 /// The server's remote control: cheap to clone, usable from any thread.
 #[derive(Clone)]
 pub struct Handle {
     pub(crate) controls: Arc<Vec<(Arc<Control>, Arc<Outbound>)>>,
-    counters: Arc<Vec<Arc<Counters>>>,
+    pub(crate) boards: Arc<[Arc<Board>]>,
+    /// The names of the listeners, by number.
+    pub(crate) names: Arc<[String]>,
+    pub(crate) reloads: Arc<Reloads>,
     pub(crate) place: Arc<Workplace>,
-    present: Arc<Present>,
+    pub(crate) present: Arc<Present>,
     headcount: Arc<Headcount>,
-    gates: Option<Arc<Gates>>,
-    life: Arc<Life>,
+    pub(crate) gates: Option<Arc<Gates>>,
+    pub(crate) life: Arc<Life>,
     pub(crate) listeners: Arc<[ListenerStatus]>,
     /// What can be handed over, under which name, until it is closed.
-    pub(crate) accepting: Arc<Vec<(String, Weak<TcpListener>)>>,
+    pub(crate) accepting: Arc<OnceLock<Vec<(String, Weak<TcpListener>)>>>,
 }
 
 impl Handle {
@@ -153,20 +158,6 @@ impl Handle {
         let exhausted = self.place.inbound.with(|roster| given_up(roster));
         self.life.health(exhausted)
     }
-
-    /// What was counted so far.
-    #[must_use]
-    pub fn counted(&self) -> Snapshot {
-        Snapshot {
-            functions: self.place.function_counts(),
-            workers: self.place.worker_counts(),
-            images: self.place.image_counts(),
-            policies: self.present.site().courses.counts(),
-            log_dropped: log::lost(),
-            tls: self.gates.as_ref().map(|gates| gates.counted()).unwrap_or_default(),
-            ..Snapshot::of(&self.counters)
-        }
-    }
 }
 
 impl Server {
@@ -178,7 +169,8 @@ impl Server {
     pub fn bind(settings: Settings) -> Result<Self, StartError> {
         let event_loops = settings.event_loops.clamp(1, EVENT_LOOPS_MAX);
         let wanted: Vec<_> = settings.listen.iter().map(|it| it.address.clone()).collect();
-        let sockets = Sockets::open(&wanted, event_loops, &mut Handed::default())?;
+        let mut handed = Handed::default();
+        let sockets = Sockets::open(&wanted, settings.monitor, event_loops, &mut handed)?;
         Self::bind_on(settings, sockets)
     }
 
@@ -187,17 +179,20 @@ impl Server {
     /// # Errors
     ///
     /// The first thing the operating system refused.
-    pub(crate) fn bind_on(settings: Settings, sockets: Sockets) -> Result<Self, StartError> {
+    pub(crate) fn bind_on(settings: Settings, mut sockets: Sockets) -> Result<Self, StartError> {
         let clock = Clock::start();
         let event_loops = settings.event_loops.clamp(1, EVENT_LOOPS_MAX);
         let (addresses, doors) = whereabouts(&sockets, &settings.listen);
-        let mut shares = sockets.share_out(event_loops)?;
+        let monitor = sockets.monitor.take();
+        let mut shares = sockets.share_out(event_loops)?.into_iter();
         let mut accepting = Vec::new();
-        let counters: Vec<Arc<Counters>> = (0..event_loops).map(|_| Arc::default()).collect();
+        let caps = Caps::default();
+        let names: Vec<String> = settings.listen.iter().map(|it| it.name.clone()).collect();
+        let board = |_| Arc::new(Board::new(names.len(), &caps));
+        let boards: Arc<[Arc<Board>]> = (0..event_loops).map(board).collect();
         let (polls, outbound) = queues(event_loops).map_err(system)?;
-        let limits = settings.roster;
-        let place = Workplace::new(clock, limits, settings.response_limits, outbound.clone());
-        let place = Arc::new(place);
+        let (limits, answers) = (settings.roster, settings.response_limits);
+        let place = Arc::new(Workplace::new(clock, limits, answers, outbound.clone()));
         let site = Site::of(settings.router, settings.book, settings.functions, &place);
         let present = Arc::new(Present::new(site));
         let headcount = Arc::new(Headcount::new(settings.tuning.connections_per_ip_max));
@@ -206,11 +201,11 @@ impl Server {
         let controls = Arc::new(controls);
         let mut loops = Vec::new();
         for (number, (poll, outbound)) in polls.into_iter().zip(outbound).enumerate() {
-            let share = shares.get_mut(number).map(std::mem::take).unwrap_or_default();
-            let (listeners, names) = attend(share, &settings.listen, &poll, &mut accepting)?;
+            let share = shares.next().unwrap_or_default();
+            let listeners = listeners(&poll, share, &settings.listen, &mut accepting)?;
             let home = u16::try_from(number).unwrap_or(0);
-            let mut audience = Audience::new(home, names);
-            audience.join(Box::new(Counting(Arc::clone(&counters[number]))));
+            let scribe = boards.get(number).filter(|_| settings.counts).map(Scribe::new);
+            let audience = Audience::new(home, scribe, names.clone());
             let mut hub = Hub::new(settings.tuning.limits);
             let fields = hub.set_secured_fields(&settings.secured_fields);
             debug_assert!(fields.is_ok(), "one short line");
@@ -218,7 +213,6 @@ impl Server {
                 poll,
                 listeners,
                 hub,
-                handshakes_max: settings.tuning.handshakes_max,
                 dispatcher: Dispatcher::new(
                     home,
                     audience,
@@ -231,8 +225,7 @@ impl Server {
                 control: Arc::clone(&controls[number].0),
                 all: Arc::clone(&controls),
                 clock,
-                drain_delay_ms: settings.tuning.drain_delay_ms,
-                drain_ms: settings.tuning.drain_ms_max,
+                tuning: settings.tuning,
                 events: Events::with_capacity(EVENTS_PER_TURN_MAX),
                 lists: Lists::default(),
             });
@@ -244,15 +237,25 @@ impl Server {
         let handle = Handle {
             listeners: listeners.collect(),
             controls,
-            counters: Arc::new(counters),
+            boards,
+            names: names.into(),
+            reloads: Arc::default(),
             place: Arc::clone(&place),
             present,
             headcount,
             gates: settings.gates,
             life: Arc::default(),
-            accepting: Arc::new(accepting),
+            accepting: Arc::default(),
         };
-        Ok(Self { loops, addresses, doors, place, handle })
+        handle.reloads.begin(Clock::unix_seconds());
+        let monitor = monitor.map(|(name, socket)| {
+            let monitor = Monitor::open(socket, handle.clone())?;
+            accepting.push((name, Arc::downgrade(monitor.socket())));
+            Ok(monitor)
+        });
+        let monitor = monitor.transpose()?;
+        handle.accepting.get_or_init(|| accepting);
+        Ok(Self { loops, addresses, doors, place, handle, monitor })
     }
 
     /// Where the server listens, with the ports that the system chose.
@@ -282,6 +285,12 @@ impl Server {
     fn addresses_of(&self, wanted: impl Fn(&Door) -> bool) -> Vec<SocketAddr> {
         let doors = self.addresses.iter().zip(&self.doors);
         doors.filter(|(_, door)| wanted(door)).map(|(address, _)| *address).collect()
+    }
+
+    /// Where `/metrics`, `/healthz` and `/readyz` are, if anywhere.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.monitor.as_ref().map(Monitor::address)
     }
 
     /// The number of event loops.
@@ -324,7 +333,8 @@ impl Server {
     ///
     /// As [`Self::run`].
     pub(crate) fn run_and_tell(self, serves: impl FnOnce()) -> io::Result<DrainReport> {
-        let Self { loops, place, handle, .. } = self;
+        let Self { loops, place, handle, monitor, .. } = self;
+        let monitor = monitor.map(Monitor::start).transpose()?;
         for number in 0..place.posts.len() {
             place.hire(number)?;
         }
@@ -366,6 +376,9 @@ impl Server {
                 Err(_) => failure = Some(io::Error::other("the loops are gone: a bug of ours")),
             }
         }
+        if let Some(monitor) = monitor {
+            monitor.stop();
+        }
         place.inbound.close();
         place.end_all(END_MAX);
         place.alarm.close();
@@ -396,28 +409,27 @@ fn queues(event_loops: usize) -> io::Result<(Vec<Poll>, Vec<Arc<Outbound>>)> {
     Ok((polls, outbound))
 }
 
-/// The listeners of one loop and their names; what can be handed over is noted in `accepting`.
-fn attend(
-    shares: Vec<Share>,
-    openings: &[Opening],
+/// The listeners of one loop, known to its poll; what can be handed over is noted in `accepting`.
+fn listeners(
     poll: &Poll,
+    share: Vec<Share>,
+    openings: &[Opening],
     accepting: &mut Vec<(String, Weak<TcpListener>)>,
-) -> Result<(Vec<Listener>, Vec<String>), StartError> {
-    let (mut listeners, mut names) = (Vec::new(), Vec::new());
-    for Share { opening, socket, original } in shares {
-        let Some(opening) = openings.get(opening) else { continue };
+) -> Result<Vec<Listener>, StartError> {
+    let mut listeners = Vec::new();
+    for Share { opening: number, socket, original } in share {
+        let Some(opening) = openings.get(number) else { continue };
         let mut socket = TcpListener::from_std(socket);
-        poll.registry()
-            .register(&mut socket, of_listener(listeners.len()), Interest::READABLE)
-            .map_err(system)?;
+        let token = of_listener(listeners.len());
+        poll.registry().register(&mut socket, token, Interest::READABLE).map_err(system)?;
         let socket = Arc::new(socket);
         if original {
             accepting.push((sockets::name_of(&opening.address), Arc::downgrade(&socket)));
         }
-        listeners.push(Listener::new(socket, opening.door.clone(), Arc::clone(&opening.trust)));
-        names.push(opening.name.clone());
+        let trust = Arc::clone(&opening.trust);
+        listeners.push(Listener::new(number, socket, opening.door.clone(), trust));
     }
-    Ok((listeners, names))
+    Ok(listeners)
 }
 
 const fn system(error: io::Error) -> StartError {

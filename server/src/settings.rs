@@ -1,5 +1,6 @@
 //! What the operator asked for, in the units of the core: the one place where the two meet.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,6 +82,11 @@ impl Tuning {
 pub struct Settings {
     /// Where to listen, at most [`crate::LISTENERS_MAX`]; port 0 lets the system choose.
     pub listen: Vec<Opening>,
+    /// Where `/metrics`, `/healthz` and `/readyz` are.
+    pub monitor: Option<SocketAddr>,
+    /// Whether the server counts for [`crate::Handle::counted`]. A program that does without may
+    /// count with an [`crate::Observer`] of its own.
+    pub counts: bool,
     /// Who is let in with TLS.
     pub(crate) gates: Option<Arc<Gates>>,
     /// What a reload may change.
@@ -127,6 +133,8 @@ impl Settings {
         let functions_by_number =
             functions.registry.iter().map(|(_, entry)| entry.clone()).collect();
         Ok(Self {
+            counts: true,
+            monitor: config.metrics.listen,
             listen: openings(config, functions.gates.as_ref()),
             gates: functions.gates.clone(),
             tuning,

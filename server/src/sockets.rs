@@ -2,6 +2,7 @@
 //! before, a supervisor or the server that this one takes the place of.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -40,6 +41,8 @@ pub(crate) struct Bound {
 #[derive(Debug)]
 pub(crate) struct Sockets {
     pub(crate) bound: Vec<Bound>,
+    /// Where the server is watched, with the name under which that is handed over.
+    pub(crate) monitor: Option<(String, TcpListener)>,
 }
 
 /// One socket of one loop.
@@ -80,11 +83,14 @@ impl Handed {
     /// The sockets for `address`, all of them bound to the same place; more are there when there
     /// is more than one such place.
     fn claim(&mut self, address: &ListenAddress) -> Option<(SocketAddr, Vec<TcpListener>)> {
-        let name = name_of(address);
+        self.claim_named(&name_of(address))
+    }
+
+    fn claim_named(&mut self, name: &str) -> Option<(SocketAddr, Vec<TcpListener>)> {
         let first = self.sockets.iter().find(|(known, _)| *known == name)?;
         let bound = first.1.local_addr().ok()?;
         let is_it = |(known, socket): &mut (String, TcpListener)| {
-            *known == name && socket.local_addr().is_ok_and(|its| its == bound)
+            known == name && socket.local_addr().is_ok_and(|its| its == bound)
         };
         let claimed = self.sockets.extract_if(.., is_it).map(|(_, socket)| socket).collect();
         Some((bound, claimed))
@@ -126,6 +132,7 @@ impl Sockets {
     /// The first address that cannot be had.
     pub(crate) fn open(
         wanted: &[ListenAddress],
+        monitor: Option<SocketAddr>,
         event_loops: usize,
         handed: &mut Handed,
     ) -> Result<Self, StartError> {
@@ -156,7 +163,15 @@ impl Sockets {
         if bound.len() > crate::LISTENERS_MAX {
             return Err(StartError::TooManySockets { found: bound.len() });
         }
-        Ok(Self { bound })
+        let monitor = monitor.map(|address| {
+            let name = format!("metrics-{address}").replace(':', "_");
+            let failed = |error| StartError::Listen { address, error };
+            let claimed = handed.claim_named(&name).and_then(|(_, mut sockets)| sockets.pop());
+            let bound = claimed.map_or_else(|| bind(address, 1).map(|it| it.1), |it| Ok(vec![it]));
+            let socket = bound.map_err(failed)?.pop();
+            socket.map(|socket| (name, socket)).ok_or_else(|| failed(ErrorKind::NotFound.into()))
+        });
+        Ok(Self { bound, monitor: monitor.transpose()? })
     }
 
     /// Lets all of them listen, and gives each loop its share: at every address at least one
@@ -250,7 +265,7 @@ mod tests {
         ];
         let mut handed = Handed::of(all).unwrap();
         let twice = [wish.clone(), wish.clone()];
-        let sockets = Sockets::open(&twice, 2, &mut handed).unwrap();
+        let sockets = Sockets::open(&twice, None, 2, &mut handed).unwrap();
         let found: Vec<_> =
             sockets.bound.iter().map(|it| (it.opening, it.address, it.sockets.len())).collect();
         assert_eq!(found, [(0, first, 2), (1, second, 1)]);
@@ -265,7 +280,7 @@ mod tests {
     #[test]
     fn what_is_bound_here_listens_when_it_is_shared_out() {
         let wish = [ListenAddress::Socket("127.0.0.1:0".parse().unwrap())];
-        let sockets = Sockets::open(&wish, 2, &mut Handed::default()).unwrap();
+        let sockets = Sockets::open(&wish, None, 2, &mut Handed::default()).unwrap();
         assert_eq!(sockets.bound[0].sockets.len(), 2);
         assert!(!sockets.bound[0].sockets.iter().any(listens));
         let address = sockets.bound[0].address;
@@ -281,7 +296,7 @@ mod tests {
         let all = vec![("web".to_owned(), listening().1)];
         let mut handed = Handed::of(all).unwrap();
         let wish = [ListenAddress::Systemd("https".to_owned())];
-        let error = Sockets::open(&wish, 1, &mut handed).unwrap_err();
+        let error = Sockets::open(&wish, None, 1, &mut handed).unwrap_err();
         let text = error.to_string();
         assert!(text.contains("'https'") && text.contains("web"), "{text}");
     }

@@ -145,7 +145,7 @@ impl Upgrader {
 /// The listening sockets under their names, each opened once more.
 fn sockets(handle: &Handle) -> Result<(Vec<String>, Vec<OwnedFd>), UpgradeFault> {
     let (mut names, mut sockets) = (Vec::new(), Vec::new());
-    for (name, socket) in handle.accepting.iter() {
+    for (name, socket) in handle.accepting.get().into_iter().flatten() {
         let socket = socket.upgrade().ok_or(UpgradeFault::Draining)?;
         sockets.push(socket.as_fd().try_clone_to_owned()?);
         names.push(name.clone());

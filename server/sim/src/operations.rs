@@ -193,6 +193,8 @@ struct Link {
     heads: Vec<(bool, bool)>,
     /// The driver judges a head.
     judges: bool,
+    /// Requests that are accounted for.
+    accounts: u32,
 }
 
 impl Run {
@@ -304,7 +306,7 @@ impl Run {
     fn accept(&mut self, secure: bool) {
         let Some(id) = self.hub.handle_accepted(secure, self.now) else { return };
         let (said, sent, heads) = (Vec::new(), Vec::new(), Vec::new());
-        self.links.push(Link { id, said, sent, heads, judges: false });
+        self.links.push(Link { id, said, sent, heads, judges: false, accounts: 0 });
         self.pump(id);
     }
 
@@ -379,6 +381,10 @@ impl Run {
                 }
                 Action::Shut => {
                     assert_eq!(self.hub.unsent_bytes(id), 0, "promises are kept before the end");
+                }
+                Action::Finished(account) => {
+                    let before = std::mem::replace(&mut self.link(id).accounts, account.request);
+                    assert_eq!(account.request, before + 1, "each request has one account");
                 }
                 Action::Close { .. } => return self.close(id),
             }

@@ -146,6 +146,7 @@ impl Bridge {
             Ok(process) => {
                 // Before this one says anything about its end: it is not the service any more.
                 self.notify.hand_over(process);
+                self.handle.life.hand_over();
                 self.drain(&format!("process {process} serves in this one's place"));
                 said(request.format, true, "pid", &process.to_string())
             }

@@ -194,6 +194,7 @@ impl Reloader {
             let clock = Clock::start();
             self.notify.reloading();
             let outcome = self.reload();
+            self.handle.note_reload(outcome.is_ok());
             let took = Duration::from_micros(clock.now().as_micros());
             let at_s = Clock::unix_seconds();
             let report = ReloadReport { number, at_s, took, outcome };

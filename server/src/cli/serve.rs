@@ -96,6 +96,7 @@ impl Host {
         let plan = Plan::of(&config).map_err(StartError::Sandbox)?;
         let Prepared { given, functions, sockets, admin } =
             self.prepare(&config, plan, &mut inherited)?;
+        let count = functions.registry.len();
         for name in inherited.handed.names() {
             let fields = [("socket", log::Value::from(&name))];
             log::warn("fezz::listen", &fields, "it was handed over, and no listener names it");
@@ -118,7 +119,7 @@ impl Host {
             feed_while_loops_turn(server.handle(), interval, move || notify.watchdog())
                 .map_err(refused(Task::Thread))?;
         }
-        self.go(server, &bridge, admin)
+        self.go(server, &bridge, admin, count)
     }
 
     /// Opens everything. Where rights are to be given up, what needs them comes first, and then no
@@ -159,7 +160,7 @@ impl Host {
             config.listeners.iter().flat_map(|it| it.addresses.iter().cloned()).collect();
         let loops = usize::try_from(config.event_loops).unwrap_or(EVENT_LOOPS_MAX);
         let loops = loops.clamp(1, EVENT_LOOPS_MAX);
-        let sockets = Sockets::open(&wanted, loops, &mut inherited.handed)?;
+        let sockets = Sockets::open(&wanted, config.metrics.listen, loops, &mut inherited.handed)?;
         let admin = config.admin.socket.as_ref().map(|path| {
             let predecessor = self.successor.as_ref().map(|it| it.predecessor);
             let failed = |why| StartError::Admin { path: path.clone(), why };
@@ -221,6 +222,7 @@ impl Host {
         server: Server,
         bridge: &Arc<Bridge>,
         mut admin: Option<AdminSocket>,
+        functions: usize,
     ) -> Result<DrainReport, StartError> {
         if let Some(successor) = &mut self.successor {
             successor.wait().map_err(|_| StartError::Abandoned)?;
@@ -240,7 +242,8 @@ impl Host {
             addresses: server.plain_addresses(),
             secured: server.secured_addresses(),
             redirecting: server.redirecting_addresses(),
-            functions: server.handle().counted().functions.len(),
+            metrics: server.metrics_address(),
+            functions,
             loops: server.event_loops(),
             workers: server.workers(),
         };
