@@ -37,8 +37,8 @@ const UNSENT_BYTES_MAX: u32 = 32 * 1024;
 /// as many connections.
 const SKIPS_MAX: usize = 64;
 
-/// Opens a listening socket that other loops can share the address with.
-pub(crate) fn open(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
+/// Binds a socket that other loops can share the address with. It does not listen yet.
+pub(crate) fn bind(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if shared {
@@ -48,12 +48,15 @@ pub(crate) fn open(address: SocketAddr, shared: bool) -> io::Result<std::net::Tc
         // "[::]" means both families, whatever the machine's default is.
         socket.set_only_v6(false)?;
     }
-    let socket = std::net::TcpListener::from(socket);
-    set_terms(SockRef::from(&socket))?;
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}
+
+/// Lets a socket listen, or go on listening, with the options that its connections are to have.
+pub(crate) fn begin(socket: &std::net::TcpListener) -> io::Result<()> {
+    set_terms(SockRef::from(socket))?;
     socket.set_nonblocking(true)?;
-    SockRef::from(&socket).bind(&address.into())?;
-    SockRef::from(&socket).listen(BACKLOG_CONNECTIONS)?;
-    Ok(socket)
+    SockRef::from(socket).listen(BACKLOG_CONNECTIONS)
 }
 
 /// What holds for the connections of a listening socket, wherever that comes from. Linux hands it
@@ -121,7 +124,10 @@ impl Door {
 /// A listener of one loop.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    pub(crate) socket: TcpListener,
+    /// The number of its opening, for those who count.
+    pub(crate) number: usize,
+    /// Whoever hands it over holds it weakly: it ends with the listener.
+    pub(crate) socket: Arc<TcpListener>,
     /// How its connections are served.
     pub(crate) door: Door,
     /// Who may speak for others there.
@@ -145,8 +151,13 @@ pub(crate) enum Accepted {
 }
 
 impl Listener {
-    pub(crate) const fn new(socket: TcpListener, door: Door, trust: Arc<Trust>) -> Self {
-        Self { socket, door, trust, pending: true, paused_until: None, skipped: 0 }
+    pub(crate) const fn new(
+        number: usize,
+        socket: Arc<TcpListener>,
+        door: Door,
+        trust: Arc<Trust>,
+    ) -> Self {
+        Self { number, socket, door, trust, pending: true, paused_until: None, skipped: 0 }
     }
 
     /// Whether an attempt may be made now.
@@ -223,7 +234,8 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn connections_have_the_terms_of_their_listener() {
-        let listener = open(([127, 0, 0, 1], 0).into(), true).unwrap();
+        let listener = bind(([127, 0, 0, 1], 0).into(), true).unwrap();
+        begin(&listener).unwrap();
         let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         listener.set_nonblocking(false).unwrap();
         let (accepted, _) = listener.accept().unwrap();
@@ -240,8 +252,12 @@ mod tests {
     fn a_fault_that_does_not_pass_makes_a_pause() {
         // A socket that does not listen: EINVAL for ever.
         let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
-        let mut listener =
-            Listener::new(TcpListener::from_std(socket.into()), Door::Plain, Arc::default());
+        let mut listener = Listener::new(
+            0,
+            Arc::new(TcpListener::from_std(socket.into())),
+            Door::Plain,
+            Arc::default(),
+        );
         let now = Instant::ZERO;
         for _ in 0..SKIPS_MAX {
             assert!(listener.is_due(now), "one connection's fault is not the next one's");

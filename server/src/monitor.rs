@@ -85,16 +85,15 @@ impl Stop {
 }
 
 impl Monitor {
-    /// Opens the socket.
+    /// Listens at the socket.
     ///
     /// # Errors
     ///
     /// What the operating system refused.
-    pub(crate) fn open(address: SocketAddr, handle: Handle) -> Result<Self, StartError> {
-        let failed = |error| StartError::Listen { address, error };
+    pub(crate) fn open(socket: std::net::TcpListener, handle: Handle) -> Result<Self, StartError> {
         let system = |error| StartError::System { doing: Task::Poll, error };
-        let socket = listen::open(address, false).map_err(failed)?;
-        let bound = socket.local_addr().map_err(failed)?;
+        let address = socket.local_addr().map_err(system)?;
+        listen::begin(&socket).map_err(|error| StartError::Listen { address, error })?;
         let mut socket = TcpListener::from_std(socket);
         let poll = Poll::new().map_err(system)?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE).map_err(system)?);
@@ -106,10 +105,10 @@ impl Monitor {
         let limits = limits
             .map_err(|error| StartError::Config(vec![crate::config::ConfigError::Limits(error)]))?;
         Ok(Self {
-            address: bound,
+            address,
             poll,
             waker,
-            listener: Listener::new(socket, Door::Plain, Arc::default()),
+            listener: Listener::new(0, Arc::new(socket), Door::Plain, Arc::default()),
             hub: Hub::new(limits),
             links: Vec::new(),
             ready: Vec::new(),
@@ -119,6 +118,11 @@ impl Monitor {
             scratch: Scratch::default(),
             date_second: 0,
         })
+    }
+
+    /// What it accepts on.
+    pub(crate) const fn socket(&self) -> &Arc<TcpListener> {
+        &self.listener.socket
     }
 
     /// Where it listens, with the port that the system chose.
@@ -196,6 +200,11 @@ impl Monitor {
     }
 
     fn accept(&mut self, now: Instant) {
+        if self.answers.is_handed_over() {
+            // Whoever comes now is the successor's, who waits at the same socket.
+            self.listener.pending = false;
+            return;
+        }
         for _ in 0..ACCEPTS_PER_TURN_MAX {
             if !self.listener.is_due(now) {
                 return;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, Weak, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::crew::{self, Outbound, Workplace};
 use crate::dispatch::Dispatcher;
 use crate::error::{StartError, Task};
 use crate::health::{Health, Life};
-use crate::listen::{self, Door, Listener};
+use crate::listen::{Door, Listener};
 use crate::metrics::{Board, Caps, Reloads, Scribe};
 use crate::monitor::Monitor;
 use crate::observe::Observer;
@@ -28,6 +28,7 @@ use crate::peer::Headcount;
 use crate::report::{DrainReport, PublishReport};
 use crate::settings::{Opening, Settings, Tuning};
 use crate::site::{Present, Site};
+use crate::sockets::{self, Handed, Share, Sockets};
 use crate::status::ListenerStatus;
 use crate::tls::{self, Gates, TlsError, wishes};
 use crate::token::{WAKE, of_listener};
@@ -64,8 +65,10 @@ pub struct Handle {
     pub(crate) present: Arc<Present>,
     headcount: Arc<Headcount>,
     pub(crate) gates: Option<Arc<Gates>>,
-    life: Arc<Life>,
+    pub(crate) life: Arc<Life>,
     pub(crate) listeners: Arc<[ListenerStatus]>,
+    /// What can be handed over, under which name, until it is closed.
+    pub(crate) accepting: Arc<OnceLock<Vec<(String, Weak<TcpListener>)>>>,
 }
 
 impl Handle {
@@ -164,21 +167,30 @@ impl Server {
     ///
     /// The first thing the operating system refused.
     pub fn bind(settings: Settings) -> Result<Self, StartError> {
+        let event_loops = settings.event_loops.clamp(1, EVENT_LOOPS_MAX);
+        let wanted: Vec<_> = settings.listen.iter().map(|it| it.address.clone()).collect();
+        let mut handed = Handed::default();
+        let sockets = Sockets::open(&wanted, settings.monitor, event_loops, &mut handed)?;
+        Self::bind_on(settings, sockets)
+    }
+
+    /// Makes the loops, which accept on sockets that are there already.
+    ///
+    /// # Errors
+    ///
+    /// The first thing the operating system refused.
+    pub(crate) fn bind_on(settings: Settings, mut sockets: Sockets) -> Result<Self, StartError> {
         let clock = Clock::start();
         let event_loops = settings.event_loops.clamp(1, EVENT_LOOPS_MAX);
-        let (addresses, mut sockets) = open_all(&settings.listen, event_loops)?;
+        let (addresses, doors) = whereabouts(&sockets, &settings.listen);
+        let monitor = sockets.monitor.take();
+        let mut shares = sockets.share_out(event_loops)?.into_iter();
+        let mut accepting = Vec::new();
         let caps = Caps::default();
         let names: Vec<String> = settings.listen.iter().map(|it| it.name.clone()).collect();
         let board = |_| Arc::new(Board::new(names.len(), &caps));
         let boards: Arc<[Arc<Board>]> = (0..event_loops).map(board).collect();
-        let mut polls = Vec::new();
-        let mut outbound = Vec::new();
-        for _ in 0..event_loops {
-            let poll = Poll::new().map_err(system)?;
-            let waker = Waker::new(poll.registry(), WAKE).map_err(system)?;
-            outbound.push(Arc::new(Outbound::new(waker)));
-            polls.push(poll);
-        }
+        let (polls, outbound) = queues(event_loops).map_err(system)?;
         let (limits, answers) = (settings.roster, settings.response_limits);
         let place = Arc::new(Workplace::new(clock, limits, answers, outbound.clone()));
         let site = Site::of(settings.router, settings.book, settings.functions, &place);
@@ -189,8 +201,8 @@ impl Server {
         let controls = Arc::new(controls);
         let mut loops = Vec::new();
         for (number, (poll, outbound)) in polls.into_iter().zip(outbound).enumerate() {
-            let opened = sockets.pop().unwrap_or_default();
-            let listeners = listeners(&poll, opened, &settings.listen)?;
+            let share = shares.next().unwrap_or_default();
+            let listeners = listeners(&poll, share, &settings.listen, &mut accepting)?;
             let home = u16::try_from(number).unwrap_or(0);
             let scribe = boards.get(number).filter(|_| settings.counts).map(Scribe::new);
             let audience = Audience::new(home, scribe, names.clone());
@@ -218,7 +230,6 @@ impl Server {
                 lists: Lists::default(),
             });
         }
-        let doors: Vec<Door> = settings.listen.into_iter().map(|opening| opening.door).collect();
         let listeners = addresses
             .iter()
             .zip(&doors)
@@ -234,10 +245,16 @@ impl Server {
             headcount,
             gates: settings.gates,
             life: Arc::default(),
+            accepting: Arc::default(),
         };
         handle.reloads.begin(Clock::unix_seconds());
-        let monitor = settings.monitor.map(|address| Monitor::open(address, handle.clone()));
+        let monitor = monitor.map(|(name, socket)| {
+            let monitor = Monitor::open(socket, handle.clone())?;
+            accepting.push((name, Arc::downgrade(monitor.socket())));
+            Ok(monitor)
+        });
         let monitor = monitor.transpose()?;
+        handle.accepting.get_or_init(|| accepting);
         Ok(Self { loops, addresses, doors, place, handle, monitor })
     }
 
@@ -307,6 +324,15 @@ impl Server {
     ///
     /// When threads cannot be had, or a loop cannot wait for events.
     pub fn run(self) -> io::Result<DrainReport> {
+        self.run_and_tell(|| {})
+    }
+
+    /// [`Self::run`], and says when all loops accept.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::run`].
+    pub(crate) fn run_and_tell(self, serves: impl FnOnce()) -> io::Result<DrainReport> {
         let Self { loops, place, handle, monitor, .. } = self;
         let monitor = monitor.map(Monitor::start).transpose()?;
         for number in 0..place.posts.len() {
@@ -332,6 +358,9 @@ impl Server {
             }
         }
         handle.life.begin();
+        if failure.is_none() {
+            serves();
+        }
         let mut report = DrainReport::default();
         for _ in 0..running {
             if failure.is_some() {
@@ -359,47 +388,50 @@ impl Server {
     }
 }
 
-/// The listeners of one loop, known to its poll.
+/// Where each socket is bound, and who is let in there.
+fn whereabouts(sockets: &Sockets, openings: &[Opening]) -> (Vec<SocketAddr>, Vec<Door>) {
+    let bound = sockets.bound.iter().filter_map(|bound| {
+        let opening = openings.get(bound.opening)?;
+        Some((bound.address, opening.door.clone()))
+    });
+    bound.unzip()
+}
+
+/// One queue of events per loop, and the way to wake whoever waits for them.
+fn queues(event_loops: usize) -> io::Result<(Vec<Poll>, Vec<Arc<Outbound>>)> {
+    let (mut polls, mut outbound) = (Vec::new(), Vec::new());
+    for _ in 0..event_loops {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WAKE)?;
+        outbound.push(Arc::new(Outbound::new(waker)));
+        polls.push(poll);
+    }
+    Ok((polls, outbound))
+}
+
+/// The listeners of one loop, known to its poll; what can be handed over is noted in `accepting`.
 fn listeners(
     poll: &Poll,
-    opened: Sockets,
+    share: Vec<Share>,
     openings: &[Opening],
+    accepting: &mut Vec<(String, Weak<TcpListener>)>,
 ) -> Result<Vec<Listener>, StartError> {
     let mut listeners = Vec::new();
-    for (place, (socket, opening)) in opened.into_iter().zip(openings).enumerate() {
+    for Share { opening: number, socket, original } in share {
+        let Some(opening) = openings.get(number) else { continue };
         let mut socket = TcpListener::from_std(socket);
-        let token = of_listener(place);
+        let token = of_listener(listeners.len());
         poll.registry().register(&mut socket, token, Interest::READABLE).map_err(system)?;
+        let socket = Arc::new(socket);
+        if original {
+            accepting.push((sockets::name_of(&opening.address), Arc::downgrade(&socket)));
+        }
         let trust = Arc::clone(&opening.trust);
-        listeners.push(Listener::new(socket, opening.door.clone(), trust));
+        listeners.push(Listener::new(number, socket, opening.door.clone(), trust));
     }
     Ok(listeners)
 }
 
 const fn system(error: io::Error) -> StartError {
     StartError::System { doing: Task::Poll, error }
-}
-
-type Sockets = Vec<std::net::TcpListener>;
-
-/// One socket per loop and address; the addresses as bound.
-fn open_all(
-    listen: &[Opening],
-    event_loops: usize,
-) -> Result<(Vec<SocketAddr>, Vec<Sockets>), StartError> {
-    let mut addresses = Vec::new();
-    let mut sockets: Vec<Sockets> = (0..event_loops).map(|_| Vec::new()).collect();
-    for &Opening { address, .. } in listen {
-        let failed = |error| StartError::Listen { address, error };
-        let mut bound = address;
-        for (number, one) in sockets.iter_mut().enumerate() {
-            let socket = listen::open(bound, event_loops > 1).map_err(failed)?;
-            if number == 0 {
-                bound = socket.local_addr().map_err(failed)?;
-            }
-            one.push(socket);
-        }
-        addresses.push(bound);
-    }
-    Ok((addresses, sockets))
 }

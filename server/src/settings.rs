@@ -10,7 +10,7 @@ use fezz_proto::{Checked, Limits, LimitsError, PaceLimits};
 use fezz_wire::WireLimits;
 
 use crate::assemble::Functions;
-use crate::config::{Config, Propagate, Serves};
+use crate::config::{Config, ListenAddress, Propagate, Serves};
 use crate::listen::Door;
 use crate::peer::Trust;
 use crate::plugin::Router;
@@ -25,7 +25,7 @@ pub struct Opening {
     /// The listener's name in logs and metrics.
     pub name: String,
     /// The address.
-    pub address: SocketAddr,
+    pub address: ListenAddress,
     /// How.
     pub(crate) door: Door,
     /// Who may speak for others there.
@@ -176,7 +176,7 @@ fn openings(config: &Config, gates: Option<&Arc<Gates>>) -> Vec<Opening> {
             let (name, door) = (listener.name.clone(), door.clone());
             Opening { name, address, door, trust: Arc::clone(&trust) }
         };
-        all.extend(listener.sockets().map(opening));
+        all.extend(listener.addresses.iter().cloned().map(opening));
     }
     all
 }

@@ -9,9 +9,8 @@ use std::sync::{Arc, OnceLock};
 use fezz_proto::{Action, Admission, Hub, Instant, Limits, Reply};
 use fezz_wire::WireLimits;
 
-use crate::config::{Config, ConfigError, ListenerConfig, Tls, file};
+use crate::config::{Config, ListenerConfig, Tls};
 use crate::envelope;
-use crate::error::StartError;
 use crate::peer;
 use crate::tls::{Gate, Gates};
 use crate::transport::{

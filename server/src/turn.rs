@@ -98,6 +98,7 @@ impl Loop {
     pub(crate) fn end(&mut self) -> Ended {
         let now = self.clock.now();
         self.report(now);
+        self.control.finish(now);
         let began = self.lists.drain_began.unwrap_or(now);
         Ended { cut: self.lists.cut, took: Duration::from_micros(now.micros_since(began)) }
     }

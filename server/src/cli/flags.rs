@@ -1,11 +1,12 @@
 //! The flags of `serve` become a configuration, or a list of everything wrong with them.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser};
 
+use super::life_flags::LifeFlags;
 use super::log_flags::LogFlags;
 use super::tls_flags::TlsFlags;
 use crate::config::{
@@ -13,6 +14,7 @@ use crate::config::{
     ListenerConfig, OptionFault, OptionFlag, RouteConfig, RouteFlag, THREADS_MAX, Target, Timeouts,
     Workers, file, parse_listen, processors,
 };
+use crate::error::StartError;
 use crate::plugin::pattern::Pattern;
 use crate::units::{UnitError, parse_count, parse_duration, parse_rate, parse_size};
 
@@ -100,6 +102,8 @@ pub(super) struct ServeFlags {
     timeouts: TimeoutFlags,
     #[command(flatten)]
     logs: LogFlags,
+    #[command(flatten)]
+    life: LifeFlags,
     /// Keep accepting for so long after the signal to stop
     #[arg(long, value_name = "TIME|off", default_value = "off")]
     drain_delay: String,
@@ -194,16 +198,32 @@ struct Defaults {
     flags: ServeFlags,
 }
 
+/// The operator's socket of the server with that configuration.
+///
+/// # Errors
+/// Why it is not known.
+pub(super) fn admin_of(path: &Path) -> Result<PathBuf, String> {
+    let config = file::read(path).map(|loaded| loaded.config);
+    let config = config.map_err(|errors| StartError::Config(errors).to_string())?;
+    let none = || format!("{}: there is no [admin] socket", path.display());
+    config.admin.socket.ok_or_else(none)
+}
+
 impl ServeFlags {
     /// The configuration, from the file that is named or from these flags.
     ///
     /// # Errors
     /// Everything that is wrong with it.
     pub(super) fn read(&self) -> Result<Config, Vec<ConfigError>> {
-        match self.file(std::env::var_os(FILE_VARIABLE).map(PathBuf::from)) {
+        match self.config_file() {
             Some(path) => file::read(&path).map(|loaded| loaded.config),
             None => self.to_config(),
         }
+    }
+
+    /// The configuration file, if there is one.
+    pub(super) fn config_file(&self) -> Option<PathBuf> {
+        self.file(std::env::var_os(FILE_VARIABLE).map(PathBuf::from))
     }
 
     /// The file to be read: the one that is named, else that of the environment if nothing is said.
@@ -244,6 +264,8 @@ impl ServeFlags {
                 },
                 grace: reader.time("--drain-grace", &self.drain_grace),
             },
+            admin: self.life.admin(),
+            sandbox: self.life.sandbox(),
             ..Config::default()
         };
         let metrics = self.metrics.as_deref();

@@ -17,11 +17,15 @@ mod flags;
 mod inspect;
 mod invoke;
 mod json;
+mod life_flags;
 mod log_flags;
 mod message;
+mod operator;
 mod reload;
 mod serve;
+mod signals;
 mod tls_flags;
+mod verbs;
 
 use crate::error::{EXIT_OK, EXIT_USAGE};
 
@@ -37,6 +41,14 @@ struct Line {
 enum Verb {
     /// Serve functions over HTTP until told to stop
     Serve(Box<flags::ServeFlags>),
+    /// Say what a server is doing
+    Status(verbs::StatusFlags),
+    /// Let a server read its configuration again
+    Reload(verbs::ReloadFlags),
+    /// Let a server end in order
+    Drain(verbs::DrainFlags),
+    /// Let another binary take a server's place
+    Upgrade(verbs::UpgradeFlags),
     /// Call a function once, without a socket
     Invoke(invoke::InvokeFlags),
     /// Try what a function may do wrong, in processes of its own
@@ -54,7 +66,11 @@ enum Verb {
 #[must_use]
 pub fn main() -> ExitCode {
     let code = match Line::try_parse() {
-        Ok(Line { verb: Verb::Serve(flags) }) => serve::serve(&flags),
+        Ok(Line { verb: Verb::Serve(flags) }) => serve::serve(*flags),
+        Ok(Line { verb: Verb::Status(flags) }) => verbs::status(&flags),
+        Ok(Line { verb: Verb::Reload(flags) }) => verbs::reload(&flags),
+        Ok(Line { verb: Verb::Drain(flags) }) => verbs::drain(&flags),
+        Ok(Line { verb: Verb::Upgrade(flags) }) => verbs::upgrade(&flags),
         Ok(Line { verb: Verb::Invoke(flags) }) => invoke::invoke(&flags),
         Ok(Line { verb: Verb::Check(flags) }) => check::check(&flags),
         Ok(Line { verb: Verb::CheckProbe(flags) }) => check::probe(&flags),

@@ -42,6 +42,11 @@ impl Target {
 }
 
 impl Answers {
+    /// Whether another process serves in this one's place.
+    pub(super) fn is_handed_over(&self) -> bool {
+        self.handle.life.is_handed_over()
+    }
+
     pub(super) fn new(handle: Handle) -> Self {
         let pulses = Pulses::new(handle.controls.len());
         Self { handle, pulses, page: String::new(), page_until: Instant::ZERO }

@@ -112,6 +112,7 @@ impl Loop {
         match listener.accept(now) {
             Accepted::Stream(stream, peer) => {
                 let (door, trust) = (listener.door.clone(), Arc::clone(&listener.trust));
+                let listener = listener.number;
                 let peer = peer.ip().to_canonical();
                 match self.let_in(peer, &trust) {
                     Ok(counted) => {
@@ -119,7 +120,6 @@ impl Loop {
                         if full && let Some(leaving) = self.hub.handle_full(now) {
                             self.list(leaving);
                         }
-                        let listener = number;
                         self.welcome(Guest { stream, peer, listener, door, trust, counted }, now);
                     }
                     Err(why) => self.reject(why, now),

@@ -23,6 +23,13 @@ use fezz_server::{Handle, Observer, Outcome, Record, Server, Settings, Snapshot,
 /// How long a client waits for a single octet before the test fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// `--user` with whoever runs the tests: root has to be asked for by name.
+pub(crate) fn present_user() -> [String; 2] {
+    use std::os::unix::fs::MetadataExt as _;
+    let user = std::fs::metadata("/proc/self").expect("we are a process").uid();
+    ["--user".to_owned(), user.to_string()]
+}
+
 /// Builds the example functions once and gives the path of one of them. `FEZZ_EXAMPLES` names a
 /// directory where they stand built already, with flags of the caller's choice (ci/sanitize).
 pub(crate) fn example(name: &str) -> PathBuf {

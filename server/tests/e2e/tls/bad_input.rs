@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::pki::{Authority, directory, run, s_client, said, secured};
-use crate::harness::{Client, Running, example};
+use crate::harness::{Client, Running, example, present_user};
 
 fn server(name: &str, change: impl FnOnce(&mut fezz_server::config::Config)) -> Running {
     let authority = Authority::new(directory(name));
@@ -142,7 +142,9 @@ print(count)
 #[test]
 fn handshakes_aborted_at_every_step_leave_nothing() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_fezz"))
-        .args(["serve", "--listen-tls", "127.0.0.1:0", "--tls-self-signed", "--function"])
+        .arg("serve")
+        .args(present_user())
+        .args(["--listen-tls", "127.0.0.1:0", "--tls-self-signed", "--function"])
         .arg(example("echo"))
         .stderr(Stdio::piped())
         .spawn()

@@ -7,13 +7,15 @@ use std::time::Duration;
 use fezz_server::config::{CertificateFiles, ListenerConfig};
 
 use super::pki::{Authority, directory, run, s_client, said, secured};
-use crate::harness::{Client, Running, example, field};
+use crate::harness::{Client, Running, example, field, present_user};
 
 /// A start that must fail with one clear line.
 fn refused(chain: &Path, key: &Path, words: &[&str]) {
     let pair = format!("{},{}", chain.display(), key.display());
     let output = Command::new(env!("CARGO_BIN_EXE_fezz"))
-        .args(["serve", "--listen-tls", "127.0.0.1:0", "--certificate", &pair, "--function"])
+        .arg("serve")
+        .args(present_user())
+        .args(["--listen-tls", "127.0.0.1:0", "--certificate", &pair, "--function"])
         .arg(example("echo"))
         .output()
         .expect("fezz runs");
@@ -63,7 +65,9 @@ fn bad_files_are_named_at_the_start() {
 #[test]
 fn a_server_without_a_certificate_does_not_start() {
     let output = Command::new(env!("CARGO_BIN_EXE_fezz"))
-        .args(["serve", "--listen-tls", "127.0.0.1:0", "--function"])
+        .arg("serve")
+        .args(present_user())
+        .args(["--listen-tls", "127.0.0.1:0", "--function"])
         .arg(example("echo"))
         .output()
         .expect("fezz runs");
