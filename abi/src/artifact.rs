@@ -14,6 +14,8 @@ use crate::load_options::Abi;
 use crate::version::FezzIdentityV1;
 
 pub(crate) mod elf;
+#[doc(hidden)]
+pub mod trial;
 
 /// Largest artifact that is read, in octets: the file is held in memory while it is examined.
 pub const ARTIFACT_BYTES_MAX: u64 = 512 * 1024 * 1024;

@@ -26,6 +26,8 @@ fn main() {
         .include(place.join("include"))
         .opt_level(2)
         .warnings(false)
+        // The sanitizers of rustc and of this compiler need not be one.
+        .inherit_rustflags(false)
         .try_compile("fezz_llhttp");
     if let Err(error) = compiled {
         panic!("llhttp: {error}");

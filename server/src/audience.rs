@@ -22,6 +22,8 @@ pub(crate) struct Audience {
     scribe: Option<Scribe>,
     observers: Vec<Box<dyn Observer>>,
     wants_words: bool,
+    /// The fields that they want to see, each once.
+    pub(crate) fields: Vec<String>,
     /// The names of the listeners, by number.
     listeners: Vec<String>,
     /// The wall clock when the loop's clock began.
@@ -32,12 +34,25 @@ pub(crate) struct Audience {
 impl Audience {
     pub(crate) fn new(home: u16, scribe: Option<Scribe>, listeners: Vec<String>) -> Self {
         let (observers, exchanges) = (Vec::new(), Vec::new());
-        let (wants_words, epoch) = (false, UNIX_EPOCH);
-        Self { home, scribe, observers, wants_words, listeners, epoch, exchanges }
+        Self {
+            home,
+            scribe,
+            observers,
+            wants_words: false,
+            fields: Vec::new(),
+            listeners,
+            epoch: UNIX_EPOCH,
+            exchanges,
+        }
     }
 
     pub(crate) fn join(&mut self, observer: Box<dyn Observer>) {
         self.wants_words |= observer.wants_words();
+        for name in observer.wants_fields() {
+            if !self.fields.contains(name) {
+                self.fields.push(name.clone());
+            }
+        }
         self.observers.push(observer);
     }
 
@@ -173,7 +188,7 @@ impl Audience {
             },
         };
         if let Some(exchange) = exchange {
-            fill(&mut record, exchange, one);
+            fill(&mut record, exchange, &self.fields, one);
         }
         for observer in &mut self.observers {
             observer.exchange(now, &record);
@@ -182,8 +197,8 @@ impl Audience {
 }
 
 /// Adds what is known since the head.
-fn fill<'e>(record: &mut Record<'e>, exchange: &'e Exchange, one: &Summary) {
-    record.said = exchange.said();
+fn fill<'e>(record: &mut Record<'e>, exchange: &'e Exchange, fields: &'e [String], one: &Summary) {
+    record.said = exchange.said(fields);
     record.principal = exchange.principal();
     record.trace = exchange.trace.as_ref().map(|trace| (trace.trace_id(), trace.span_id()));
     record.method = Some(exchange.method.name());

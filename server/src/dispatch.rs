@@ -200,7 +200,7 @@ impl Dispatcher {
         if let Some(client) = facts.via.as_ref().and_then(|via| via.client_of(&head)) {
             facts.client = ClientIp::of(client);
         }
-        exchange.hear(&head, self.audience.wants_words());
+        exchange.hear(&head, self.audience.wants_words(), &self.audience.fields);
         self.audience.begin(exchange, &facts.way);
         exchange.trace = self.tracer.as_ref().map(|tracer| {
             let fields = head.end_to_end_fields().map(|field| (field.name, field.value));

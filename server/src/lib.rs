@@ -49,7 +49,7 @@ pub use count::Spread;
 pub use crew::{FunctionCounts, ImageCounts, WorkerCounts};
 pub use listen::AcceptFault;
 pub use metrics::Snapshot;
-pub use observe::{Observer, Outcome, Record, Said, Steps};
+pub use observe::{Fields, Observer, Outcome, Record, Said, Steps};
 pub use peer::{ProxyFault, Rejection};
 pub use policy::{PolicyCounts, PolicyError, PolicyFault};
 pub use server::{EVENT_LOOPS_MAX, Handle, Server};

@@ -24,8 +24,8 @@ pub(crate) const ACCEPTS_PER_TURN_MAX: usize = 64;
 const PAUSE_MS: u64 = 100;
 /// Connections that the kernel queues for one listener.
 pub(crate) const BACKLOG_CONNECTIONS: i32 = 1_024;
-/// How long a connection is silent before the kernel asks whether its peer is still there, how often
-/// it asks again, and how many times: who vanished is known to have in two minutes.
+/// How long a connection is silent before the kernel asks whether its peer is still there, after
+/// what time it asks again, and how often: who vanished is known to have in two minutes.
 const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(60);
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 const KEEP_ALIVE_PROBES: u32 = 4;
@@ -56,8 +56,8 @@ pub(crate) fn open(address: SocketAddr, shared: bool) -> io::Result<std::net::Tc
     Ok(socket)
 }
 
-/// What holds for the connections of a listening socket, wherever that comes from. Linux hands it on
-/// to them, which saves system calls for each.
+/// What holds for the connections of a listening socket, wherever that comes from. Linux hands it
+/// on to them, which saves system calls for each.
 pub(crate) fn set_terms(socket: SockRef<'_>) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     let keepalive = TcpKeepalive::new().with_time(KEEP_ALIVE_IDLE);

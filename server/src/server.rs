@@ -179,9 +179,8 @@ impl Server {
             outbound.push(Arc::new(Outbound::new(waker)));
             polls.push(poll);
         }
-        let limits = settings.roster;
-        let place = Workplace::new(clock, limits, settings.response_limits, outbound.clone());
-        let place = Arc::new(place);
+        let (limits, answers) = (settings.roster, settings.response_limits);
+        let place = Arc::new(Workplace::new(clock, limits, answers, outbound.clone()));
         let site = Site::of(settings.router, settings.book, settings.functions, &place);
         let present = Arc::new(Present::new(site));
         let headcount = Arc::new(Headcount::new(settings.tuning.connections_per_ip_max));
@@ -190,16 +189,8 @@ impl Server {
         let controls = Arc::new(controls);
         let mut loops = Vec::new();
         for (number, (poll, outbound)) in polls.into_iter().zip(outbound).enumerate() {
-            let mut listeners = Vec::new();
             let opened = sockets.pop().unwrap_or_default();
-            for (place, (socket, opening)) in opened.into_iter().zip(&settings.listen).enumerate() {
-                let mut socket = TcpListener::from_std(socket);
-                poll.registry()
-                    .register(&mut socket, of_listener(place), Interest::READABLE)
-                    .map_err(system)?;
-                let trust = Arc::clone(&opening.trust);
-                listeners.push(Listener::new(socket, opening.door.clone(), trust));
-            }
+            let listeners = listeners(&poll, opened, &settings.listen)?;
             let home = u16::try_from(number).unwrap_or(0);
             let scribe = boards.get(number).filter(|_| settings.counts).map(Scribe::new);
             let audience = Audience::new(home, scribe, names.clone());
@@ -210,7 +201,6 @@ impl Server {
                 poll,
                 listeners,
                 hub,
-                handshakes_max: settings.tuning.handshakes_max,
                 dispatcher: Dispatcher::new(
                     home,
                     audience,
@@ -223,8 +213,7 @@ impl Server {
                 control: Arc::clone(&controls[number].0),
                 all: Arc::clone(&controls),
                 clock,
-                drain_delay_ms: settings.tuning.drain_delay_ms,
-                drain_ms: settings.tuning.drain_ms_max,
+                tuning: settings.tuning,
                 events: Events::with_capacity(EVENTS_PER_TURN_MAX),
                 lists: Lists::default(),
             });
@@ -369,6 +358,23 @@ impl Server {
         report.abandoned = place.calls_under_way();
         failure.map_or(Ok(report), Err)
     }
+}
+
+/// The listeners of one loop, known to its poll.
+fn listeners(
+    poll: &Poll,
+    opened: Sockets,
+    openings: &[Opening],
+) -> Result<Vec<Listener>, StartError> {
+    let mut listeners = Vec::new();
+    for (place, (socket, opening)) in opened.into_iter().zip(openings).enumerate() {
+        let mut socket = TcpListener::from_std(socket);
+        let token = of_listener(place);
+        poll.registry().register(&mut socket, token, Interest::READABLE).map_err(system)?;
+        let trust = Arc::clone(&opening.trust);
+        listeners.push(Listener::new(socket, opening.door.clone(), trust));
+    }
+    Ok(listeners)
 }
 
 const fn system(error: io::Error) -> StartError {

@@ -10,6 +10,7 @@ pub mod httparse;
 pub mod llhttp;
 pub mod ours;
 pub mod peer;
+pub mod responses;
 pub mod rules;
 
 use ours::Ours;

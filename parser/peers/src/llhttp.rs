@@ -31,7 +31,8 @@ struct Story {
     error: i32,
     consumed: u32,
     body_bytes: u32,
-    field_count: u32,
+    field_count: u16,
+    status: u16,
     content_length: u64,
     method: Span,
     target: Span,
@@ -48,32 +49,64 @@ struct Story {
 }
 
 unsafe extern "C" {
-    fn fezz_llhttp_read(octets: *const u8, length: usize, body: *mut u8, story: *mut Story);
+    fn fezz_llhttp_read(
+        octets: *const u8,
+        length: usize,
+        kind: i32,
+        body: *mut u8,
+        story: *mut Story,
+    );
     safe fn fezz_llhttp_error_name(error: i32) -> *const std::ffi::c_char;
     safe fn fezz_llhttp_version() -> u32;
     safe fn fezz_llhttp_story_bytes() -> usize;
 }
 
 /// What llhttp says about the request at the start of `octets`.
-///
-/// # Panics
-///
-/// When the shim was compiled for other structures than these.
 #[must_use]
 pub fn read(octets: &[u8]) -> Said<'_> {
-    assert_eq!(fezz_llhttp_story_bytes(), size_of::<Story>());
+    let (story, body) = tell(octets, 0);
+    said(octets, &story, body)
+}
+
+/// A whole response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// Its status.
+    pub status: u16,
+    /// Its content.
+    pub body: Vec<u8>,
+    /// Octets of all of it.
+    pub bytes: usize,
+}
+
+/// The response at the start of `octets`, when that is whole.
+///
+/// # Errors
+///
+/// The name of its error.
+pub fn read_response(octets: &[u8], is_head: bool) -> Result<Option<Response>, &'static str> {
+    let (story, body) = tell(octets, 1 + i32::from(is_head));
+    if story.error != OK && story.error != PAUSED {
+        return Err(error_name(story.error));
+    }
+    let bytes = story.consumed as usize;
+    Ok((story.message_done != 0).then_some(Response { status: story.status, body, bytes }))
+}
+
+fn tell(octets: &[u8], kind: i32) -> (Story, Vec<u8>) {
+    assert_eq!(fezz_llhttp_story_bytes(), size_of::<Story>(), "compiled for another structure");
     assert!(u32::try_from(octets.len()).is_ok(), "offsets have 32 bits");
     let mut body = Vec::with_capacity(octets.len());
     let mut story = std::mem::MaybeUninit::<Story>::uninit();
+    let (start, length) = (octets.as_ptr(), octets.len());
     // SAFETY: octets are readable for their length; the body that is told is a part of them, so it
     // fits as many; the shim writes the whole story before it returns and keeps no pointer.
-    let story = unsafe {
-        fezz_llhttp_read(octets.as_ptr(), octets.len(), body.as_mut_ptr(), story.as_mut_ptr());
+    unsafe {
+        fezz_llhttp_read(start, length, kind, body.as_mut_ptr(), story.as_mut_ptr());
         let story = story.assume_init();
         body.set_len(story.body_bytes as usize);
-        story
-    };
-    said(octets, &story, body)
+        (story, body)
+    }
 }
 
 fn said<'a>(octets: &'a [u8], story: &Story, body: Vec<u8>) -> Said<'a> {

@@ -15,7 +15,8 @@ struct story {
     int32_t error;
     uint32_t consumed;
     uint32_t body_bytes;
-    uint32_t field_count;
+    uint16_t field_count;
+    uint16_t status;
     uint64_t content_length;
     struct span method;
     struct span target;
@@ -36,6 +37,7 @@ struct reading {
     const char *octets;
     struct story *story;
     char *body;
+    int no_body;
 };
 
 static struct reading *of(llhttp_t *parser) { return (struct reading *)parser; }
@@ -88,7 +90,8 @@ static int on_headers_complete(llhttp_t *parser) {
     story->chunked = (parser->flags & F_CHUNKED) != 0;
     story->has_length = (parser->flags & F_CONTENT_LENGTH) != 0;
     story->content_length = parser->content_length;
-    return 0;
+    story->status = parser->status_code;
+    return of(parser)->no_body;
 }
 
 static int on_body(llhttp_t *parser, const char *at, size_t length) {
@@ -104,8 +107,10 @@ static int on_message_complete(llhttp_t *parser) {
     return HPE_PAUSED;
 }
 
-/* Reads one request at the start of `octets`; `body` has room for as many octets. */
-void fezz_llhttp_read(const char *octets, size_t length, char *body, struct story *story) {
+/* Reads one message at the start of `octets`; `body` has room for as many octets. `kind` is 0 for a
+ * request, 1 for a response, 2 for a response to HEAD. */
+void fezz_llhttp_read(const char *octets, size_t length, int kind, char *body,
+                      struct story *story) {
     static const llhttp_settings_t settings = {
         .on_method = on_method,
         .on_url = on_target,
@@ -121,7 +126,8 @@ void fezz_llhttp_read(const char *octets, size_t length, char *body, struct stor
     reading.octets = octets;
     reading.story = story;
     reading.body = body;
-    llhttp_init(&reading.parser, HTTP_REQUEST, &settings);
+    reading.no_body = kind == 2;
+    llhttp_init(&reading.parser, kind == 0 ? HTTP_REQUEST : HTTP_RESPONSE, &settings);
     story->error = llhttp_execute(&reading.parser, octets, length);
     const char *end = story->error == HPE_OK ? 0 : llhttp_get_error_pos(&reading.parser);
     story->consumed = (uint32_t)(end ? end - octets : (ptrdiff_t)length);

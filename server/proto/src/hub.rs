@@ -199,8 +199,8 @@ impl Hub {
         self.handle_opened(Opening { secure, proxied: false }, now)
     }
 
-    /// A connection was accepted that may begin with a PROXY header. `None` when there is no room or
-    /// the hub drains.
+    /// A connection was accepted that may begin with a PROXY header. `None` when there is no room
+    /// or the hub drains.
     pub fn handle_opened(&mut self, opening: Opening, now: Instant) -> Option<ConnId> {
         if self.stage == Stage::Draining || !(self.has_room() || self.granted) {
             return None;

@@ -54,27 +54,52 @@ fn the_canary_dies() {
 
 #[test]
 fn every_target_is_replayed_and_is_glue() {
-    let mut known = TARGETS.map(|(name, _)| name.to_owned()).into_iter().collect::<BTreeSet<_>>();
-    known.insert("canary".to_owned());
-    // Replayed by the tests of the crates that they are about.
-    known.insert("tls_records".to_owned());
-    known.extend(["artifact", "differential", "function_reply"].map(str::to_owned));
+    // Targets that are not of this crate are replayed by tests of the crates that they are about.
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tests = ["../tests", "../../parser/peers/tests"].map(|folder| files(&here.join(folder)));
+    let read = |file: &PathBuf| fs::read_to_string(file).expect("a file can be read");
+    let elsewhere = tests.iter().flatten().map(read).collect::<String>();
+    let mut replayed =
+        TARGETS.map(|(name, _)| name.to_owned()).into_iter().collect::<BTreeSet<_>>();
+    replayed.insert("canary".to_owned());
     let mut found = BTreeSet::new();
     for file in files(&fuzz().join("fuzz_targets")) {
         let text = fs::read_to_string(&file).expect("a file can be read");
         let lines = text.lines().count();
         assert!(lines <= TARGET_LINES_MAX, "{}: {lines} lines", file.display());
         let stem = file.file_stem().and_then(|stem| stem.to_str()).expect("a name is text");
+        let is_replayed = replayed.contains(stem) || elsewhere.contains(stem);
+        assert!(is_replayed, "no test replays what is kept of {stem}");
         found.insert(stem.to_owned());
     }
-    assert_eq!(known, found);
+    assert!(found.is_superset(&replayed), "a target has no file in fuzz_targets");
+}
+
+/// What the nightly run tells the fuzzer about each target.
+#[test]
+fn every_target_has_its_settings() {
+    let text = fs::read_to_string(fuzz().join("targets.txt")).expect("a file can be read");
+    let mut told = BTreeSet::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let words = line.split_whitespace().collect::<Vec<_>>();
+        let [name, bytes, dictionary] = words[..] else { panic!("not three words: {line}") };
+        assert!(bytes.parse::<u32>().is_ok_and(|bytes| bytes > 0), "{line}");
+        let dictionary = fuzz().join("dictionaries").join(format!("{dictionary}.dict"));
+        assert!(line.ends_with(" -") || dictionary.is_file(), "{line}");
+        told.insert(name.to_owned());
+    }
+    for file in files(&fuzz().join("fuzz_targets")) {
+        let stem = file.file_stem().and_then(|stem| stem.to_str()).expect("a name is text");
+        assert!(stem == "canary" || told.contains(stem), "targets.txt does not tell of {stem}");
+    }
 }
 
 #[test]
 fn every_regression_is_explained() {
     let folder = fuzz().join("regressions");
     let text = fs::read_to_string(folder.join("README.md")).expect("a file can be read");
-    for (name, _) in TARGETS {
+    let targets = files(&fuzz().join("fuzz_targets"));
+    for name in targets.iter().filter_map(|file| file.file_stem()?.to_str()) {
         for file in files(&folder.join(name)) {
             let short = file.file_name().and_then(|short| short.to_str()).expect("a name is text");
             let title = format!("{name}/{short}");

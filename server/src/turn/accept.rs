@@ -38,8 +38,8 @@ impl Loop {
             return;
         }
         let began = *self.lists.drain_began.get_or_insert(now);
-        let starts = began.plus_millis(self.drain_delay_ms);
-        let ends = starts.plus_millis(self.drain_ms);
+        let starts = began.plus_millis(self.tuning.drain_delay_ms);
+        let ends = starts.plus_millis(self.tuning.drain_ms_max);
         if self.hub.stage() == Stage::Serving {
             if now < starts && order == Order::Drain {
                 self.lists.drain_next = Some(starts);
@@ -100,7 +100,7 @@ impl Loop {
     pub(super) fn accept_one(&mut self, number: usize, now: Instant) -> bool {
         let full = !self.hub.has_room();
         let Some(listener) = self.listeners.get_mut(number) else { return false };
-        let shaken_full = self.lists.handshaking >= self.handshakes_max;
+        let shaken_full = self.lists.handshaking >= self.tuning.handshakes_max;
         let over_handshakes = matches!(listener.door, Door::Tls(_)) && shaken_full;
         if over_handshakes || full && !self.hub.can_shed(now) {
             listener.pause(now);
@@ -140,7 +140,7 @@ impl Loop {
     pub(super) fn welcome(&mut self, guest: Guest, now: Instant) {
         let Guest { mut stream, peer, listener, door, trust, counted } = guest;
         if cfg!(not(target_os = "linux")) {
-            // Elsewhere the listener's options are not handed on; failing costs speed, nothing else.
+            // Elsewhere the listener's options are not handed on; failing costs little.
             drop(listen::set_terms((&stream).into()));
         }
         let secure = matches!(door, Door::Tls(_));

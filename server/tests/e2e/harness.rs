@@ -102,6 +102,7 @@ pub(crate) struct Seen {
     pub(crate) connection: u64,
     pub(crate) request: u32,
     pub(crate) client: IpAddr,
+    pub(crate) peer: IpAddr,
     pub(crate) secured: bool,
     /// The texts, separated by spaces; empty when there are none.
     pub(crate) said: String,
@@ -136,6 +137,7 @@ impl Seen {
             connection: record.connection,
             request: record.request,
             client: record.client,
+            peer: record.peer,
             secured: record.secured,
             said: said.unwrap_or_default(),
             method: record.method,

@@ -16,6 +16,7 @@ mod loading;
 mod logs;
 mod metrics;
 mod overload;
+mod peer;
 mod policies;
 mod records;
 mod reload;

@@ -6,7 +6,7 @@ use super::pki::{Authority, directory, s_client, secured};
 use crate::harness::{Running, c_function};
 
 /// Answers with the envelope that it was called with.
-const MIRROR: &str = r#"
+pub(crate) const MIRROR: &str = r#"
 FezzOwned fezz_handle_v2(FezzSlice request) {
     static const uint8_t head[] = "\xa2\x66status\x18\xc8\x64" "body\x5a";
     size_t at = sizeof head - 1;
