@@ -1,10 +1,10 @@
 //! A program that embeds the server and looks on: `observer ARTIFACT [bare|counts|observed]`.
 //!
-//! It serves one artifact on a port of the system's choice with one loop and one worker, says where,
-//! and drains when its standard input ends. `observed`, which is the default, attaches an observer
-//! that keeps the slowest exchange, and says at the end which it was. The other two words are for
-//! comparing what looking on costs: `counts` is the server as it is without an observer, and `bare`
-//! one that counts nothing at all.
+//! It serves one artifact on a port of the system's choice with one loop and one worker, says
+//! where, and drains when its standard input ends. `observed`, which is the default, attaches an
+//! observer that keeps the slowest exchange, and says at the end which it was. The other two words
+//! are for comparing what looking on costs: `counts` is the server as it is without an observer,
+//! and `bare` one that counts nothing at all.
 #![expect(clippy::print_stdout, reason = "what was seen is what there is to say")]
 
 use std::error::Error;

@@ -34,16 +34,8 @@ pub(crate) struct Audience {
 impl Audience {
     pub(crate) fn new(home: u16, scribe: Option<Scribe>, listeners: Vec<String>) -> Self {
         let (observers, exchanges) = (Vec::new(), Vec::new());
-        Self {
-            home,
-            scribe,
-            observers,
-            wants_words: false,
-            fields: Vec::new(),
-            listeners,
-            epoch: UNIX_EPOCH,
-            exchanges,
-        }
+        let (wants_words, fields, epoch) = (false, Vec::new(), UNIX_EPOCH);
+        Self { home, scribe, observers, wants_words, fields, listeners, epoch, exchanges }
     }
 
     pub(crate) fn join(&mut self, observer: Box<dyn Observer>) {

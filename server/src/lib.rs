@@ -28,6 +28,7 @@ mod observe;
 mod peer;
 pub mod plugin;
 pub mod policy;
+mod preview;
 mod redirect;
 pub mod report;
 mod server;

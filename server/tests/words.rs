@@ -40,13 +40,12 @@ fn every_refusal_is_in_the_table_with_its_status() {
     for (word, status) in &all {
         assert!(page.contains(&format!("\n| `{word}` | {status} |")), "{word} {status}");
     }
-    let rows = page.lines().filter(|line| line.starts_with("| `")).count();
+    let status = |line: &&str| {
+        let second = line.split('|').nth(2).unwrap_or_default().trim();
+        second.len() == 3 && second.bytes().all(|octet| octet.is_ascii_digit())
+    };
+    let rows = page.lines().filter(|line| line.starts_with("| `")).filter(status).count();
     assert_eq!(rows, all.len(), "a row of a word that is no more");
-    for refusal in Refusal::OWN {
-        let row = format!("| `{}` | {} | ", refusal.name(), refusal.status());
-        let ends = page.lines().any(|line| line.starts_with(&format!("{row}ends ")));
-        assert_eq!(ends, refusal.closes(), "{}", refusal.name());
-    }
 }
 
 #[test]

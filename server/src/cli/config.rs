@@ -62,7 +62,8 @@ pub(super) fn config(flags: &ConfigFlags) -> u8 {
         ConfigVerb::Explain { term } => match file::explain(term) {
             Ok(text) => text,
             Err(file::UnknownTerm { nearest }) => {
-                let meant = nearest.map_or_else(String::new, |it| format!("; did you mean '{it}'?"));
+                let meant =
+                    nearest.map_or_else(String::new, |it| format!("; did you mean '{it}'?"));
                 let what = format_args!("there is no key or section '{term}'{meant}");
                 return fail(EXIT_USAGE, what);
             }

@@ -11,6 +11,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod check;
+mod check_file;
+mod config;
 mod flags;
 mod inspect;
 mod invoke;
@@ -42,6 +44,8 @@ enum Verb {
     /// Try one thing, in this process; `check` starts it
     #[command(hide = true)]
     CheckProbe(check::ProbeFlags),
+    /// Say what is configured and where, and what a key means
+    Config(config::ConfigFlags),
     /// Say what an artifact is; nothing of it is executed
     Inspect(inspect::InspectFlags),
 }
@@ -54,6 +58,7 @@ pub fn main() -> ExitCode {
         Ok(Line { verb: Verb::Invoke(flags) }) => invoke::invoke(&flags),
         Ok(Line { verb: Verb::Check(flags) }) => check::check(&flags),
         Ok(Line { verb: Verb::CheckProbe(flags) }) => check::probe(&flags),
+        Ok(Line { verb: Verb::Config(flags) }) => config::config(&flags),
         Ok(Line { verb: Verb::Inspect(flags) }) => inspect::inspect(&flags),
         Err(error) => {
             // Help and version arrive here too, and are no errors.

@@ -86,8 +86,20 @@ impl Serving {
             words.extend(["--log-format", "text"]);
         }
         words.extend(arguments);
+        Self::run(&words, &[])
+    }
+
+    /// With these words alone, and these variables.
+    pub(crate) fn alone(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut words = vec![env!("CARGO_BIN_EXE_fezz")];
+        words.extend(arguments);
+        Self::run(&words, variables)
+    }
+
+    fn run(words: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(words[0])
             .args(&words[1..])
+            .envs(variables.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

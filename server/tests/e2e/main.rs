@@ -6,6 +6,7 @@ mod bad_functions;
 mod binary;
 mod check;
 mod clients;
+mod configuration;
 mod connections;
 mod endings;
 mod examples;

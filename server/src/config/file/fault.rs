@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use super::lint::Lint;
-use super::value::{Kind, quantity};
+use super::value::{Kind, quantity, show_size};
 use crate::config::ConfigError;
 use crate::config::error::ListenFault;
 use crate::plugin::pattern::PatternError;
@@ -80,6 +80,8 @@ pub enum Fault {
         nearest: Option<&'static str>,
         /// Where such a key is.
         elsewhere: Vec<&'static str>,
+        /// This section.
+        section: &'static str,
     },
     /// A section is begun in the wrong way.
     Header {
@@ -305,6 +307,9 @@ impl Fault {
             Self::UnknownKey { elsewhere, .. } if !elsewhere.is_empty() => {
                 format!("there is one: {}", elsewhere.join(", "))
             }
+            Self::UnknownKey { section, .. } if !section.is_empty() => {
+                format!("'fezz config explain {section}' lists those there are")
+            }
             Self::UnknownSection { nearest: Some(word) } => format!("did you mean '{word}'?"),
             Self::Undefined { nearest: Some(word), .. } => format!("did you mean \"{word}\"?"),
             Self::Undefined { known, .. } if known.is_empty() => "there is none yet".to_owned(),
@@ -366,7 +371,10 @@ impl fmt::Display for Fault {
                 write!(out, "'{text}': {what}")
             }
             Self::SizeRange { least, most } => {
-                write!(out, "the size must be from {least} to {most} octets")
+                write!(out, "the size must be from {} to {}", show_size(*least), show_size(*most))
+            }
+            Self::CountRange { least, most } if least == most => {
+                write!(out, "the only number known here is {least}")
             }
             Self::CountRange { least, most } => {
                 write!(out, "the number must be from {least} to {most}")

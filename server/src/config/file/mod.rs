@@ -49,6 +49,14 @@ pub struct Loaded {
     pub origins: Origins,
 }
 
+impl Loaded {
+    /// What holds where nothing is written.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self { config: unwritten(), origins: Origins::default() }
+    }
+}
+
 /// Where keys were written.
 #[derive(Debug, Default)]
 pub struct Origins {
@@ -61,6 +69,13 @@ impl Origins {
     /// The files, the main one first.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.reading.sources.iter().map(|source| source.path.as_path())
+    }
+
+    /// Where the certificate of that place in the configuration stands among those written: the
+    /// default one is the first in the configuration, wherever it is written.
+    #[must_use]
+    pub fn certificate(&self, place: usize) -> usize {
+        self.certificates.get(place).copied().unwrap_or(place)
     }
 
     /// The file and line of a key such as `limits.body` or `route[2].path`; `None` for one that was
@@ -118,7 +133,9 @@ fn finish(draft: Draft, mut reading: Reading) -> Result<Loaded, Vec<ConfigError>
     }
     let order = |it: &Complaint| {
         let file = reading.sources.iter().position(|source| source.path == it.path);
-        (file, it.spot.as_ref().map(|spot| (spot.line, spot.column)))
+        let place = it.spot.as_ref().map(|spot| (spot.line, spot.column));
+        // What is said of the whole file comes after its lines.
+        (file, place.unwrap_or((usize::MAX, 0)))
     };
     complaints.sort_by_cached_key(order);
     Err(complaints.into_iter().map(|it| ConfigError::File(Box::new(it))).collect())
@@ -162,7 +179,7 @@ impl Draft {
         if !self.open(path, reading) {
             return;
         }
-        let Some(main) = reading.sources.first().map(|main| main.base.clone()) else { return };
+        let main = path.parent().map(Path::to_path_buf).unwrap_or_default();
         let spot = reading.spot("include");
         let own = std::fs::canonicalize(path).ok();
         let mut known: Vec<PathBuf> = own.iter().cloned().collect();
@@ -268,7 +285,7 @@ impl Draft {
                 let nearest = nearest(word, known);
                 let elsewhere = table::holders_of(word);
                 let fault = if nearest.is_none() && !elsewhere.is_empty() {
-                    Fault::UnknownKey { nearest, elsewhere }
+                    Fault::UnknownKey { nearest, elsewhere, section: "" }
                 } else {
                     Fault::UnknownSection { nearest }
                 };

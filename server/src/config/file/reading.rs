@@ -177,5 +177,5 @@ fn unknown<T>(section: &Section<T>, prefix: &str, name: &str) -> Fault {
         Some(_) => Vec::new(),
         None => table::holders_of(name),
     };
-    Fault::UnknownKey { nearest: near, elsewhere }
+    Fault::UnknownKey { nearest: near, elsewhere, section: section.caption.name }
 }
