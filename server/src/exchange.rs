@@ -33,6 +33,8 @@ pub(crate) struct Exchange {
     pub(crate) took: Option<Took>,
     /// It was given up before anybody was called.
     pub(crate) unrun: bool,
+    /// Its dispatch failed, and the operator's own reply was said.
+    pub(crate) failed: bool,
     /// What the route's policy has to do with it until it is answered, if it has one.
     pub(crate) guard: Option<Box<Guard>>,
     words: Words,
@@ -112,7 +114,6 @@ pub(crate) enum Method {
 
 impl Method {
     /// Every method, in counting order.
-    #[cfg(test)]
     pub(crate) const ALL: [Self; 10] = [
         Self::Get,
         Self::Head,

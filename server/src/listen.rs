@@ -81,6 +81,21 @@ pub enum AcceptFault {
     Aborted,
 }
 
+impl AcceptFault {
+    /// Every fault.
+    pub const ALL: [Self; 3] = [Self::NoDescriptor, Self::NoMemory, Self::Aborted];
+
+    /// The stable reason word in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoDescriptor => "fd",
+            Self::NoMemory => "memory",
+            Self::Aborted => "aborted",
+        }
+    }
+}
+
 /// How connections of a listener are served.
 #[derive(Clone, Debug)]
 pub(crate) enum Door {

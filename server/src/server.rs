@@ -16,13 +16,13 @@ use crate::audience::Audience;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::Control;
-use crate::counters::{Counters, Counting, Snapshot};
 use crate::crew::{self, Outbound, Workplace};
 use crate::dispatch::Dispatcher;
 use crate::error::{StartError, Task};
 use crate::health::{Health, Life};
 use crate::listen::{self, Door, Listener};
-use crate::log;
+use crate::metrics::{Board, Caps, Reloads, Scribe};
+use crate::monitor::Monitor;
 use crate::observe::Observer;
 use crate::peer::Headcount;
 use crate::report::{DrainReport, PublishReport};
@@ -48,17 +48,22 @@ pub struct Server {
     doors: Vec<Door>,
     place: Arc<Workplace>,
     handle: Handle,
+    /// Where the server is watched, if it is.
+    monitor: Option<Monitor>,
 }
 
 /// The server's remote control: cheap to clone, usable from any thread.
 #[derive(Clone)]
 pub struct Handle {
     pub(crate) controls: Arc<Vec<(Arc<Control>, Arc<Outbound>)>>,
-    counters: Arc<Vec<Arc<Counters>>>,
+    pub(crate) boards: Arc<[Arc<Board>]>,
+    /// The names of the listeners, by number.
+    pub(crate) names: Arc<[String]>,
+    pub(crate) reloads: Arc<Reloads>,
     pub(crate) place: Arc<Workplace>,
-    present: Arc<Present>,
+    pub(crate) present: Arc<Present>,
     headcount: Arc<Headcount>,
-    gates: Option<Arc<Gates>>,
+    pub(crate) gates: Option<Arc<Gates>>,
     life: Arc<Life>,
     pub(crate) listeners: Arc<[ListenerStatus]>,
 }
@@ -150,20 +155,6 @@ impl Handle {
         let exhausted = self.place.inbound.with(|roster| given_up(roster));
         self.life.health(exhausted)
     }
-
-    /// What was counted so far.
-    #[must_use]
-    pub fn counted(&self) -> Snapshot {
-        Snapshot {
-            functions: self.place.function_counts(),
-            workers: self.place.worker_counts(),
-            images: self.place.image_counts(),
-            policies: self.present.site().courses.counts(),
-            log_dropped: log::lost(),
-            tls: self.gates.as_ref().map(|gates| gates.counted()).unwrap_or_default(),
-            ..Snapshot::of(&self.counters)
-        }
-    }
 }
 
 impl Server {
@@ -176,7 +167,10 @@ impl Server {
         let clock = Clock::start();
         let event_loops = settings.event_loops.clamp(1, EVENT_LOOPS_MAX);
         let (addresses, mut sockets) = open_all(&settings.listen, event_loops)?;
-        let counters: Vec<Arc<Counters>> = (0..event_loops).map(|_| Arc::default()).collect();
+        let caps = Caps::default();
+        let names: Vec<String> = settings.listen.iter().map(|it| it.name.clone()).collect();
+        let board = |_| Arc::new(Board::new(names.len(), &caps));
+        let boards: Arc<[Arc<Board>]> = (0..event_loops).map(board).collect();
         let mut polls = Vec::new();
         let mut outbound = Vec::new();
         for _ in 0..event_loops {
@@ -198,9 +192,8 @@ impl Server {
             let opened = sockets.pop().unwrap_or_default();
             let listeners = listeners(&poll, opened, &settings.listen)?;
             let home = u16::try_from(number).unwrap_or(0);
-            let names = settings.listen.iter().map(|opening| opening.name.clone()).collect();
-            let mut audience = Audience::new(home, names);
-            audience.join(Box::new(Counting(Arc::clone(&counters[number]))));
+            let scribe = boards.get(number).filter(|_| settings.counts).map(Scribe::new);
+            let audience = Audience::new(home, scribe, names.clone());
             let mut hub = Hub::new(settings.tuning.limits);
             let fields = hub.set_secured_fields(&settings.secured_fields);
             debug_assert!(fields.is_ok(), "one short line");
@@ -234,14 +227,19 @@ impl Server {
         let handle = Handle {
             listeners: listeners.collect(),
             controls,
-            counters: Arc::new(counters),
+            boards,
+            names: names.into(),
+            reloads: Arc::default(),
             place: Arc::clone(&place),
             present,
             headcount,
             gates: settings.gates,
             life: Arc::default(),
         };
-        Ok(Self { loops, addresses, doors, place, handle })
+        handle.reloads.begin(Clock::unix_seconds());
+        let monitor = settings.monitor.map(|address| Monitor::open(address, handle.clone()));
+        let monitor = monitor.transpose()?;
+        Ok(Self { loops, addresses, doors, place, handle, monitor })
     }
 
     /// Where the server listens, with the ports that the system chose.
@@ -271,6 +269,12 @@ impl Server {
     fn addresses_of(&self, wanted: impl Fn(&Door) -> bool) -> Vec<SocketAddr> {
         let doors = self.addresses.iter().zip(&self.doors);
         doors.filter(|(_, door)| wanted(door)).map(|(address, _)| *address).collect()
+    }
+
+    /// Where `/metrics`, `/healthz` and `/readyz` are, if anywhere.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.monitor.as_ref().map(Monitor::address)
     }
 
     /// The number of event loops.
@@ -304,7 +308,8 @@ impl Server {
     ///
     /// When threads cannot be had, or a loop cannot wait for events.
     pub fn run(self) -> io::Result<DrainReport> {
-        let Self { loops, place, handle, .. } = self;
+        let Self { loops, place, handle, monitor, .. } = self;
+        let monitor = monitor.map(Monitor::start).transpose()?;
         for number in 0..place.posts.len() {
             place.hire(number)?;
         }
@@ -342,6 +347,9 @@ impl Server {
                 Ok(Err(error)) => failure = Some(error),
                 Err(_) => failure = Some(io::Error::other("the loops are gone: a bug of ours")),
             }
+        }
+        if let Some(monitor) = monitor {
+            monitor.stop();
         }
         place.inbound.close();
         place.end_all(END_MAX);

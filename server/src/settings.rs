@@ -82,6 +82,11 @@ impl Tuning {
 pub struct Settings {
     /// Where to listen, at most [`crate::LISTENERS_MAX`]; port 0 lets the system choose.
     pub listen: Vec<Opening>,
+    /// Where `/metrics`, `/healthz` and `/readyz` are.
+    pub monitor: Option<SocketAddr>,
+    /// Whether the server counts for [`crate::Handle::counted`]. A program that does without may
+    /// count with an [`crate::Observer`] of its own.
+    pub counts: bool,
     /// Who is let in with TLS.
     pub(crate) gates: Option<Arc<Gates>>,
     /// What a reload may change.
@@ -128,6 +133,8 @@ impl Settings {
         let functions_by_number =
             functions.registry.iter().map(|(_, entry)| entry.clone()).collect();
         Ok(Self {
+            counts: true,
+            monitor: config.metrics.listen,
             listen: openings(config, functions.gates.as_ref()),
             gates: functions.gates.clone(),
             tuning,

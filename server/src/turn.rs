@@ -166,6 +166,7 @@ impl Loop {
 
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
         let now = self.clock.now();
+        self.dispatcher.end_turn(now, self.hub.body_bytes_held());
         let patience = if self.has_work(now) { Some(Duration::ZERO) } else { self.patience(now) };
         match self.poll.poll(events, patience) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),

@@ -131,6 +131,12 @@ impl Hub {
         self.shared.body_bytes_held
     }
 
+    /// When a connection entered its phase.
+    #[must_use]
+    pub fn entered(&self, id: ConnId) -> Option<Instant> {
+        self.find(id).map(Conn::entered)
+    }
+
     /// Whether octets received now would be of use.
     #[must_use]
     pub fn wants_read(&self, id: ConnId) -> bool {

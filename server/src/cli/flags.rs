@@ -77,6 +77,9 @@ pub(super) struct ServeFlags {
     /// Without this and --listen-tls: 127.0.0.1:8080.
     #[arg(short, long, value_name = "ADDR")]
     listen: Vec<String>,
+    /// Serve /metrics, /healthz and /readyz on ADDRESS:PORT; nowhere without this
+    #[arg(long, value_name = "ADDR")]
+    metrics: Option<String>,
     /// Event loops, each with a thread; auto: one per processor
     #[arg(long, value_name = "N|auto", default_value = "auto")]
     event_loops: String,
@@ -243,6 +246,8 @@ impl ServeFlags {
             },
             ..Config::default()
         };
+        let metrics = self.metrics.as_deref();
+        config.metrics.listen = metrics.and_then(|text| reader.listen("--metrics", text));
         self.logs.read(&mut config);
         if reader.complaints.is_empty() { Ok(config) } else { Err(reader.complaints) }
     }

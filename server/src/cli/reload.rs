@@ -126,7 +126,7 @@ impl Reloader {
                 for complaint in complaints {
                     log::say(format_args!("fezz reload: nothing changed: {complaint}"));
                 }
-                return;
+                return self.handle.note_reload(false);
             }
         };
         if self.state.draining.load(Ordering::Acquire) {
@@ -143,6 +143,7 @@ impl Reloader {
         }
         let report = self.handle.publish(functions);
         self.present = registry;
+        self.handle.note_reload(true);
         log::say(report);
     }
 }

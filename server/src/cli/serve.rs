@@ -76,7 +76,7 @@ fn run(config: &Config, loading: &Loading) -> Result<DrainReport, StartError> {
     let count = registry.len();
     let settings = Settings::of(config, functions, descriptors.now)
         .map_err(|error| StartError::Config(vec![ConfigError::Limits(error)]))?;
-    for address in config.addresses() {
+    for address in config.addresses().into_iter().chain(config.metrics.listen) {
         refuse_taken(address).map_err(|error| StartError::Listen { address, error })?;
     }
     let mut server = Server::bind(settings)?;
@@ -100,6 +100,7 @@ fn run(config: &Config, loading: &Loading) -> Result<DrainReport, StartError> {
         addresses: server.plain_addresses(),
         secured: server.secured_addresses(),
         redirecting: server.redirecting_addresses(),
+        metrics: server.metrics_address(),
         functions: count,
         loops: server.event_loops(),
         workers: server.workers(),

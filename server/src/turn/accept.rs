@@ -153,6 +153,7 @@ impl Loop {
             let why = if serves { Rejection::Limit } else { Rejection::Draining };
             return self.reject(why, now);
         };
+        self.dispatcher.audience.accept(listener);
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registered = self.poll.registry().register(&mut stream, token::of_conn(id), interest);
         if registered.is_err() {

@@ -180,6 +180,7 @@ pub(crate) struct Running {
     /// All of them, in the order of the listeners.
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) handle: Handle,
+    watched: Option<SocketAddr>,
     witness: Witness,
     thread: Option<JoinHandle<std::io::Result<DrainReport>>>,
 }
@@ -193,11 +194,17 @@ impl Running {
     pub(crate) fn with(config: &Config, functions: Functions) -> Self {
         let settings = Settings::of(config, functions, 4_096).expect("the limits agree");
         let mut server = Server::bind(settings).expect("the sockets open");
+        let watched = server.metrics_address();
         let witness = Witness::default();
         server.observe(|_| Box::new(witness.clone()));
         let (addresses, handle) = (server.addresses().to_vec(), server.handle());
         let thread = Some(std::thread::spawn(move || server.run()));
-        Self { address: addresses[0], addresses, handle, witness, thread }
+        Self { address: addresses[0], addresses, handle, watched, witness, thread }
+    }
+
+    /// Where its metrics are.
+    pub(crate) fn watched(&self) -> SocketAddr {
+        self.watched.expect("a metrics address was configured")
     }
 
     /// The exchanges that are over.

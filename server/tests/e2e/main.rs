@@ -15,6 +15,7 @@ mod harness;
 mod hostile;
 mod loading;
 mod logs;
+mod metrics;
 mod overload;
 mod peer;
 mod policies;

@@ -120,9 +120,9 @@ fn files_that_change_are_taken_over_when_they_are_good() {
     }
     server.wait("the good pair is taken over", |counted| counted.tls.reloads == 2);
     assert_eq!(subject(&server), "first");
-    let page = server.handle.counted().render();
-    assert!(page.contains("fezz_tls_certificate_expiry_seconds{certificate=\"0\"}"), "{page}");
-    assert!(page.contains("fezz_tls_certificate_reloads_total{outcome=\"failed\"} 1"), "{page}");
+    let page = server.handle.metrics_page();
+    assert!(page.contains("\nfezz_tls_certificate_not_after_timestamp_seconds{"), "{page}");
+    assert!(page.contains("fezz_tls_certificate_reloads_total{result=\"failed\"} 1"), "{page}");
 }
 
 #[test]

@@ -352,7 +352,7 @@ pub(crate) static POLICY: Section<PolicyDraft> = Section {
             "How a client proves who it is",
         )
         .live()
-        .breach("401 with WWW-Authenticate", "unauthorized", LIMITED),
+        .breach("401 with WWW-Authenticate, 403 for certificates", "unauthorized", LIMITED),
         key(
             "auth.file",
             Kind::PATH,
@@ -368,7 +368,8 @@ pub(crate) static POLICY: Section<PolicyDraft> = Section {
             "",
             "[\"CN=partner\"]",
             at!(PolicyDraft: subjects),
-            "Whose certificates count, for client-certificate",
+            "Whose certificates count, for client-certificate: the common name, or 'URI:...', \
+             'DNS:...', 'email:...' where there is none",
         )
         .live()
         .default_is("everybody's that the listener has verified"),
