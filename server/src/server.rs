@@ -218,8 +218,7 @@ impl Server {
                 lists: Lists::default(),
             });
         }
-        let doors = settings.listen.into_iter().map(|opening| opening.door);
-        let doors: Vec<Door> = doors.collect();
+        let doors: Vec<Door> = settings.listen.into_iter().map(|opening| opening.door).collect();
         let listeners = addresses
             .iter()
             .zip(&doors)
