@@ -21,7 +21,7 @@ use crate::dispatch::Dispatcher;
 use crate::error::{StartError, Task};
 use crate::health::{Health, Life};
 use crate::listen::{self, Door, Listener};
-use crate::metrics::{Board, Caps, Reloads, Scribe};
+use crate::metrics::{Board, Reloads, Scribe};
 use crate::monitor::Monitor;
 use crate::observe::Observer;
 use crate::peer::Headcount;
@@ -167,18 +167,9 @@ impl Server {
         let clock = Clock::start();
         let event_loops = settings.event_loops.clamp(1, EVENT_LOOPS_MAX);
         let (addresses, mut sockets) = open_all(&settings.listen, event_loops)?;
-        let caps = Caps::default();
         let names: Vec<String> = settings.listen.iter().map(|it| it.name.clone()).collect();
-        let board = |_| Arc::new(Board::new(names.len(), &caps));
-        let boards: Arc<[Arc<Board>]> = (0..event_loops).map(board).collect();
-        let mut polls = Vec::new();
-        let mut outbound = Vec::new();
-        for _ in 0..event_loops {
-            let poll = Poll::new().map_err(system)?;
-            let waker = Waker::new(poll.registry(), WAKE).map_err(system)?;
-            outbound.push(Arc::new(Outbound::new(waker)));
-            polls.push(poll);
-        }
+        let boards = Board::for_loops(event_loops, names.len());
+        let (polls, outbound) = polls(event_loops)?;
         let (limits, answers) = (settings.roster, settings.response_limits);
         let place = Arc::new(Workplace::new(clock, limits, answers, outbound.clone()));
         let site = Site::of(settings.router, settings.book, settings.functions, &place);
@@ -375,6 +366,19 @@ fn listeners(
         listeners.push(Listener::new(socket, opening.door.clone(), trust));
     }
     Ok(listeners)
+}
+
+/// What each loop waits with, and how others end its wait.
+fn polls(event_loops: usize) -> Result<(Vec<Poll>, Vec<Arc<Outbound>>), StartError> {
+    let mut polls = Vec::new();
+    let mut outbound = Vec::new();
+    for _ in 0..event_loops {
+        let poll = Poll::new().map_err(system)?;
+        let waker = Waker::new(poll.registry(), WAKE).map_err(system)?;
+        outbound.push(Arc::new(Outbound::new(waker)));
+        polls.push(poll);
+    }
+    Ok((polls, outbound))
 }
 
 const fn system(error: io::Error) -> StartError {

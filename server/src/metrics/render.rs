@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::catalog as of;
 use super::functions::CallCounts;
-use super::page::{Kind, Label, Page, Seconds};
+use super::page::{Family, Kind, Label, Page, Seconds};
 use super::process::Process;
 use super::reloads::ReloadCounts;
 use super::requests::RequestLabels;
@@ -101,6 +101,9 @@ fn named<'a>(name: &'a str, version: &'a str) -> Vec<Label<'a>> {
     labels
 }
 
+/// A metric, and which of some counts it tells.
+type Counter<C> = (&'static Family, fn(&C) -> u64);
+
 fn calls(page: &mut Page, sum: &Snapshot) {
     let mut samples = page.begin(&of::INVOKE_DURATION);
     for ((name, version), counts) in &sum.calls {
@@ -111,7 +114,7 @@ fn calls(page: &mut Page, sum: &Snapshot) {
         let (name, version) = split(name);
         samples.spread(&function(name, version), &counts.began);
     }
-    let counters: [(_, fn(&CallCounts) -> u64); 3] = [
+    let counters: [Counter<CallCounts>; 3] = [
         (&of::INVOCATIONS, |counts| counts.invocations),
         (&of::ERRORS, |counts| counts.errors),
         (&of::TIMEOUTS, |counts| counts.timeouts),
@@ -174,7 +177,7 @@ fn failures(page: &mut Page, sum: &Snapshot) {
             samples.add(&labels, count);
         }
     }
-    let counters: [(_, fn(&FunctionCounts) -> u64); 3] = [
+    let counters: [Counter<FunctionCounts>; 3] = [
         (&of::LATE_ANSWERS, |counts| counts.late),
         (&of::RESCUES, |counts| counts.rescues),
         (&of::WORKERS_ABANDONED, |counts| counts.abandoned),
