@@ -1,7 +1,8 @@
-//! A program that embeds the server and looks on: `observer ARTIFACT [bare|counts|observed]`.
+//! A program that embeds the server and looks on:
+//! `observer ARTIFACT [bare|counts|observed] [ADDRESS]`.
 //!
-//! It serves one artifact on a port of the system's choice with one loop and one worker, says
-//! where, and drains when its standard input ends. `observed`, which is the default, attaches an
+//! It serves one artifact with one loop and one worker: on an address until it is ended, or on a
+//! port of the system's choice until its standard input ends. `observed`, which is the default, attaches an
 //! observer that keeps the slowest exchange, and says at the end which it was. The other two words
 //! are for comparing what looking on costs: `counts` is the server as it is without an observer,
 //! and `bare` one that counts nothing at all.
@@ -59,9 +60,9 @@ impl Observer for Onlooker {
     }
 }
 
-fn config(artifact: PathBuf) -> Result<Config, Box<dyn Error>> {
+fn config(artifact: PathBuf, address: SocketAddr) -> Result<Config, Box<dyn Error>> {
     let mut config = Config {
-        listeners: vec![ListenerConfig::plain(SocketAddr::from(([127, 0, 0, 1], 0)))],
+        listeners: vec![ListenerConfig::plain(address)],
         event_loops: 1,
         ..Config::default()
     };
@@ -75,10 +76,13 @@ fn config(artifact: PathBuf) -> Result<Config, Box<dyn Error>> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut words = std::env::args_os().skip(1);
-    let artifact = words.next().ok_or("usage: observer ARTIFACT [bare|counts|observed]")?;
+    let usage = "usage: observer ARTIFACT [bare|counts|observed] [ADDRESS]";
+    let artifact = words.next().ok_or(usage)?;
     let looks = words.next();
     let looks = looks.as_ref().and_then(|word| word.to_str()).unwrap_or("observed");
-    let config = config(artifact.into())?;
+    let address = words.next().map(|word| word.into_string().map_err(|_| usage)).transpose()?;
+    let place = address.as_deref().unwrap_or("127.0.0.1:0").parse()?;
+    let config = config(artifact.into(), place)?;
     let functions = Functions::load(&config).map_err(|complaints| format!("{complaints:?}"))?;
     let mut settings = Settings::of(&config, functions, 4_096)?;
     settings.counts = looks != "bare";
@@ -89,11 +93,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         server.observe(|_| Box::new(Onlooker { seen: seen(), all: Arc::clone(&all) }));
     }
     println!("observer ready: http://{}", server.addresses()[0]);
-    let handle = server.handle();
-    std::thread::spawn(move || {
-        drop(std::io::stdin().read_to_end(&mut Vec::new()));
-        handle.drain();
-    });
+    if address.is_none() {
+        let handle = server.handle();
+        std::thread::spawn(move || {
+            drop(std::io::stdin().read_to_end(&mut Vec::new()));
+            handle.drain();
+        });
+    }
     server.run()?;
     let Slowest { exchanges, total_us, status, route } =
         all.lock().unwrap_or_else(PoisonError::into_inner).clone();

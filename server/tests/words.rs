@@ -1,6 +1,6 @@
 //! Every word of the program that metrics and logs show stands in the documentation, and the
 //! dashboard shows nothing that does not exist.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
+#![expect(clippy::panic, clippy::expect_used, reason = "a test may fail loudly")]
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -131,7 +131,7 @@ fn labels_of(expression: &str) -> BTreeSet<String> {
     let mut labels = BTreeSet::new();
     for (at, by) in expression.match_indices("by (") {
         let inside = &expression[at + by.len()..];
-        let inside = &inside[..inside.find(')').unwrap()];
+        let inside = &inside[..inside.find(')').expect("an end")];
         labels.extend(inside.split(',').map(|label| label.trim().to_owned()));
     }
     for (at, _) in expression.match_indices("=\"").chain(expression.match_indices("=~\"")) {

@@ -163,6 +163,12 @@ impl Serving {
     }
 
     /// The number of its process.
+    /// Where its metrics are.
+    pub(crate) fn watched(&self) -> SocketAddr {
+        let word = self.ready.split_whitespace().find_map(|it| it.strip_prefix("metrics:http://"));
+        word.expect("it is watched").parse().expect("an address")
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
