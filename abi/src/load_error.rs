@@ -21,7 +21,9 @@ pub struct LoadError {
 }
 
 impl LoadError {
-    pub(crate) fn new(path: &Path, fault: LoadFault) -> Self {
+    /// A fault of this file.
+    #[must_use]
+    pub fn new(path: &Path, fault: LoadFault) -> Self {
         Self { path: path.to_path_buf(), fault }
     }
 

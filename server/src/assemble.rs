@@ -45,9 +45,20 @@ impl Functions {
     /// # Errors
     /// Everything that is wrong, at once: values, artifacts, routes.
     pub fn load(config: &Config) -> Result<Self, Vec<ConfigError>> {
+        Self::load_behind(config, Gates::of(config))
+    }
+
+    /// [`load`](Self::load) with certificates and keys that were read before: by who may.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub(crate) fn load_behind(
+        config: &Config,
+        gates: Result<Option<Gates>, Vec<TlsError>>,
+    ) -> Result<Self, Vec<ConfigError>> {
         let mut registry = Registry::default();
         let assembled = assemble(config, &Registry::default(), &mut registry);
-        let ((router, book), gates) = both(assembled, Gates::of(config))?;
+        let ((router, book), gates) = both(assembled, gates)?;
         Ok(Self { router, registry, book, gates })
     }
 

@@ -7,6 +7,7 @@ use fezz_proto::{ConnId, Instant, Notice, Summary};
 use crate::exchange::Exchange;
 use crate::link::{Facts, Way};
 use crate::listen::AcceptFault;
+use crate::metrics::{Scribe, status_said};
 use crate::observe::{Observer, Outcome, Record, Steps};
 use crate::peer::Rejection;
 
@@ -17,8 +18,12 @@ const EXCHANGES_KEPT_MAX: usize = 256;
 #[expect(clippy::vec_box, reason = "a box moves between pool and connection by pointer")]
 pub(crate) struct Audience {
     home: u16,
+    /// Who counts, unless the embedding program does without.
+    scribe: Option<Scribe>,
     observers: Vec<Box<dyn Observer>>,
     wants_words: bool,
+    /// The fields that they want to see, each once.
+    pub(crate) fields: Vec<String>,
     /// The names of the listeners, by number.
     listeners: Vec<String>,
     /// The wall clock when the loop's clock began.
@@ -27,13 +32,19 @@ pub(crate) struct Audience {
 }
 
 impl Audience {
-    pub(crate) fn new(home: u16, listeners: Vec<String>) -> Self {
+    pub(crate) fn new(home: u16, scribe: Option<Scribe>, listeners: Vec<String>) -> Self {
         let (observers, exchanges) = (Vec::new(), Vec::new());
-        Self { home, observers, wants_words: false, listeners, epoch: UNIX_EPOCH, exchanges }
+        let (wants_words, fields, epoch) = (false, Vec::new(), UNIX_EPOCH);
+        Self { home, scribe, observers, wants_words, fields, listeners, epoch, exchanges }
     }
 
     pub(crate) fn join(&mut self, observer: Box<dyn Observer>) {
         self.wants_words |= observer.wants_words();
+        for name in observer.wants_fields() {
+            if !self.fields.contains(name) {
+                self.fields.push(name.clone());
+            }
+        }
         self.observers.push(observer);
     }
 
@@ -53,8 +64,42 @@ impl Audience {
         self.exchanges.pop().unwrap_or_default()
     }
 
+    /// The head of an exchange was heard, and is about to be judged.
+    #[inline]
+    pub(crate) fn begin(&self, exchange: &Exchange, way: &Way) {
+        if let Some(scribe) = &self.scribe {
+            scribe.begin(exchange, way.is_secured());
+        }
+    }
+
+    /// A connection came by a listener.
+    pub(crate) fn accept(&self, listener: usize) {
+        if let Some(scribe) = &self.scribe {
+            scribe.accept(listener);
+        }
+    }
+
+    /// A TLS handshake finished, so long after the connection came.
+    pub(crate) fn secure(&self, way: &Way, took_us: u64) {
+        if let (Some(scribe), Way::Tls(Some(secured))) = (&self.scribe, way) {
+            scribe.secure(secured.version(), secured.is_resumed(), took_us);
+        }
+    }
+
+    /// A turn is over that took so long, with so much content held.
+    #[inline]
+    pub(crate) fn turn(&self, took_us: u64, buffered_bytes: u64) {
+        if let Some(scribe) = &self.scribe {
+            scribe.turn(took_us, buffered_bytes);
+        }
+    }
+
     /// Notices of one turn.
     pub(crate) fn notices(&mut self, now: Instant, what: &[Notice], dropped: u64) {
+        if let Some(scribe) = &mut self.scribe {
+            scribe.notices(now, what);
+            scribe.notices_dropped(now, dropped);
+        }
         for observer in &mut self.observers {
             observer.notices(now, what);
             if dropped > 0 {
@@ -64,6 +109,9 @@ impl Audience {
     }
 
     pub(crate) fn accept_failed(&mut self, now: Instant, why: AcceptFault) {
+        if let Some(scribe) = &mut self.scribe {
+            scribe.accept_failed(now, why);
+        }
         for observer in &mut self.observers {
             observer.accept_failed(now, why);
         }
@@ -71,6 +119,9 @@ impl Audience {
 
     /// A connection is not served, or not taken for now.
     pub(crate) fn rejected(&mut self, now: Instant, why: Rejection) {
+        if let Some(scribe) = &mut self.scribe {
+            scribe.rejected(now, why);
+        }
         for observer in &mut self.observers {
             observer.rejected(now, why);
         }
@@ -79,6 +130,28 @@ impl Audience {
     /// An exchange of a connection is over: everybody hears of it, and its box goes round.
     pub(crate) fn finish(&mut self, facts: &mut Facts, id: ConnId, one: &Summary, now: Instant) {
         let exchange = facts.exchange.take();
+        if let Some(scribe) = &mut self.scribe {
+            scribe.finish(one, exchange.as_deref(), facts.way.is_secured());
+        }
+        if !self.observers.is_empty() {
+            self.tell(facts, exchange.as_deref(), id, one, now);
+        }
+        if let Some(mut exchange) = exchange {
+            exchange.reset();
+            if self.exchanges.len() < EXCHANGES_KEPT_MAX {
+                self.exchanges.push(exchange);
+            }
+        }
+    }
+
+    fn tell(
+        &mut self,
+        facts: &Facts,
+        exchange: Option<&Exchange>,
+        id: ConnId,
+        one: &Summary,
+        now: Instant,
+    ) {
         let began = Duration::from_micros(one.began.as_micros());
         let mut record = Record {
             began: self.epoch.checked_add(began).unwrap_or(self.epoch),
@@ -88,11 +161,11 @@ impl Audience {
             client: facts.client.address(),
             peer: facts.peer(),
             principal: None,
-            secured: matches!(facts.way, Way::Tls(_)),
+            secured: facts.way.is_secured(),
             said: None,
             method: None,
             minor_version: None,
-            status: one.status,
+            status: status_said(one),
             route: None,
             function: None,
             outcome: Outcome::of(one),
@@ -106,24 +179,18 @@ impl Audience {
                 Way::Tls(None) | Way::Plain | Way::Redirect(_) => None,
             },
         };
-        if let Some(exchange) = &exchange {
-            fill(&mut record, exchange, one);
+        if let Some(exchange) = exchange {
+            fill(&mut record, exchange, &self.fields, one);
         }
         for observer in &mut self.observers {
             observer.exchange(now, &record);
-        }
-        if let Some(mut exchange) = exchange {
-            exchange.reset();
-            if self.exchanges.len() < EXCHANGES_KEPT_MAX {
-                self.exchanges.push(exchange);
-            }
         }
     }
 }
 
 /// Adds what is known since the head.
-fn fill<'e>(record: &mut Record<'e>, exchange: &'e Exchange, one: &Summary) {
-    record.said = exchange.said();
+fn fill<'e>(record: &mut Record<'e>, exchange: &'e Exchange, fields: &'e [String], one: &Summary) {
+    record.said = exchange.said(fields);
     record.principal = exchange.principal();
     record.trace = exchange.trace.as_ref().map(|trace| (trace.trace_id(), trace.span_id()));
     record.method = Some(exchange.method.name());

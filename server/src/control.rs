@@ -3,7 +3,7 @@
 
 mod asks;
 
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use fezz_proto::{Instant, Phase};
 
@@ -33,6 +33,8 @@ pub(crate) struct Control {
     /// When it was answered, in microseconds of the server's clock.
     answered_us: AtomicU64,
     census: [AtomicU32; Phase::ALL.len()],
+    /// The loop is over: nobody is there, and nothing has to turn.
+    over: AtomicBool,
 }
 
 /// Connections by the place of their phase in [`Phase::ALL`].
@@ -79,8 +81,18 @@ impl Control {
         }
     }
 
+    /// The loop is over.
+    pub(crate) fn finish(&self, now: Instant) {
+        self.answered_us.store(now.as_micros(), Ordering::Relaxed);
+        self.over.store(true, Ordering::Release);
+    }
+
     /// The answer to a question, if it is there.
     pub(crate) fn pulse(&self, question: u64) -> Option<Pulse> {
+        if self.over.load(Ordering::Acquire) {
+            let at = Instant::from_micros(self.answered_us.load(Ordering::Relaxed));
+            return Some(Pulse { at, census: Census::default() });
+        }
         (self.answered.load(Ordering::Acquire) >= question).then(|| Pulse {
             at: Instant::from_micros(self.answered_us.load(Ordering::Relaxed)),
             census: self.census.each_ref().map(|count| count.load(Ordering::Relaxed)),
@@ -134,5 +146,8 @@ mod tests {
         assert_eq!((control.pulse(question), control.question()), (Some(pulse), None));
         assert_eq!(control.ask(), question + 1);
         assert_eq!(control.pulse(question + 1), None);
+        control.finish(Instant::from_micros(9));
+        let over = Pulse { at: Instant::from_micros(9), census: Census::default() };
+        assert_eq!(control.pulse(question + 1), Some(over), "nothing has to turn any more");
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use fezz_abi::{CancelReason, Stage};
-use fezz_parser::Scheme;
+use fezz_parser::Head;
 use fezz_proto::{Admission, ConnId, Hub, Instant, Refusal, Reply, Summary, Ticket, Void};
 use fezz_wire::Meta;
 
@@ -22,14 +22,13 @@ use crate::desk::DESK;
 use crate::envelope::{self, Edits};
 use crate::exchange::Exchange;
 use crate::fault::Fault;
-use crate::link::{ClientIp, Facts, Judge, Way};
+use crate::link::{ClientIp, Facts, Judge};
 use crate::peer::{Headcount, Rejection, Source};
-use crate::plugin::Verdict;
 use crate::policy::Denial;
 use crate::site::{Present, Site};
 use crate::tls::Secured;
 use crate::trace::{self, Tracer};
-use judged::{Passed, denied};
+use judged::{Passed, came_by, denied, late};
 
 /// The judge of one loop.
 pub(crate) struct Dispatcher {
@@ -101,6 +100,12 @@ impl Dispatcher {
     /// A turn begins, or a call of it ended.
     pub(crate) const fn set_now(&mut self, now: Instant) {
         self.now = now;
+    }
+
+    /// A turn ends at `now`, whose work was done as of the moment that was last set.
+    #[inline]
+    pub(crate) fn end_turn(&self, now: Instant, buffered_bytes: u64) {
+        self.audience.turn(now.micros_since(self.now), buffered_bytes);
     }
 
     /// Whether somebody waits for an answer.
@@ -181,6 +186,20 @@ impl Dispatcher {
         true
     }
 
+    /// Notes what a head says of who asks, for those who look on, and for its trace.
+    #[inline]
+    fn hear(&self, head: &Head<'_>, facts: &mut Facts, exchange: &mut Exchange) {
+        if let Some(client) = facts.via.as_ref().and_then(|via| via.client_of(head)) {
+            facts.client = ClientIp::of(client);
+        }
+        exchange.hear(head, self.audience.wants_words(), &self.audience.fields);
+        self.audience.begin(exchange, &facts.way);
+        exchange.trace = self.tracer.as_ref().map(|tracer| {
+            let fields = head.end_to_end_fields().map(|field| (field.name, field.value));
+            tracer.place(trace::Said::of(fields))
+        });
+    }
+
     /// Judges the head that waits; where it is admitted, `envelope` is written up to the content.
     fn decide(
         &self,
@@ -191,48 +210,22 @@ impl Dispatcher {
         envelope: &mut Vec<u8>,
     ) -> Option<Decision> {
         let head = hub.head(id)?;
-        if let Some(client) = facts.via.as_ref().and_then(|via| via.client_of(&head)) {
-            facts.client = ClientIp::of(client);
-        }
-        exchange.hear(&head, self.audience.wants_words());
-        exchange.trace = self.tracer.as_ref().map(|tracer| {
-            let fields = head.end_to_end_fields().map(|field| (field.name, field.value));
-            tracer.place(trace::Said::of(fields))
-        });
-        let secured = match &facts.way {
-            // RFC 9110 §7.4: a secured target on an unsecured connection.
-            Way::Plain if head.target_scheme() == Some(Scheme::Https) => {
-                return Some(Decision::Refuse(Refusal::Misdirected));
-            }
-            Way::Plain => None,
-            Way::Redirect(redirect) => return Some(Decision::Elsewhere(redirect.answer(&head))),
-            Way::Tls(secured) => secured.as_deref(),
+        self.hear(&head, facts, exchange);
+        let secured = match came_by(&facts.way, &head) {
+            Ok(secured) => secured,
+            Err(decision) => return Some(decision),
         };
-        if let Some(secured) = secured
-            && let Some(authority) = head.authority_octets()
-            && !str::from_utf8(authority).is_ok_and(|authority| secured.is_for(authority))
-        {
-            return Some(Decision::Refuse(Refusal::Misdirected));
-        }
-        let client = facts.client.as_octets();
         let courses = &self.site.courses;
         if courses.has_preflights
-            && let Some(decision) = self.preflight(&head, facts.client.address())
+            && let Some(decision) = self.preflight(&head, facts.client.address(), exchange)
         {
             return Some(decision);
         }
-        let verdict = self.site.router.resolve_head(&head);
-        let route = match verdict {
-            Verdict::Route(route) => route,
-            Verdict::NotFound => return Some(Decision::Refuse(Refusal::NoRoute)),
-            Verdict::Misdirected => return Some(Decision::Refuse(Refusal::Misdirected)),
-            Verdict::BadPath(_) => return Some(Decision::Refuse(Refusal::BadPath)),
-            Verdict::MethodNotAllowed { allow } => {
-                return Some(Decision::NotAllowed(allow.to_owned()));
-            }
-            Verdict::ServerOptions { allow } => return Some(Decision::Options(allow.to_owned())),
+        let route = match self.find(&head) {
+            Ok(route) => route,
+            Err(decision) => return Some(decision),
         };
-        exchange.route = self.site.labels.get(route.0 as usize).copied();
+        exchange.route = self.site.label(route);
         let certificate = secured.and_then(Secured::principal);
         let course = courses.get(route.0);
         let route = self.site.router.route(route)?;
@@ -255,10 +248,7 @@ impl Dispatcher {
         {
             return Some(Decision::Quarantined(*served, until));
         }
-        let late = match remedy {
-            Fallback::Static(reply) => Some(Box::new(reply.copy(Vec::new()))),
-            Fallback::FailRequest | Fallback::Previous => None,
-        };
+        let late = late(remedy);
         let handle_ms_max = u32::try_from(passed.handler_timeout.as_millis()).unwrap_or(u32::MAX);
         if let Some(principal) = passed.principal {
             exchange.set_principal(principal);
@@ -266,7 +256,7 @@ impl Dispatcher {
         let meta = Meta {
             trace_id: exchange.trace.as_ref().map(|trace| trace.trace_id().as_bytes()),
             deadline_ms: Some(u64::from(handle_ms_max)),
-            client_ip: Some(client),
+            client_ip: Some(facts.client.as_octets()),
             version: callee.accord.version(),
             call: callee.wants_call.then_some(0),
             tls: secured.and_then(|secured| secured.meta(callee.tls)),
@@ -455,6 +445,10 @@ impl Judge for Dispatcher {
             callee.tally.static_answer();
         }
         exchange.guard = None;
+    }
+
+    fn secure(&mut self, facts: &Facts, took_us: u64) {
+        self.audience.secure(&facts.way, took_us);
     }
 
     fn finish(&mut self, facts: &mut Facts, id: ConnId, summary: &Summary, now: Instant) {

@@ -3,8 +3,12 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
+use crate::admin::AdminFault;
 use crate::config::{ConfigError, LogOutput};
+use crate::sandbox::SandboxFault;
+use crate::supervisor::InheritedFault;
 
 /// Exit code: drained, or did what was asked.
 pub const EXIT_OK: u8 = 0;
@@ -28,6 +32,31 @@ pub enum StartError {
         address: SocketAddr,
         /// What the system said.
         error: io::Error,
+    },
+    /// A socket was to be handed over, and was not.
+    NotHanded {
+        /// Its name.
+        name: String,
+        /// The names of those that were.
+        handed: Vec<String>,
+    },
+    /// What this process was given when it was started cannot be used.
+    Inherited(InheritedFault),
+    /// It cannot serve as who it is, or become who it should.
+    Sandbox(SandboxFault),
+    /// There can be no socket for the operator.
+    Admin {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        why: AdminFault,
+    },
+    /// The server whose place was to be taken does not give it up.
+    Abandoned,
+    /// There are more sockets to accept on than one loop can watch.
+    TooManySockets {
+        /// How many.
+        found: usize,
     },
     /// The process may hold too few descriptors.
     Descriptors {
@@ -61,6 +90,8 @@ pub enum Task {
     DescriptorLimit,
     /// Taking over the signals.
     Signals,
+    /// Finding the program's own file.
+    Program,
     /// Starting a thread.
     Thread,
     /// Making an event queue.
@@ -75,6 +106,7 @@ impl Task {
             Self::StandardDescriptors => "open the standard descriptors on /dev/null",
             Self::DescriptorLimit => "read the descriptor limit",
             Self::Signals => "take over the signals",
+            Self::Program => "say where this program's file is",
             Self::Thread => "start a thread",
             Self::Poll => "make an event queue",
             Self::Serve => "go on serving",
@@ -89,6 +121,12 @@ impl StartError {
         match self {
             Self::Config(_) => "config",
             Self::Listen { .. } => "listen",
+            Self::NotHanded { .. } => "not_handed",
+            Self::Inherited(_) => "inherited",
+            Self::Sandbox(_) => "sandbox",
+            Self::Admin { .. } => "admin",
+            Self::Abandoned => "abandoned",
+            Self::TooManySockets { .. } => "too_many_sockets",
             Self::Descriptors { .. } => "descriptors",
             Self::Log { .. } => "log",
             Self::System { .. } => "system",
@@ -100,12 +138,18 @@ impl StartError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) => EXIT_CONFIG,
+            Self::Config(_)
+            | Self::NotHanded { .. }
+            | Self::Inherited(_)
+            | Self::Sandbox(_)
+            | Self::Admin { .. }
+            | Self::TooManySockets { .. } => EXIT_CONFIG,
             Self::Listen { error, .. } if error.kind() == io::ErrorKind::AddrNotAvailable => {
                 EXIT_CONFIG
             }
             Self::Log { output: LogOutput::File(_), .. } => EXIT_CONFIG,
-            Self::Listen { .. }
+            Self::Abandoned
+            | Self::Listen { .. }
             | Self::Descriptors { .. }
             | Self::Log { .. }
             | Self::System { .. } => EXIT_SYSTEM,
@@ -145,6 +189,26 @@ impl fmt::Display for StartError {
                     _ => error.fmt(out),
                 }
             }
+            Self::NotHanded { name, handed } => {
+                write!(
+                    out,
+                    "no socket called '{name}' was handed over; a socket unit says so with \
+                     FileDescriptorName={name}. Handed over were: "
+                )?;
+                let names = handed.join(", ");
+                out.write_str(if handed.is_empty() { "none" } else { &names })
+            }
+            Self::Inherited(why) => why.fmt(out),
+            Self::Sandbox(why) => why.fmt(out),
+            Self::Admin { path, why } => write!(out, "--admin {}: {why}", path.display()),
+            Self::Abandoned => {
+                out.write_str("the server that was to be replaced serves on, or is gone")
+            }
+            Self::TooManySockets { found } => write!(
+                out,
+                "there are {found} sockets to accept on, more than the {} that a loop can watch",
+                crate::LISTENERS_MAX
+            ),
             Self::Descriptors { found, least } => write!(
                 out,
                 "this process may hold {found} descriptors and needs {least} at least; raise the \

@@ -7,7 +7,7 @@ use fezz_wire::Layout;
 
 use crate::crew::{Fallback, Served, Took};
 use crate::label::Label;
-use crate::observe::Said;
+use crate::observe::{Fields, Said};
 use crate::policy::Permit;
 use crate::trace::Trace;
 
@@ -33,6 +33,8 @@ pub(crate) struct Exchange {
     pub(crate) took: Option<Took>,
     /// It was given up before anybody was called.
     pub(crate) unrun: bool,
+    /// Its dispatch failed, and the operator's own reply was said.
+    pub(crate) failed: bool,
     /// What the route's policy has to do with it until it is answered, if it has one.
     pub(crate) guard: Option<Box<Guard>>,
     words: Words,
@@ -52,21 +54,21 @@ pub(crate) struct Guard {
 }
 
 impl Exchange {
-    /// Notes what the head says, its texts only if they are `wanted`.
-    pub(crate) fn hear(&mut self, head: &Head<'_>, wanted: bool) {
+    /// Notes what the head says; its texts, and those of `fields`, only if they are `wanted`.
+    pub(crate) fn hear(&mut self, head: &Head<'_>, wanted: bool, fields: &[String]) {
         self.method = Method::of(head.method_octets());
         self.minor_version = match head.version() {
             Version::Http10 => 0,
             Version::Http11 => 1,
         };
         if wanted {
-            self.words.keep(head);
+            self.words.keep(head, fields);
         }
     }
 
-    /// What the request said, if that was kept.
-    pub(crate) fn said(&self) -> Option<Said<'_>> {
-        self.words.said()
+    /// What the request said, if that was kept, with the same `fields` as before.
+    pub(crate) fn said<'e>(&'e self, fields: &'e [String]) -> Option<Said<'e>> {
+        self.words.said(fields)
     }
 
     /// What its client gets where the function does not answer, if the route decides that.
@@ -112,7 +114,6 @@ pub(crate) enum Method {
 
 impl Method {
     /// Every method, in counting order.
-    #[cfg(test)]
     pub(crate) const ALL: [Self; 10] = [
         Self::Get,
         Self::Head,
@@ -165,11 +166,13 @@ struct Words {
     text: Vec<u8>,
     /// Where each of them ends; one that is absent has no end.
     ends: [Option<u32>; 6],
+    /// Where the values of the fields that somebody wants are.
+    fields: Vec<Option<(u32, u32)>>,
     kept: bool,
 }
 
 impl Words {
-    fn keep(&mut self, head: &Head<'_>) {
+    fn keep(&mut self, head: &Head<'_>, fields: &[String]) {
         let parts = [
             Some(head.method_octets()),
             head.authority_octets(),
@@ -184,10 +187,18 @@ impl Words {
             self.text.extend_from_slice(part);
             *end = u32::try_from(self.text.len()).ok();
         }
+        for name in fields {
+            let begin = u32::try_from(self.text.len()).ok();
+            let place = head.field(name).and_then(|value| {
+                self.text.extend_from_slice(value);
+                Some((begin?, u32::try_from(self.text.len()).ok()?))
+            });
+            self.fields.push(place);
+        }
         self.kept = true;
     }
 
-    fn said(&self) -> Option<Said<'_>> {
+    fn said<'w>(&'w self, fields: &'w [String]) -> Option<Said<'w>> {
         let mut start = 0;
         let parts = self.ends.map(|end| {
             let end = end? as usize;
@@ -203,12 +214,14 @@ impl Words {
             query,
             user_agent,
             referer,
+            fields: Fields { names: fields, text: &self.text, places: &self.fields },
         })
     }
 
     fn clear(&mut self) {
         self.kept = false;
         self.ends = [None; 6];
+        self.fields.clear();
         self.text.clear();
         if self.text.capacity() > WORDS_BYTES_KEPT {
             self.text = Vec::new();
@@ -222,26 +235,33 @@ mod tests {
 
     use super::*;
 
+    fn names() -> [String; 2] {
+        ["x-absent", "x-a"].map(str::to_owned)
+    }
+
     fn heard(octets: &[u8], wanted: bool) -> Exchange {
         let mut index = Index::new();
         let limits = HeadLimits::default();
         parse_head(octets, &limits, &mut Resume::default(), &mut index).unwrap().unwrap();
         let mut exchange = Exchange::default();
-        exchange.hear(&Head::new(octets, &index), wanted);
+        exchange.hear(&Head::new(octets, &index), wanted, &names());
         exchange
     }
 
     #[test]
     fn what_was_said_is_kept_for_those_who_ask() {
-        let octets = b"GET /a?b=c HTTP/1.1\r\nhost: h\r\nreferer: r\r\n\r\n";
+        let octets = b"GET /a?b=c HTTP/1.1\r\nX-A: 1\r\nhost: h\r\nx-a: 2\r\nreferer: r\r\n\r\n";
         let mut exchange = heard(octets, true);
-        let said = exchange.said().unwrap();
+        let names = names();
+        let said = exchange.said(&names).unwrap();
         assert_eq!((said.method, said.path), (&b"GET"[..], &b"/a"[..]));
         assert_eq!((said.authority, said.query), (Some(&b"h"[..]), Some(&b"b=c"[..])));
         assert_eq!((said.user_agent, said.referer), (None, Some(&b"r"[..])));
+        assert_eq!((said.fields.get("x-a"), said.fields.get("x-absent")), (Some(&b"1"[..]), None));
+        assert_eq!(said.fields.get("host"), None, "nobody asked");
         exchange.reset();
-        assert!(exchange.said().is_none(), "the next one has said nothing yet");
-        assert!(heard(octets, false).said().is_none());
+        assert!(exchange.said(&[]).is_none(), "the next one has said nothing yet");
+        assert!(heard(octets, false).said(&[]).is_none());
     }
 
     #[test]

@@ -63,6 +63,16 @@ impl Life {
         self.0.fetch_max(2, Ordering::Release);
     }
 
+    /// Another process serves in this one's place: whoever watches the server is its.
+    pub(crate) fn hand_over(&self) {
+        self.0.fetch_max(3, Ordering::Release);
+    }
+
+    /// Whether another process serves in this one's place.
+    pub(crate) fn is_handed_over(&self) -> bool {
+        self.0.load(Ordering::Acquire) == 3
+    }
+
     /// The health of a server that has come so far, and whose workers are `exhausted` or not.
     pub(crate) fn health(&self, exhausted: bool) -> Health {
         let reason = match self.0.load(Ordering::Acquire) {

@@ -101,6 +101,13 @@ pub(crate) enum Way {
     Tls(Option<Box<Secured>>),
 }
 
+impl Way {
+    /// Whether it has TLS.
+    pub(crate) const fn is_secured(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+}
+
 /// What the driver remembers of a connection for its judge.
 #[derive(Debug)]
 pub(crate) struct Facts {
@@ -154,6 +161,8 @@ pub(crate) trait Judge {
     fn announce(&mut self, facts: &mut Facts, source: Source) -> Result<(), Rejection>;
     /// Drops a request that nobody waits for any more.
     fn forget(&mut self, hub: &mut Hub, facts: &mut Facts, ticket: Ticket, why: Void);
+    /// Takes note of a TLS handshake that finished, so long after the connection came.
+    fn secure(&mut self, facts: &Facts, took_us: u64);
     /// Takes note of an exchange that is over.
     fn finish(&mut self, facts: &mut Facts, id: ConnId, summary: &Summary, now: Instant);
 }
@@ -243,6 +252,8 @@ fn shake<S: Stream>(
             scratch.handshakes_ended += 1;
             link.readable |= session.holds_more();
             link.facts.way = Way::Tls(session.take_secured());
+            let came = hub.entered(link.id).unwrap_or(now);
+            judge.secure(&link.facts, now.micros_since(came));
             hub.handle_secured(link.id, now);
         }
         Shaken::Waiting => return Some(Going::Later),

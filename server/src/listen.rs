@@ -24,8 +24,8 @@ pub(crate) const ACCEPTS_PER_TURN_MAX: usize = 64;
 const PAUSE_MS: u64 = 100;
 /// Connections that the kernel queues for one listener.
 pub(crate) const BACKLOG_CONNECTIONS: i32 = 1_024;
-/// How long a connection is silent before the kernel asks whether its peer is still there, how often
-/// it asks again, and how many times: who vanished is known to have in two minutes.
+/// How long a connection is silent before the kernel asks whether its peer is still there, after
+/// what time it asks again, and how often: who vanished is known to have in two minutes.
 const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(60);
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 const KEEP_ALIVE_PROBES: u32 = 4;
@@ -37,8 +37,8 @@ const UNSENT_BYTES_MAX: u32 = 32 * 1024;
 /// as many connections.
 const SKIPS_MAX: usize = 64;
 
-/// Opens a listening socket that other loops can share the address with.
-pub(crate) fn open(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
+/// Binds a socket that other loops can share the address with. It does not listen yet.
+pub(crate) fn bind(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if shared {
@@ -48,16 +48,19 @@ pub(crate) fn open(address: SocketAddr, shared: bool) -> io::Result<std::net::Tc
         // "[::]" means both families, whatever the machine's default is.
         socket.set_only_v6(false)?;
     }
-    let socket = std::net::TcpListener::from(socket);
-    set_terms(SockRef::from(&socket))?;
-    socket.set_nonblocking(true)?;
-    SockRef::from(&socket).bind(&address.into())?;
-    SockRef::from(&socket).listen(BACKLOG_CONNECTIONS)?;
-    Ok(socket)
+    socket.bind(&address.into())?;
+    Ok(socket.into())
 }
 
-/// What holds for the connections of a listening socket, wherever that comes from. Linux hands it on
-/// to them, which saves system calls for each.
+/// Lets a socket listen, or go on listening, with the options that its connections are to have.
+pub(crate) fn begin(socket: &std::net::TcpListener) -> io::Result<()> {
+    set_terms(SockRef::from(socket))?;
+    socket.set_nonblocking(true)?;
+    SockRef::from(socket).listen(BACKLOG_CONNECTIONS)
+}
+
+/// What holds for the connections of a listening socket, wherever that comes from. Linux hands it
+/// on to them, which saves system calls for each.
 pub(crate) fn set_terms(socket: SockRef<'_>) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     let keepalive = TcpKeepalive::new().with_time(KEEP_ALIVE_IDLE);
@@ -79,6 +82,21 @@ pub enum AcceptFault {
     NoMemory,
     /// One connection was over before it was taken, or was forbidden.
     Aborted,
+}
+
+impl AcceptFault {
+    /// Every fault.
+    pub const ALL: [Self; 3] = [Self::NoDescriptor, Self::NoMemory, Self::Aborted];
+
+    /// The stable reason word in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoDescriptor => "fd",
+            Self::NoMemory => "memory",
+            Self::Aborted => "aborted",
+        }
+    }
 }
 
 /// How connections of a listener are served.
@@ -106,7 +124,10 @@ impl Door {
 /// A listener of one loop.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    pub(crate) socket: TcpListener,
+    /// The number of its opening, for those who count.
+    pub(crate) number: usize,
+    /// Whoever hands it over holds it weakly: it ends with the listener.
+    pub(crate) socket: Arc<TcpListener>,
     /// How its connections are served.
     pub(crate) door: Door,
     /// Who may speak for others there.
@@ -130,8 +151,13 @@ pub(crate) enum Accepted {
 }
 
 impl Listener {
-    pub(crate) const fn new(socket: TcpListener, door: Door, trust: Arc<Trust>) -> Self {
-        Self { socket, door, trust, pending: true, paused_until: None, skipped: 0 }
+    pub(crate) const fn new(
+        number: usize,
+        socket: Arc<TcpListener>,
+        door: Door,
+        trust: Arc<Trust>,
+    ) -> Self {
+        Self { number, socket, door, trust, pending: true, paused_until: None, skipped: 0 }
     }
 
     /// Whether an attempt may be made now.
@@ -208,7 +234,8 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn connections_have_the_terms_of_their_listener() {
-        let listener = open(([127, 0, 0, 1], 0).into(), true).unwrap();
+        let listener = bind(([127, 0, 0, 1], 0).into(), true).unwrap();
+        begin(&listener).unwrap();
         let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         listener.set_nonblocking(false).unwrap();
         let (accepted, _) = listener.accept().unwrap();
@@ -225,8 +252,12 @@ mod tests {
     fn a_fault_that_does_not_pass_makes_a_pause() {
         // A socket that does not listen: EINVAL for ever.
         let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
-        let mut listener =
-            Listener::new(TcpListener::from_std(socket.into()), Door::Plain, Arc::default());
+        let mut listener = Listener::new(
+            0,
+            Arc::new(TcpListener::from_std(socket.into())),
+            Door::Plain,
+            Arc::default(),
+        );
         let now = Instant::ZERO;
         for _ in 0..SKIPS_MAX {
             assert!(listener.is_due(now), "one connection's fault is not the next one's");

@@ -35,6 +35,12 @@ pub trait Observer: Send {
         false
     }
 
+    /// The names of fields, in lower case, whose values [`Said::fields`] should have. Asked once;
+    /// means nothing without [`Observer::wants_words`].
+    fn wants_fields(&self) -> &[String] {
+        &[]
+    }
+
     /// An exchange is over, as far as the server is concerned. Called at once, not at the end of
     /// the turn.
     fn exchange(&mut self, _at: Instant, _record: &Record<'_>) {}
@@ -60,6 +66,17 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 7] = [
+        Self::Ok,
+        Self::ClientAbort,
+        Self::Rejected,
+        Self::Limited,
+        Self::Timeout,
+        Self::FunctionError,
+        Self::Drained,
+    ];
+
     /// The stable word in logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -138,6 +155,28 @@ pub struct Said<'a> {
     pub user_agent: Option<&'a [u8]>,
     /// `Referer`.
     pub referer: Option<&'a [u8]>,
+    /// Those fields beside these that an observer wants.
+    pub fields: Fields<'a>,
+}
+
+/// Values of fields that observers asked for; of several lines with one name, the first.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fields<'a> {
+    pub(crate) names: &'a [String],
+    /// The values, end to end.
+    pub(crate) text: &'a [u8],
+    /// Where each begins and ends, if it is there.
+    pub(crate) places: &'a [Option<(u32, u32)>],
+}
+
+impl<'a> Fields<'a> {
+    /// The value of a field, by its name in lower case.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&'a [u8]> {
+        let number = self.names.iter().position(|known| known == name)?;
+        let (begin, end) = (*self.places.get(number)?)?;
+        self.text.get(begin as usize..end as usize)
+    }
 }
 
 /// How long each step of an exchange took, in microseconds.

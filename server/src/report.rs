@@ -13,6 +13,8 @@ pub struct ReadyReport {
     pub secured: Vec<SocketAddr>,
     /// Those from where it leads to them.
     pub redirecting: Vec<SocketAddr>,
+    /// The address where it is watched.
+    pub metrics: Option<SocketAddr>,
     /// Functions loaded.
     pub functions: usize,
     /// Event loops.
@@ -60,6 +62,9 @@ impl fmt::Display for ReadyReport {
         for address in &self.redirecting {
             write!(out, " redirect:http://{address}")?;
         }
+        if let Some(address) = self.metrics {
+            write!(out, " metrics:http://{address}")?;
+        }
         let Self { functions, loops, workers, .. } = self;
         write!(out, " functions={functions} loops={loops} workers={workers}")
     }
@@ -100,12 +105,13 @@ mod tests {
             addresses: vec!["127.0.0.1:8080".parse().unwrap(), "[::1]:80".parse().unwrap()],
             secured: vec!["[::1]:443".parse().unwrap()],
             redirecting: Vec::new(),
+            metrics: "127.0.0.1:9464".parse().ok(),
             functions: 1,
             loops: 2,
             workers: 3,
         };
         let line = "fezz ready: http://127.0.0.1:8080 http://[::1]:80 https://[::1]:443 \
-                    functions=1 loops=2 workers=3";
+                    metrics:http://127.0.0.1:9464 functions=1 loops=2 workers=3";
         assert_eq!(ready.to_string(), line);
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let published = PublishReport {

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, Weak, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -16,18 +16,19 @@ use crate::audience::Audience;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::Control;
-use crate::counters::{Counters, Counting, Snapshot};
 use crate::crew::{self, Outbound, Workplace};
 use crate::dispatch::Dispatcher;
 use crate::error::{StartError, Task};
 use crate::health::{Health, Life};
-use crate::listen::{self, Door, Listener};
-use crate::log;
+use crate::listen::{Door, Listener};
+use crate::metrics::{Board, Caps, Reloads, Scribe};
+use crate::monitor::Monitor;
 use crate::observe::Observer;
 use crate::peer::Headcount;
 use crate::report::{DrainReport, PublishReport};
 use crate::settings::{Opening, Settings, Tuning};
 use crate::site::{Present, Site};
+use crate::sockets::{self, Handed, Share, Sockets};
 use crate::status::ListenerStatus;
 use crate::tls::{self, Gates, TlsError, wishes};
 use crate::token::{WAKE, of_listener};
@@ -48,19 +49,26 @@ pub struct Server {
     doors: Vec<Door>,
     place: Arc<Workplace>,
     handle: Handle,
+    /// Where the server is watched, if it is.
+    monitor: Option<Monitor>,
 }
 
 /// The server's remote control: cheap to clone, usable from any thread.
 #[derive(Clone)]
 pub struct Handle {
     pub(crate) controls: Arc<Vec<(Arc<Control>, Arc<Outbound>)>>,
-    counters: Arc<Vec<Arc<Counters>>>,
+    pub(crate) boards: Arc<[Arc<Board>]>,
+    /// The names of the listeners, by number.
+    pub(crate) names: Arc<[String]>,
+    pub(crate) reloads: Arc<Reloads>,
     pub(crate) place: Arc<Workplace>,
-    present: Arc<Present>,
+    pub(crate) present: Arc<Present>,
     headcount: Arc<Headcount>,
-    gates: Option<Arc<Gates>>,
-    life: Arc<Life>,
+    pub(crate) gates: Option<Arc<Gates>>,
+    pub(crate) life: Arc<Life>,
     pub(crate) listeners: Arc<[ListenerStatus]>,
+    /// What can be handed over, under which name, until it is closed.
+    pub(crate) accepting: Arc<OnceLock<Vec<(String, Weak<TcpListener>)>>>,
 }
 
 impl Handle {
@@ -150,20 +158,6 @@ impl Handle {
         let exhausted = self.place.inbound.with(|roster| given_up(roster));
         self.life.health(exhausted)
     }
-
-    /// What was counted so far.
-    #[must_use]
-    pub fn counted(&self) -> Snapshot {
-        Snapshot {
-            functions: self.place.function_counts(),
-            workers: self.place.worker_counts(),
-            images: self.place.image_counts(),
-            policies: self.present.site().courses.counts(),
-            log_dropped: log::lost(),
-            tls: self.gates.as_ref().map(|gates| gates.counted()).unwrap_or_default(),
-            ..Snapshot::of(&self.counters)
-        }
-    }
 }
 
 impl Server {
@@ -173,21 +167,32 @@ impl Server {
     ///
     /// The first thing the operating system refused.
     pub fn bind(settings: Settings) -> Result<Self, StartError> {
+        let event_loops = settings.event_loops.clamp(1, EVENT_LOOPS_MAX);
+        let wanted: Vec<_> = settings.listen.iter().map(|it| it.address.clone()).collect();
+        let mut handed = Handed::default();
+        let sockets = Sockets::open(&wanted, settings.monitor, event_loops, &mut handed)?;
+        Self::bind_on(settings, sockets)
+    }
+
+    /// Makes the loops, which accept on sockets that are there already.
+    ///
+    /// # Errors
+    ///
+    /// The first thing the operating system refused.
+    pub(crate) fn bind_on(settings: Settings, mut sockets: Sockets) -> Result<Self, StartError> {
         let clock = Clock::start();
         let event_loops = settings.event_loops.clamp(1, EVENT_LOOPS_MAX);
-        let (addresses, mut sockets) = open_all(&settings.listen, event_loops)?;
-        let counters: Vec<Arc<Counters>> = (0..event_loops).map(|_| Arc::default()).collect();
-        let mut polls = Vec::new();
-        let mut outbound = Vec::new();
-        for _ in 0..event_loops {
-            let poll = Poll::new().map_err(system)?;
-            let waker = Waker::new(poll.registry(), WAKE).map_err(system)?;
-            outbound.push(Arc::new(Outbound::new(waker)));
-            polls.push(poll);
-        }
-        let limits = settings.roster;
-        let place = Workplace::new(clock, limits, settings.response_limits, outbound.clone());
-        let place = Arc::new(place);
+        let (addresses, doors) = whereabouts(&sockets, &settings.listen);
+        let monitor = sockets.monitor.take();
+        let mut shares = sockets.share_out(event_loops)?.into_iter();
+        let mut accepting = Vec::new();
+        let caps = Caps::default();
+        let names: Vec<String> = settings.listen.iter().map(|it| it.name.clone()).collect();
+        let board = |_| Arc::new(Board::new(names.len(), &caps));
+        let boards: Arc<[Arc<Board>]> = (0..event_loops).map(board).collect();
+        let (polls, outbound) = queues(event_loops).map_err(system)?;
+        let (limits, answers) = (settings.roster, settings.response_limits);
+        let place = Arc::new(Workplace::new(clock, limits, answers, outbound.clone()));
         let site = Site::of(settings.router, settings.book, settings.functions, &place);
         let present = Arc::new(Present::new(site));
         let headcount = Arc::new(Headcount::new(settings.tuning.connections_per_ip_max));
@@ -196,20 +201,11 @@ impl Server {
         let controls = Arc::new(controls);
         let mut loops = Vec::new();
         for (number, (poll, outbound)) in polls.into_iter().zip(outbound).enumerate() {
-            let mut listeners = Vec::new();
-            let opened = sockets.pop().unwrap_or_default();
-            for (place, (socket, opening)) in opened.into_iter().zip(&settings.listen).enumerate() {
-                let mut socket = TcpListener::from_std(socket);
-                poll.registry()
-                    .register(&mut socket, of_listener(place), Interest::READABLE)
-                    .map_err(system)?;
-                let trust = Arc::clone(&opening.trust);
-                listeners.push(Listener::new(socket, opening.door.clone(), trust));
-            }
+            let share = shares.next().unwrap_or_default();
+            let listeners = listeners(&poll, share, &settings.listen, &mut accepting)?;
             let home = u16::try_from(number).unwrap_or(0);
-            let names = settings.listen.iter().map(|opening| opening.name.clone()).collect();
-            let mut audience = Audience::new(home, names);
-            audience.join(Box::new(Counting(Arc::clone(&counters[number]))));
+            let scribe = boards.get(number).filter(|_| settings.counts).map(Scribe::new);
+            let audience = Audience::new(home, scribe, names.clone());
             let mut hub = Hub::new(settings.tuning.limits);
             let fields = hub.set_secured_fields(&settings.secured_fields);
             debug_assert!(fields.is_ok(), "one short line");
@@ -217,7 +213,6 @@ impl Server {
                 poll,
                 listeners,
                 hub,
-                handshakes_max: settings.tuning.handshakes_max,
                 dispatcher: Dispatcher::new(
                     home,
                     audience,
@@ -230,14 +225,11 @@ impl Server {
                 control: Arc::clone(&controls[number].0),
                 all: Arc::clone(&controls),
                 clock,
-                drain_delay_ms: settings.tuning.drain_delay_ms,
-                drain_ms: settings.tuning.drain_ms_max,
+                tuning: settings.tuning,
                 events: Events::with_capacity(EVENTS_PER_TURN_MAX),
                 lists: Lists::default(),
             });
         }
-        let doors = settings.listen.into_iter().map(|opening| opening.door);
-        let doors: Vec<Door> = doors.collect();
         let listeners = addresses
             .iter()
             .zip(&doors)
@@ -245,14 +237,25 @@ impl Server {
         let handle = Handle {
             listeners: listeners.collect(),
             controls,
-            counters: Arc::new(counters),
+            boards,
+            names: names.into(),
+            reloads: Arc::default(),
             place: Arc::clone(&place),
             present,
             headcount,
             gates: settings.gates,
             life: Arc::default(),
+            accepting: Arc::default(),
         };
-        Ok(Self { loops, addresses, doors, place, handle })
+        handle.reloads.begin(Clock::unix_seconds());
+        let monitor = monitor.map(|(name, socket)| {
+            let monitor = Monitor::open(socket, handle.clone())?;
+            accepting.push((name, Arc::downgrade(monitor.socket())));
+            Ok(monitor)
+        });
+        let monitor = monitor.transpose()?;
+        handle.accepting.get_or_init(|| accepting);
+        Ok(Self { loops, addresses, doors, place, handle, monitor })
     }
 
     /// Where the server listens, with the ports that the system chose.
@@ -282,6 +285,12 @@ impl Server {
     fn addresses_of(&self, wanted: impl Fn(&Door) -> bool) -> Vec<SocketAddr> {
         let doors = self.addresses.iter().zip(&self.doors);
         doors.filter(|(_, door)| wanted(door)).map(|(address, _)| *address).collect()
+    }
+
+    /// Where `/metrics`, `/healthz` and `/readyz` are, if anywhere.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.monitor.as_ref().map(Monitor::address)
     }
 
     /// The number of event loops.
@@ -315,7 +324,17 @@ impl Server {
     ///
     /// When threads cannot be had, or a loop cannot wait for events.
     pub fn run(self) -> io::Result<DrainReport> {
-        let Self { loops, place, handle, .. } = self;
+        self.run_and_tell(|| {})
+    }
+
+    /// [`Self::run`], and says when all loops accept.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::run`].
+    pub(crate) fn run_and_tell(self, serves: impl FnOnce()) -> io::Result<DrainReport> {
+        let Self { loops, place, handle, monitor, .. } = self;
+        let monitor = monitor.map(Monitor::start).transpose()?;
         for number in 0..place.posts.len() {
             place.hire(number)?;
         }
@@ -339,6 +358,9 @@ impl Server {
             }
         }
         handle.life.begin();
+        if failure.is_none() {
+            serves();
+        }
         let mut report = DrainReport::default();
         for _ in 0..running {
             if failure.is_some() {
@@ -354,6 +376,9 @@ impl Server {
                 Err(_) => failure = Some(io::Error::other("the loops are gone: a bug of ours")),
             }
         }
+        if let Some(monitor) = monitor {
+            monitor.stop();
+        }
         place.inbound.close();
         place.end_all(END_MAX);
         place.alarm.close();
@@ -363,30 +388,50 @@ impl Server {
     }
 }
 
-const fn system(error: io::Error) -> StartError {
-    StartError::System { doing: Task::Poll, error }
+/// Where each socket is bound, and who is let in there.
+fn whereabouts(sockets: &Sockets, openings: &[Opening]) -> (Vec<SocketAddr>, Vec<Door>) {
+    let bound = sockets.bound.iter().filter_map(|bound| {
+        let opening = openings.get(bound.opening)?;
+        Some((bound.address, opening.door.clone()))
+    });
+    bound.unzip()
 }
 
-type Sockets = Vec<std::net::TcpListener>;
-
-/// One socket per loop and address; the addresses as bound.
-fn open_all(
-    listen: &[Opening],
-    event_loops: usize,
-) -> Result<(Vec<SocketAddr>, Vec<Sockets>), StartError> {
-    let mut addresses = Vec::new();
-    let mut sockets: Vec<Sockets> = (0..event_loops).map(|_| Vec::new()).collect();
-    for &Opening { address, .. } in listen {
-        let failed = |error| StartError::Listen { address, error };
-        let mut bound = address;
-        for (number, one) in sockets.iter_mut().enumerate() {
-            let socket = listen::open(bound, event_loops > 1).map_err(failed)?;
-            if number == 0 {
-                bound = socket.local_addr().map_err(failed)?;
-            }
-            one.push(socket);
-        }
-        addresses.push(bound);
+/// One queue of events per loop, and the way to wake whoever waits for them.
+fn queues(event_loops: usize) -> io::Result<(Vec<Poll>, Vec<Arc<Outbound>>)> {
+    let (mut polls, mut outbound) = (Vec::new(), Vec::new());
+    for _ in 0..event_loops {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WAKE)?;
+        outbound.push(Arc::new(Outbound::new(waker)));
+        polls.push(poll);
     }
-    Ok((addresses, sockets))
+    Ok((polls, outbound))
+}
+
+/// The listeners of one loop, known to its poll; what can be handed over is noted in `accepting`.
+fn listeners(
+    poll: &Poll,
+    share: Vec<Share>,
+    openings: &[Opening],
+    accepting: &mut Vec<(String, Weak<TcpListener>)>,
+) -> Result<Vec<Listener>, StartError> {
+    let mut listeners = Vec::new();
+    for Share { opening: number, socket, original } in share {
+        let Some(opening) = openings.get(number) else { continue };
+        let mut socket = TcpListener::from_std(socket);
+        let token = of_listener(listeners.len());
+        poll.registry().register(&mut socket, token, Interest::READABLE).map_err(system)?;
+        let socket = Arc::new(socket);
+        if original {
+            accepting.push((sockets::name_of(&opening.address), Arc::downgrade(&socket)));
+        }
+        let trust = Arc::clone(&opening.trust);
+        listeners.push(Listener::new(number, socket, opening.door.clone(), trust));
+    }
+    Ok(listeners)
+}
+
+const fn system(error: io::Error) -> StartError {
+    StartError::System { doing: Task::Poll, error }
 }

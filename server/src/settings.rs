@@ -10,7 +10,7 @@ use fezz_proto::{Checked, Limits, LimitsError, PaceLimits};
 use fezz_wire::WireLimits;
 
 use crate::assemble::Functions;
-use crate::config::{Config, Propagate, Serves};
+use crate::config::{Config, ListenAddress, Propagate, Serves};
 use crate::listen::Door;
 use crate::peer::Trust;
 use crate::plugin::Router;
@@ -25,7 +25,7 @@ pub struct Opening {
     /// The listener's name in logs and metrics.
     pub name: String,
     /// The address.
-    pub address: SocketAddr,
+    pub address: ListenAddress,
     /// How.
     pub(crate) door: Door,
     /// Who may speak for others there.
@@ -82,6 +82,11 @@ impl Tuning {
 pub struct Settings {
     /// Where to listen, at most [`crate::LISTENERS_MAX`]; port 0 lets the system choose.
     pub listen: Vec<Opening>,
+    /// Where `/metrics`, `/healthz` and `/readyz` are.
+    pub monitor: Option<SocketAddr>,
+    /// Whether the server counts for [`crate::Handle::counted`]. A program that does without may
+    /// count with an [`crate::Observer`] of its own.
+    pub counts: bool,
     /// Who is let in with TLS.
     pub(crate) gates: Option<Arc<Gates>>,
     /// What a reload may change.
@@ -128,6 +133,8 @@ impl Settings {
         let functions_by_number =
             functions.registry.iter().map(|(_, entry)| entry.clone()).collect();
         Ok(Self {
+            counts: true,
+            monitor: config.metrics.listen,
             listen: openings(config, functions.gates.as_ref()),
             gates: functions.gates.clone(),
             tuning,
@@ -169,7 +176,7 @@ fn openings(config: &Config, gates: Option<&Arc<Gates>>) -> Vec<Opening> {
             let (name, door) = (listener.name.clone(), door.clone());
             Opening { name, address, door, trust: Arc::clone(&trust) }
         };
-        all.extend(listener.sockets().map(opening));
+        all.extend(listener.addresses.iter().cloned().map(opening));
     }
     all
 }

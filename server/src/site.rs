@@ -15,7 +15,7 @@ use crate::crew::{Accord, Callee, Fallback, Placement, Served, StaticReply, Term
 use crate::envelope;
 use crate::label::Label;
 use crate::plugin::registry::{Entry, newest_before};
-use crate::plugin::{Route, Router};
+use crate::plugin::{Route, RouteId, Router};
 use crate::report::PublishReport;
 use crate::tls::wishes;
 
@@ -30,7 +30,7 @@ pub(crate) struct Site {
     /// What routes demand.
     pub(crate) courses: Courses,
     /// What routes are called, by `RouteId`.
-    pub(crate) labels: Vec<&'static Label>,
+    labels: Vec<&'static Label>,
     /// By `FunctionId`.
     pub(crate) served: Vec<Served>,
     /// What `served` was made of.
@@ -98,6 +98,12 @@ impl Site {
         let label = |route: &Route| Label::of(&route.pattern.to_string());
         let labels = router.routes().iter().map(label).collect();
         Self { number: 0, router, courses, labels, served, entries }
+    }
+
+    /// What a route is called.
+    #[inline]
+    pub(crate) fn label(&self, route: RouteId) -> Option<&'static Label> {
+        self.labels.get(route.0 as usize).copied()
     }
 
     /// Who answers for the same image under the same name on the same terms.

@@ -1,5 +1,5 @@
-//! Which trace a request belongs to, as W3C Trace Context says it in `traceparent`: taken over where
-//! it is valid, made where it is not. No clock, no socket; randomness is given at the start.
+//! Which trace a request belongs to, as W3C Trace Context says it in `traceparent`: taken over
+//! where it is valid, made where it is not. No clock, no socket; randomness is given at the start.
 //!
 //! Rows in comments are those of <https://www.w3.org/TR/trace-context-1/>.
 

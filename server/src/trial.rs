@@ -1,5 +1,7 @@
-//! What a fuzzer outside of this crate may reach: octets into a transport, and octets that a
-//! function answers.
+//! What a fuzzer outside of this crate may reach: octets into a transport, octets that a function
+//! answers, and text as a configuration file.
+
+mod configuration;
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::{Arc, OnceLock};
@@ -9,8 +11,13 @@ use fezz_wire::WireLimits;
 
 use crate::config::{Config, ListenerConfig, Tls};
 use crate::envelope;
+use crate::peer;
 use crate::tls::{Gate, Gates};
-use crate::transport::{Beginning, Moved, Scratch, Session, Shaken, Stream, Transport};
+use crate::transport::{
+    Beginning, Moved, Preface, Prefaced, Scratch, Session, Shaken, Stream, Transport,
+};
+
+pub use configuration::config_file;
 
 /// A stream that gives what a peer sent, a few octets at once, and takes everything.
 struct Given<'a> {
@@ -44,6 +51,33 @@ impl Stream for Given<'_> {
     fn end(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// What claims to be the begin of a connection behind a proxy, the header and what follows. However
+/// it is cut, the verdict is the same, comes before the buffer is full, and loses no octet.
+///
+/// # Panics
+///
+/// When that is not so.
+pub fn proxy_header(octets: &[u8]) {
+    let Some((most, left)) = octets.split_first() else { return };
+    let whole = peer::look(left);
+    assert!(left.len() < peer::HEADER_BYTES_MAX || !matches!(whole, Ok(None)), "it is full");
+    let mut given = Given { left, most: 1 + usize::from(*most), taken: 0 };
+    let mut preface = Preface::new(None);
+    // A short read of this stream does not mean that it has no more.
+    let agree = match (preface.read(&mut given, &mut true, true), whole) {
+        (Prefaced::Whole(source), Ok(Some(announced))) => {
+            let mut rest = preface.left().to_vec();
+            rest.extend_from_slice(given.left);
+            assert_eq!(Some(rest.as_slice()), left.get(announced.bytes..), "octets were lost");
+            source == announced.source
+        }
+        (Prefaced::Failed(in_pieces), Err(fault)) => in_pieces == fault,
+        (Prefaced::Starved, Ok(None)) => given.left.is_empty(),
+        _ => false,
+    };
+    assert!(agree, "in pieces it is judged otherwise than {whole:?}");
 }
 
 /// Records, or what pretends to be some, from a peer; the first octet says how many arrive at once.
@@ -116,7 +150,8 @@ pub fn answered(octets: &[u8]) -> Option<Answered> {
     ];
     let request = requests[usize::from(choice) % requests.len()];
     let mut reply = Vec::new();
-    let judged = envelope::judge(Ok(answer), None, &WireLimits::default(), &mut reply).ok()?;
+    let judged =
+        envelope::judge(Ok(answer), None, &WireLimits::default(), false, &mut reply).ok()?;
     let content = reply.get(judged.head_bytes as usize..).unwrap_or_default().to_vec();
     let (is_head, status) = (request.starts_with(b"HEAD"), judged.status);
     let reply = Reply { octets: reply, head_bytes: judged.head_bytes, status };

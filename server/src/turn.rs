@@ -19,6 +19,7 @@ use crate::crew::{Completion, Outbound};
 use crate::dispatch::Dispatcher;
 use crate::link::{Link, Pumped, pump};
 use crate::listen::Listener;
+use crate::settings::Tuning;
 use crate::token;
 use crate::transport::Scratch;
 
@@ -42,10 +43,8 @@ pub(crate) struct Loop {
     /// How every loop of this server is reached.
     pub(crate) all: Arc<Vec<(Arc<Control>, Arc<Outbound>)>>,
     pub(crate) clock: Clock,
-    /// Handshakes under way at once.
-    pub(crate) handshakes_max: u32,
-    pub(crate) drain_delay_ms: u64,
-    pub(crate) drain_ms: u64,
+    /// Its limits in force, but for those that the hub holds back.
+    pub(crate) tuning: Tuning,
     pub(crate) events: Events,
     pub(crate) lists: Lists,
 }
@@ -99,6 +98,7 @@ impl Loop {
     pub(crate) fn end(&mut self) -> Ended {
         let now = self.clock.now();
         self.report(now);
+        self.control.finish(now);
         let began = self.lists.drain_began.unwrap_or(now);
         Ended { cut: self.lists.cut, took: Duration::from_micros(now.micros_since(began)) }
     }
@@ -167,6 +167,7 @@ impl Loop {
 
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
         let now = self.clock.now();
+        self.dispatcher.end_turn(now, self.hub.body_bytes_held());
         let patience = if self.has_work(now) { Some(Duration::ZERO) } else { self.patience(now) };
         match self.poll.poll(events, patience) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
@@ -278,7 +279,7 @@ impl Loop {
         if ended == 0 {
             return;
         }
-        let was_full = self.lists.handshaking >= self.handshakes_max;
+        let was_full = self.lists.handshaking >= self.tuning.handshakes_max;
         self.lists.handshaking = self.lists.handshaking.saturating_sub(ended);
         if was_full {
             self.listeners.iter_mut().for_each(Listener::resume);

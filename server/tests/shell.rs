@@ -37,8 +37,17 @@ fn function() -> PathBuf {
     PATH.get_or_init(compile).clone()
 }
 
+/// `--user` with whoever runs the tests, for `serve`: root has to be asked for by name.
+fn present_user(words: &[&str]) -> Vec<String> {
+    use std::os::unix::fs::MetadataExt as _;
+    let user = std::fs::metadata("/proc/self").unwrap().uid();
+    let serves = words.first() == Some(&"serve");
+    if serves { vec!["--user".to_owned(), user.to_string()] } else { Vec::new() }
+}
+
 fn fezz(words: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_fezz")).args(words).output().unwrap()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fezz"));
+    command.args(words).args(present_user(words)).output().unwrap()
 }
 
 fn code_and_error(words: &[&str]) -> (Option<i32>, String) {
@@ -56,7 +65,11 @@ struct Serving {
 impl Serving {
     fn start(words: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fezz"));
-        command.arg("serve").args(words).args(["--listen", "127.0.0.1:0"]);
+        command
+            .arg("serve")
+            .args(present_user(&["serve"]))
+            .args(words)
+            .args(["--listen", "127.0.0.1:0"]);
         command.args(["--event-loops", "1", "--log-format", "text"]);
         Self::ready(command)
     }
@@ -196,7 +209,7 @@ fn the_second_signal_ends_at_once() {
 fn closed_standard_descriptors_do_not_become_sockets() {
     let artifact = function();
     let mut command = Command::new("sh");
-    let line = "exec \"$0\" serve -f \"$1\" --listen 127.0.0.1:0 <&- >&-";
+    let line = "exec \"$0\" serve -f \"$1\" --listen 127.0.0.1:0 --log-format text <&- >&-";
     command.args(["-c", line, env!("CARGO_BIN_EXE_fezz")]).arg(artifact);
     let serving = Serving::ready(command);
     for descriptor in 0..=1 {

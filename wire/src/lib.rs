@@ -7,7 +7,8 @@
 //! request  {"method": text, "scheme": text/null, "authority": text/null, "path_and_query": text,
 //!           "headers": [{"name": bytes, "value": bytes} ...],
 //!           "meta": {"trace_id": text/null, "deadline_ms": uint/null, "client_ip": text/null,
-//!                    ? "version": uint, ? "call": uint},
+//!                    ? "version": uint, ? "call": uint,
+//!                    ? "principal": text},
 //!           "body": bytes}
 //! response {"status": uint, "headers": [{"name": bytes, "value": bytes} ...],
 //!           "meta": {"panic": bool, "version": uint}, "body": bytes}

@@ -69,9 +69,10 @@ pub enum Action {
 /// How a connection begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Opening {
-    /// With a TLS handshake, which is said with [`Hub::handle_secured`](crate::Hub::handle_secured).
+    /// With a TLS handshake, whose end is said with
+    /// [`Hub::handle_secured`](crate::Hub::handle_secured).
     pub secure: bool,
-    /// With a PROXY header before everything else, which is said with
+    /// With a PROXY header before everything else, whose end is said with
     /// [`Hub::handle_announced`](crate::Hub::handle_announced).
     pub proxied: bool,
 }

@@ -16,7 +16,7 @@ pub(crate) use self::work::Work;
 use crate::action::{Action, Opening, Void};
 use crate::exchange::Exchange;
 use crate::limits::Limits;
-use crate::notice::Notice;
+use crate::notice::{Cause, Notice};
 use crate::pace::Pace;
 use crate::phase::{Act, Event, Forbidden, Phase, next};
 use crate::refusal::Refusal;
@@ -423,7 +423,7 @@ impl Conn {
             Ok((phase, act)) => {
                 if phase != self.phase {
                     if phase == Phase::Closed {
-                        shared.notice(Notice::Closed(self.phase));
+                        shared.notice(Notice::Closed(self.phase, Cause::of(event)));
                     }
                     self.account(phase, event, now);
                     self.pace = Pace::start(now);

@@ -131,6 +131,12 @@ impl Hub {
         self.shared.body_bytes_held
     }
 
+    /// When a connection entered its phase.
+    #[must_use]
+    pub fn entered(&self, id: ConnId) -> Option<Instant> {
+        self.find(id).map(Conn::entered)
+    }
+
     /// Whether octets received now would be of use.
     #[must_use]
     pub fn wants_read(&self, id: ConnId) -> bool {
@@ -193,8 +199,8 @@ impl Hub {
         self.handle_opened(Opening { secure, proxied: false }, now)
     }
 
-    /// A connection was accepted that may begin with a PROXY header. `None` when there is no room or
-    /// the hub drains.
+    /// A connection was accepted that may begin with a PROXY header. `None` when there is no room
+    /// or the hub drains.
     pub fn handle_opened(&mut self, opening: Opening, now: Instant) -> Option<ConnId> {
         if self.stage == Stage::Draining || !(self.has_room() || self.granted) {
             return None;

@@ -60,7 +60,7 @@ mod wheel;
 pub use action::{Action, Admission, Opening, Void};
 pub use hub::{Hub, Stage};
 pub use limits::{Checked, Limits, LimitsError};
-pub use notice::{HandshakeFault, Notice};
+pub use notice::{Cause, HandshakeFault, Notice};
 pub use output::{Reply, SECURED_FIELDS_BYTES_MAX};
 pub use pace::{Pace, PaceLimits};
 pub use phase::{Act, Event, Forbidden, Phase, next};

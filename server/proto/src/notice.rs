@@ -1,6 +1,6 @@
 //! What happened, for observers: small, copyable, no strings.
 
-use crate::phase::{Forbidden, Phase};
+use crate::phase::{Event, Forbidden, Phase};
 use crate::refusal::Refusal;
 
 /// Why a TLS handshake failed.
@@ -53,6 +53,60 @@ impl HandshakeFault {
     }
 }
 
+/// What ended a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The peer ended its side in order.
+    PeerEnded,
+    /// The connection broke.
+    PeerGone,
+    /// Its one deadline passed, or it sent too much after its last reply.
+    Expired,
+    /// The server drained, or somebody else needed the place.
+    Drained,
+    /// The server ended it.
+    Killed,
+}
+
+impl Cause {
+    /// Every cause, in counting order.
+    pub const ALL: [Self; 5] =
+        [Self::PeerEnded, Self::PeerGone, Self::Expired, Self::Drained, Self::Killed];
+
+    /// The stable reason word in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PeerEnded => "peer_ended",
+            Self::PeerGone => "peer_gone",
+            Self::Expired => "expired",
+            Self::Drained => "drained",
+            Self::Killed => "killed",
+        }
+    }
+
+    /// The cause that an event is.
+    pub(crate) const fn of(event: Event) -> Self {
+        match event {
+            Event::PeerEof => Self::PeerEnded,
+            Event::PeerGone => Self::PeerGone,
+            Event::Expired => Self::Expired,
+            Event::Drain => Self::Drained,
+            Event::Secured
+            | Event::Started
+            | Event::HeadDone
+            | Event::Admitted
+            | Event::AdmittedBody
+            | Event::BodyDone
+            | Event::Refused
+            | Event::Replied
+            | Event::SentKeep
+            | Event::SentClose
+            | Event::Kill => Self::Killed,
+        }
+    }
+}
+
 /// One thing that happened in the core, in the order in which it happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
@@ -98,8 +152,8 @@ pub enum Notice {
     },
     /// An exchange ended and its connection stays.
     Kept,
-    /// A connection ended in this phase.
-    Closed(Phase),
+    /// A connection ended in this phase, because of that.
+    Closed(Phase, Cause),
     /// The core was used against its table: our bug.
     Forbidden(Forbidden),
 }

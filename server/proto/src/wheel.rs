@@ -24,6 +24,8 @@ pub struct Wheel {
     /// The first key of each slot's list.
     slots: Vec<u32>,
     busy: [u64; WORDS],
+    /// Which of those words are not zero: who looks for the next slot looks at two of them.
+    busy_words: u64,
     /// By key.
     entries: Vec<Entry>,
     /// The next tick that has not been looked at.
@@ -48,7 +50,7 @@ impl Wheel {
     pub fn new() -> Self {
         let mut slots = Vec::new();
         slots.resize(WORDS * 64, NONE);
-        Self { slots, busy: [0; WORDS], entries: Vec::new(), next_tick: 0 }
+        Self { slots, busy: [0; WORDS], busy_words: 0, entries: Vec::new(), next_tick: 0 }
     }
 
     /// Makes sure that `key` fires at `at` or, at the horizon, before it. A later booking than the
@@ -82,6 +84,7 @@ impl Wheel {
         }
         if let Some(word) = self.busy.get_mut(slot / 64) {
             *word |= 1 << (slot % 64);
+            self.busy_words |= 1 << (slot / 64);
         }
     }
 
@@ -104,10 +107,16 @@ impl Wheel {
         if let Some(first) = self.slots.get_mut(slot) {
             *first = next;
         }
-        if next == NONE
-            && let Some(word) = self.busy.get_mut(slot / 64)
-        {
+        if next == NONE {
+            self.rest(slot);
+        }
+    }
+
+    /// A slot is empty.
+    fn rest(&mut self, slot: usize) {
+        if let Some(word) = self.busy.get_mut(slot / 64) {
             *word &= !(1 << (slot % 64));
+            self.busy_words &= !(u64::from(*word == 0) << (slot / 64));
         }
     }
 
@@ -141,9 +150,7 @@ impl Wheel {
             rest.before = NONE;
             return false;
         }
-        if let Some(word) = self.busy.get_mut(slot / 64) {
-            *word &= !(1 << (slot % 64));
-        }
+        self.rest(slot);
         true
     }
 
@@ -157,21 +164,21 @@ impl Wheel {
     /// slot stands for exactly one tick.
     fn next_busy_tick(&self) -> Option<u64> {
         let from = self.next_tick % SLOTS;
-        let (first_word, first_bit) = ((from / 64) as usize, from % 64);
-        for step in 0..=WORDS {
-            let place = (first_word + step) % WORDS;
-            let mut word = *self.busy.get(place)?;
-            if step == 0 {
-                word &= u64::MAX << first_bit;
-            } else if step == WORDS {
-                word &= !(u64::MAX << first_bit);
-            }
-            if word != 0 {
-                let slot = place as u64 * 64 + u64::from(word.trailing_zeros());
-                return Some(self.next_tick + (slot + SLOTS - from) % SLOTS);
-            }
+        let (first, bit) = ((from / 64) as usize, from % 64);
+        let rest = self.busy.get(first)? & (u64::MAX << bit);
+        let (place, word) = if rest != 0 {
+            (first, rest)
+        } else {
+            // The words behind the first one in turn; itself, for what lies before `from`, last.
+            let turned = self.busy_words.rotate_right(u32::try_from(first + 1).unwrap_or(0));
+            let place = (first + 1 + turned.trailing_zeros() as usize) % WORDS;
+            (place, *self.busy.get(place)?)
+        };
+        if word == 0 {
+            return None;
         }
-        None
+        let slot = place as u64 * 64 + u64::from(word.trailing_zeros());
+        Some(self.next_tick + (slot + SLOTS - from) % SLOTS)
     }
 }
 

@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 use fezz_proto::{ConnId, Hub, Instant, Phase, Stage};
 
 use crate::accounts::Accounts;
+use crate::channel::Channel;
 use crate::crew::{Crew, Marker};
 use crate::oracle::{Ledger, Rule, Tally, Violation};
 use crate::pipe::{Pipe, Side};
@@ -28,6 +29,8 @@ pub struct Scene<'p> {
     pub plan: &'p Plan,
     /// One stream for each client.
     pub pipes: Vec<Pipe>,
+    /// What stands before each of them at the server; empty when nothing does.
+    pub channels: Vec<Box<dyn Channel>>,
     /// What the oracle is told.
     pub ledger: Ledger,
     /// What the core says of exchanges that are over.
@@ -250,9 +253,9 @@ impl Driver {
                 self.list_all(shed);
             }
             let handshake = scene.plan.scripts[client].handshake;
-            let Some(id) = self.hub.handle_accepted(handshake != Handshake::None, now) else {
-                return;
-            };
+            let secured = !scene.channels.is_empty();
+            let shakes = secured || handshake != Handshake::None;
+            let Some(id) = self.hub.handle_accepted(shakes, now) else { return };
             self.backlog.pop_front();
             scene.trace.note(now_us, "accept", id.index as usize, client as u64);
             let link = Link {
@@ -265,6 +268,7 @@ impl Driver {
                 closed: false,
                 accepted_us: now_us,
                 secured_us: match handshake {
+                    _ if secured => None,
                     Handshake::Done(after_us) => Some(now_us + after_us),
                     Handshake::None | Handshake::Never => None,
                 },

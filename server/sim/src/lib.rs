@@ -9,6 +9,7 @@
 //! trace.
 
 pub mod accounts;
+pub mod channel;
 pub mod client;
 pub mod crew;
 pub mod driver;
@@ -37,6 +38,19 @@ pub use world::Report;
 /// The first rule that was broken.
 pub fn run_seed(seed: u64, prints: bool) -> Result<Report, Violation> {
     world::run(&plan::from_seed(seed), prints)
+}
+
+/// Runs the world of a seed with every connection behind a transport.
+///
+/// # Errors
+///
+/// The first rule that was broken.
+pub fn run_secured(
+    seed: u64,
+    channels: &mut dyn channel::Channels,
+    prints: bool,
+) -> Result<Report, Violation> {
+    world::run_secured(&plan::from_seed(seed).secured(), channels, prints)
 }
 
 /// Runs the world that octets spell.

@@ -268,7 +268,7 @@ impl Tally {
             Notice::Received { bytes } => ("received", "", u64::from(bytes)),
             Notice::Sent { bytes } => ("sent", "", u64::from(bytes)),
             Notice::Kept => ("kept", "", 1),
-            Notice::Closed(phase) => ("closed", phase.name(), 1),
+            Notice::Closed(phase, _) => ("closed", phase.name(), 1),
             Notice::Forbidden(_) => return Err(Violation::of(Rule::Forbidden)),
         };
         self.add(kind, detail, much);

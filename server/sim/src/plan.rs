@@ -167,6 +167,18 @@ impl Canary {
     ];
 }
 
+impl Plan {
+    /// The same with a handshake before every client's first octet.
+    #[must_use]
+    pub fn secured(mut self) -> Self {
+        let scripts = self.scripts.iter_mut();
+        for script in scripts.filter(|script| script.handshake == Handshake::None) {
+            script.handshake = Handshake::Done(0);
+        }
+        self
+    }
+}
+
 impl Script {
     /// Whether nothing the client does on its own can cost it an answer.
     #[must_use]

@@ -1,11 +1,13 @@
 //! Clock, driver, clients: step until everything is over.
 
 use crate::accounts::Accounts;
+use crate::channel::{Channels, Peer, Wire};
 use crate::client::Client;
 use crate::driver::{Driver, Scene};
 use crate::oracle::{self, Ledger, Rule, Tally, Violation};
 use crate::pipe::{Pipe, Side};
-use crate::plan::Plan;
+use crate::plan::{Handshake, Plan};
+use crate::reader::Reader;
 use crate::rng::Rng;
 use crate::trace::Trace;
 
@@ -23,6 +25,8 @@ pub struct Report {
     pub steps: u64,
     /// Final responses received.
     pub responses: u64,
+    /// Statuses and contents of the whole ones, by client.
+    pub answers: Vec<Vec<(u16, Vec<u8>)>>,
     /// Interim responses received.
     pub interims: u64,
     /// What happened how often.
@@ -35,19 +39,36 @@ pub struct Report {
 ///
 /// The first rule that was broken.
 pub fn run(plan: &Plan, prints: bool) -> Result<Report, Violation> {
+    World::new(plan, prints)?.run(prints)
+}
+
+/// Runs a plan with every connection behind a transport, whose ends `channels` gives.
+///
+/// # Errors
+///
+/// The first rule that was broken.
+pub fn run_secured(
+    plan: &Plan,
+    channels: &mut dyn Channels,
+    prints: bool,
+) -> Result<Report, Violation> {
     let mut world = World::new(plan, prints)?;
-    let end = world.live();
-    if prints {
-        world.tell();
+    for client in 0..plan.scripts.len() {
+        let (channel, peer) = channels.open(client);
+        world.scene.channels.push(channel);
+        world.peers.push(peer);
+        world.fronts.push(Pipe::new(plan.odds.pipe_bytes));
     }
-    end?;
-    world.end()
+    world.run(prints)
 }
 
 struct World<'p> {
     scene: Scene<'p>,
     driver: Driver,
     clients: Vec<Client>,
+    /// Where there is a transport: the streams that the clients see, and who carries on.
+    fronts: Vec<Pipe>,
+    peers: Vec<Box<dyn Peer>>,
     connected: Vec<bool>,
     now_us: u64,
     drained: bool,
@@ -55,6 +76,15 @@ struct World<'p> {
 }
 
 impl<'p> World<'p> {
+    fn run(mut self, prints: bool) -> Result<Report, Violation> {
+        let end = self.live();
+        if prints {
+            self.tell();
+        }
+        end?;
+        self.end()
+    }
+
     fn new(plan: &'p Plan, prints: bool) -> Result<Self, Violation> {
         let count = plan.scripts.len();
         let pipes = (0..count).map(|_| Pipe::new(plan.odds.pipe_bytes)).collect();
@@ -62,6 +92,7 @@ impl<'p> World<'p> {
             scene: Scene {
                 plan,
                 pipes,
+                channels: Vec::new(),
                 ledger: Ledger::new(plan),
                 accounts: Accounts::new(count),
                 tally: Tally::default(),
@@ -70,6 +101,8 @@ impl<'p> World<'p> {
             },
             driver: Driver::new(plan)?,
             clients: (0..count).map(|_| Client::new()).collect(),
+            fronts: Vec::new(),
+            peers: Vec::new(),
             connected: vec![false; count],
             now_us: 0,
             drained: false,
@@ -113,6 +146,13 @@ impl<'p> World<'p> {
         for client in self.driver.turn_away() {
             self.clients[client].turn_away();
             self.scene.pipes[client].client_becomes(Side::Closed);
+            if let Some(front) = self.fronts.get_mut(client) {
+                front.client_becomes(Side::Closed);
+            }
+        }
+        // What the driver said is on its way before anybody calls this a rest.
+        for number in 0..self.fronts.len() {
+            moves |= self.connected[number] && self.carry(number);
         }
         moves |=
             self.driver.has_work(&self.scene) || self.soon().is_some_and(|at| at <= self.now_us);
@@ -122,7 +162,7 @@ impl<'p> World<'p> {
     /// Every client does what it can.
     fn act(&mut self) -> bool {
         let mut moves = false;
-        for (number, client) in self.clients.iter_mut().enumerate() {
+        for number in 0..self.clients.len() {
             let script = &self.scene.plan.scripts[number];
             if !self.connected[number] {
                 if script.starts_us > self.now_us {
@@ -131,9 +171,25 @@ impl<'p> World<'p> {
                 self.connected[number] = true;
                 self.driver.connect(number);
             }
-            moves |= client.step(script, &mut self.scene.pipes[number], self.now_us);
+            let client = &mut self.clients[number];
+            match self.fronts.get_mut(number) {
+                None => moves |= client.step(script, &mut self.scene.pipes[number], self.now_us),
+                Some(front) => {
+                    moves |= client.step(script, front, self.now_us);
+                    moves |= self.carry(number);
+                }
+            }
         }
         moves
+    }
+
+    /// A transport's octets move between the stream of the client and that of the server.
+    fn carry(&mut self, number: usize) -> bool {
+        let Scene { pipes, rng, plan, .. } = &mut self.scene;
+        let ends = self.fronts.get_mut(number).zip(self.peers.get_mut(number));
+        let Some((front, peer)) = ends else { return false };
+        let mut wire = Wire { pipe: &mut pipes[number], rng, odds: plan.odds };
+        peer.carry(front, &mut wire, plan.scripts[number].handshake != Handshake::Never)
     }
 
     fn stop(&mut self) {
@@ -155,7 +211,8 @@ impl<'p> World<'p> {
         let plan = self.scene.plan;
         let clients = self.clients.iter().enumerate().filter_map(|(number, client)| {
             if self.connected[number] {
-                client.next_us(&plan.scripts[number], &self.scene.pipes[number])
+                let pipe = self.fronts.get(number).unwrap_or(&self.scene.pipes[number]);
+                client.next_us(&plan.scripts[number], pipe)
             } else {
                 Some(plan.scripts[number].starts_us)
             }
@@ -195,8 +252,14 @@ impl<'p> World<'p> {
             hash: scene.trace.hash(),
             steps: scene.trace.steps(),
             responses: readers().map(|reader| reader.responses().len() as u64).sum(),
+            answers: readers().map(answers).collect(),
             interims: readers().map(|reader| u64::from(reader.interims())).sum(),
             tally: scene.tally,
         })
     }
+}
+
+fn answers(reader: &Reader) -> Vec<(u16, Vec<u8>)> {
+    let all = reader.responses().iter();
+    all.map(|response| (response.status, response.content.clone())).collect()
 }

@@ -8,10 +8,12 @@ use fezz_proto::Refusal;
 use serde_json::Value;
 
 use super::*;
-use crate::observe::{Outcome, Said, Steps};
+use crate::observe::{Fields, Outcome, Said, Steps};
 
-const ALL: Shown = Shown { query: true, user_agent: true, referer: true };
-const SPARSE: Shown = Shown { query: false, user_agent: false, referer: false };
+static ALL: Shown =
+    Shown { query: true, user_agent: true, referer: true, names: Vec::new(), keys: Vec::new() };
+static SPARSE: Shown =
+    Shown { query: false, user_agent: false, referer: false, names: Vec::new(), keys: Vec::new() };
 const KEYS: [&str; 29] = [
     "ts",
     "listener",
@@ -84,15 +86,16 @@ const SAID: Said<'static> = Said {
     query: Some(b"token=secret"),
     user_agent: Some(b"curl/8"),
     referer: None,
+    fields: Fields { names: &[], text: &[], places: &[] },
 };
 
-fn line(write: impl FnOnce(&mut Vec<u8>, &mut Stamp)) -> String {
-    let mut out = Vec::new();
-    write(&mut out, &mut Stamp::default());
-    String::from_utf8(out).unwrap()
+fn line(write: impl FnOnce(&mut Page, &mut Stamp)) -> String {
+    let mut page = Page::new(LINE_BYTES_MAX);
+    assert!(page.line(|page| write(page, &mut Stamp::default())));
+    String::from_utf8(page.lines().to_vec()).unwrap()
 }
 
-fn as_json(record: &Record<'_>, shown: Shown) -> String {
+fn as_json(record: &Record<'_>, shown: &Shown) -> String {
     line(|out, stamp| line::json(out, stamp, record, shown))
 }
 
@@ -107,7 +110,7 @@ fn all_keys_in_their_order() {
         2000.340,\"write_ms\":0.007,\"total_ms\":2001.364,\"tls_version\":\"TLSv1.3\",\
         \"tls_cipher\":\"TLS13_AES_256_GCM_SHA384\",\"sni\":\"api.example.com\",\"trace_id\":\
         \"4bf92f3577b34da6a3ce929d0e0e4736\",\"user_agent\":null}\n";
-    assert_eq!(as_json(&record(Some(SAID)), SPARSE), expected);
+    assert_eq!(as_json(&record(Some(SAID)), &SPARSE), expected);
     // What never became a request has the same keys.
     let mut nothing = record(None);
     (nothing.method, nothing.minor_version, nothing.route) = (None, None, None);
@@ -121,7 +124,7 @@ fn all_keys_in_their_order() {
         object
     };
     order(expected);
-    let object = order(&as_json(&nothing, SPARSE));
+    let object = order(&as_json(&nothing, &SPARSE));
     for key in ["status", "method", "path", "host", "route", "function", "sni", "user_agent"] {
         assert_eq!(object[key], Value::Null, "{key}");
     }
@@ -131,14 +134,14 @@ fn all_keys_in_their_order() {
 #[test]
 fn words_are_shown_only_as_configured() {
     let record = record(Some(Said { referer: Some(b"https://a/?secret"), ..SAID }));
-    for shown in [SPARSE, ALL] {
+    for shown in [&SPARSE, &ALL] {
         let texts = [
             as_json(&record, shown),
             line(|out, stamp| line::combined(out, stamp, &record, shown)),
         ];
         for text in texts {
-            assert_eq!(text.contains("secret"), shown == ALL, "{text}");
-            assert_eq!(text.contains("curl"), shown == ALL, "{text}");
+            assert_eq!(text.contains("secret"), shown == &ALL, "{text}");
+            assert_eq!(text.contains("curl"), shown == &ALL, "{text}");
         }
     }
     let audit = line(|out, stamp| line::audit(out, stamp, &record));
@@ -148,9 +151,29 @@ fn words_are_shown_only_as_configured() {
         "{\"ts\":\"2026-11-20T10:00:00.250000Z\",\"target\":\"fezz::audit\",\"principal\":\"ci \
          bot\",\"client_ip\":\"203.0.113.9\",\"function\":\"orders\",\"function_version\":\
          \"2.1.0\",\"route\":\"/v2/{*rest}\",\"outcome\":\"ok\",\"status\":200,\"duration_ms\":\
-         2001.364,\"call_ms\":2000.340,\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\",\"conn\":7,\
-         \"req\":2}\n"
+         2001.364,\"call_ms\":2000.340,\"trace_id\":\
+         \"4bf92f3577b34da6a3ce929d0e0e4736\",\"conn\":7,\"req\":2}\n"
     );
+}
+
+#[test]
+fn other_fields_have_keys_of_their_own_and_credentials_have_none() {
+    let headers = ["x-request-id", "Status", "x-a\"b", "Cookie", "AUTHORIZATION", "x-request-id"];
+    let terms =
+        config::AccessLog { headers: headers.map(str::to_owned).to_vec(), ..Default::default() };
+    let shown = Shown::of(&terms);
+    assert_eq!(shown.names, ["x-request-id", "status", "x-a\"b"]);
+    let (text, places) = (b"ab\"c", [Some((0, 2)), None, Some((2, 4))]);
+    let fields = Fields { names: &shown.names, text, places: &places };
+    let line = as_json(&record(Some(Said { fields, ..SAID })), &shown);
+    let end =
+        ",\"header_x_request_id\":\"ab\",\"header_status\":null,\"header_x_a_b\":\"\\\"c\"}\n";
+    assert!(line.ends_with(end), "{line}");
+    let object: serde_json::Map<String, Value> = serde_json::from_str(&line).unwrap();
+    assert_eq!((object.len(), &object["status"]), (KEYS.len() + 4, &200.into()));
+    let many = (0..99).map(|number| format!("x-{number}")).collect();
+    let terms = config::AccessLog { headers: many, ..Default::default() };
+    assert_eq!(Shown::of(&terms).names.len(), FIELDS_MAX);
 }
 
 #[test]
@@ -159,28 +182,28 @@ fn the_combined_format() {
     let combined =
         |record: &Record<'_>, shown| line(|out, stamp| line::combined(out, stamp, record, shown));
     assert_eq!(
-        combined(&one, ALL),
-        "203.0.113.9 - ci\\x20bot [20/Nov/2026:10:00:00 +0000] \"GET /v2/orders?token=secret HTTP/1.1\" 200 \
-         1234 \"-\" \"curl/8\"\n"
+        combined(&one, &ALL),
+        "203.0.113.9 - ci\\x20bot [20/Nov/2026:10:00:00 +0000] \"GET \
+         /v2/orders?token=secret HTTP/1.1\" 200 1234 \"-\" \"curl/8\"\n"
     );
     one.said = Some(Said { user_agent: Some(b"a\" 200 \\\r\n\x1b"), ..SAID });
-    assert!(combined(&one, ALL).ends_with("\"a\\x22 200 \\x5c\\x0d\\x0a\\x1b\"\n"));
+    assert!(combined(&one, &ALL).ends_with("\"a\\x22 200 \\x5c\\x0d\\x0a\\x1b\"\n"));
     (one.status, one.outcome, one.said) = (0, Outcome::ClientAbort, None);
-    assert!(combined(&one, ALL).ends_with("\"-\" 499 1234 \"-\" \"-\"\n"));
+    assert!(combined(&one, &ALL).ends_with("\"-\" 499 1234 \"-\" \"-\"\n"));
     one.outcome = Outcome::Drained;
-    assert!(combined(&one, ALL).ends_with("\"-\" - 1234 \"-\" \"-\"\n"));
+    assert!(combined(&one, &ALL).ends_with("\"-\" - 1234 \"-\" \"-\"\n"));
 }
 
 #[test]
 fn a_client_that_left_is_no_failure_of_ours() {
     for status in [0, 500, 502, 503, 504, 599] {
         let record = Record { status, outcome: Outcome::ClientAbort, ..record(Some(SAID)) };
-        assert!(as_json(&record, ALL).contains("\"status\":null,"));
-        let combined = line(|out, stamp| line::combined(out, stamp, &record, ALL));
+        assert!(as_json(&record, &ALL).contains("\"status\":null,"));
+        let combined = line(|out, stamp| line::combined(out, stamp, &record, &ALL));
         assert!(combined.contains(" 499 "), "{combined}");
     }
     let record = Record { status: 200, outcome: Outcome::ClientAbort, ..record(Some(SAID)) };
-    assert!(as_json(&record, ALL).contains("\"status\":200,"));
+    assert!(as_json(&record, &ALL).contains("\"status\":200,"));
 }
 
 /// xorshift64*: the same octets in every run.
@@ -252,11 +275,12 @@ fn whatever_is_sent_a_line_is_one_object_that_equals_the_record() {
             query: Some(query),
             user_agent: Some(user_agent),
             referer: Some(referer),
+            ..SAID
         };
         let mut record = record(Some(said));
         record.connection = dice.roll();
         record.took.total_us = dice.roll() >> 20;
-        let text = as_json(&record, ALL);
+        let text = as_json(&record, &ALL);
         longest = longest.max(text.len());
         assert_eq!(text.matches('\n').count(), 1);
         assert!(!text.trim_end().contains(log::escape::is_hidden), "{text:?}");
@@ -269,7 +293,7 @@ fn whatever_is_sent_a_line_is_one_object_that_equals_the_record() {
         assert_eq!(object["status"], 200);
         let total = object["total_ms"].as_f64().unwrap() * 1_000.0;
         assert!((total - record.took.total_us as f64).abs() < 1.0);
-        let combined = line(|out, stamp| line::combined(out, stamp, &record, ALL));
+        let combined = line(|out, stamp| line::combined(out, stamp, &record, &ALL));
         assert!(
             combined
                 .trim_end()
@@ -322,22 +346,43 @@ fn turns_hand_over_and_drops_are_counted() {
     assert!(log.lost() > 0 && log.lost() < asked, "{}", log.lost());
 }
 
-/// The lines of a turn need no memory that the turn before did not have.
+/// Six octets for each that was sent: the longest line there can be.
 #[test]
-fn a_loop_keeps_its_buffer() {
-    let path = PathBuf::from("/dev/null");
-    let terms = config::AccessLog { output: LogOutput::File(path), ..Default::default() };
+fn the_longest_line_fits() {
+    let path = std::env::temp_dir().join(format!("fezz-access-long-{}", std::process::id()));
+    drop(std::fs::remove_file(&path));
+    let terms = config::AccessLog {
+        output: LogOutput::File(path.clone()),
+        query: true,
+        ..Default::default()
+    };
     let log = ExchangeLog::access(&terms, 1).unwrap();
-    let mut lines = log.lines(0);
-    let mut places = std::collections::BTreeSet::new();
-    for _ in 0..200 {
-        for _ in 0..20 {
-            lines.exchange(Instant::ZERO, &record(Some(SAID)));
-        }
-        places.insert(lines.buffer.as_ptr());
-        lines.hand_over();
-        assert!(log.flush(Duration::from_secs(30)));
-    }
-    // Its own, one in the tray, one with the writer, and the spares.
-    assert!(places.len() <= 8, "{} buffers", places.len());
+    let mut one = log.observer(0);
+    let worst = [1; 1 << 16];
+    let text = str::from_utf8(&worst).unwrap();
+    let said = Said {
+        method: &worst,
+        authority: Some(&worst),
+        path: &worst,
+        query: Some(&worst),
+        user_agent: Some(&worst),
+        referer: Some(&worst),
+        ..SAID
+    };
+    let record = Record {
+        listener: text,
+        route: Some(text),
+        function: Some((text, Some(text))),
+        tls: Some(("TLSv1.3", "TLS13_AES_256_GCM_SHA384", Some(text))),
+        ..record(Some(said))
+    };
+    one.exchange(Instant::ZERO, &record);
+    one.exchange(Instant::ZERO, &self::record(Some(SAID)));
+    drop(one);
+    assert!(log.flush(Duration::from_secs(30)));
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lengths: Vec<usize> = text.lines().map(str::len).collect();
+    assert!(matches!(lengths[..], [long, short] if long > 100_000 && short < 1_000), "{lengths:?}");
+    assert_eq!(log.lost(), 0);
+    std::fs::remove_file(path).unwrap();
 }

@@ -1,14 +1,16 @@
-//! `fezz check`: would this function harm the server, or be harmed by it? Its file is examined
-//! here; its code runs in child processes only, one for each thing that is tried.
+//! `fezz check`: is this configuration sound, or: would this function harm the server, or be harmed
+//! by it? Its file is examined here; its code runs in child processes only, one for each thing that
+//! is tried.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use fezz_abi::artifact::{self, Inspection};
 use fezz_abi::{Abi, LoadOptions};
 
-use super::{fail, print};
+use super::config::named_file;
+use super::{check_file, fail, print};
 use crate::config::parse_digest;
 use crate::error::{EXIT_CONFIG, EXIT_OK, EXIT_SYSTEM, EXIT_USAGE};
 
@@ -38,10 +40,14 @@ Examples:
   fezz check ./libecho.so --path /echo --timeout 2s
   fezz check ./liborders.so --config database=/srv/orders.db
   fezz check ./libhello.so --format json --strict
+  fezz check /etc/fezz/fezz.toml --strict
 
-Every line is one thing that was tried: ok, warn, FAIL, or '-' where there was nothing to try. What
-executes code of the function runs in a process of its own, which is killed when its time is up.
-A check cannot prove that there is no data race, no leak and no endless call: it can find one.
+Of a configuration, everything that is wrong is said with its place, and what is seldom wise as a
+warning; what it names is looked at, and nothing is executed.
+Of a function, every line is one thing that was tried: ok, warn, FAIL, or '-' where there was
+nothing to try. What executes code of the function runs in a process of its own, which is killed
+when its time is up. A check cannot prove that there is no data race, no leak and no endless call:
+it can find one.
 Exit codes: 0 nothing wrong, 1 something is (with --strict a warning too), 2 usage, 71 operating
 system.";
 
@@ -49,9 +55,10 @@ system.";
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
 pub(super) struct CheckFlags {
-    /// The function's artifact
+    /// A configuration file or a function's artifact; without it the environment may name a
+    /// configuration: FEZZ_CONFIG
     #[arg(value_name = "CONFIG|ARTIFACT")]
-    artifact: PathBuf,
+    artifact: Option<PathBuf>,
     /// How to say it
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -86,18 +93,21 @@ pub(super) struct ProbeFlags {
 }
 
 pub(super) fn check(flags: &CheckFlags) -> u8 {
-    let path = flags.artifact.display();
-    if flags.artifact.extension().is_some_and(|it| it.eq_ignore_ascii_case("toml")) {
-        let why = "configuration files cannot be checked yet; name the artifact of a function";
-        return fail(EXIT_USAGE, format_args!("{path}: {why}, such as ./libhello.so"));
+    let Some(artifact) = named_file(flags.artifact.as_ref()) else {
+        let why = "name a configuration or the artifact of a function";
+        return fail(EXIT_USAGE, format_args!("{why}, such as ./fezz.toml or ./libhello.so"));
+    };
+    let path = artifact.display();
+    if check_file::is_config(&artifact) {
+        return check_file::check(&artifact, flags.strict, flags.format == Format::Json);
     }
-    let (records, name) = match artifact::inspect_either(&flags.artifact) {
+    let (records, name) = match artifact::inspect_either(&artifact) {
         Err(error) => {
             let skip = |probe: Probe| Record::skipped(probe.name(), "not tried: see preflight");
             let refused = std::iter::once(preflight::refused(&error));
             (refused.chain(Probe::ALL.map(skip)).collect(), String::new())
         }
-        Ok(inspection) => match try_all(flags, &inspection) {
+        Ok(inspection) => match try_all(flags, &artifact, &inspection) {
             Ok(records) => (records, inspection.name().to_owned()),
             Err(error) => {
                 return fail(EXIT_SYSTEM, format_args!("cannot make a probe: {error}"));
@@ -117,13 +127,13 @@ pub(super) fn check(flags: &CheckFlags) -> u8 {
 }
 
 /// Every probe, each in its own process.
-fn try_all(flags: &CheckFlags, inspection: &Inspection) -> io::Result<Vec<Record>> {
+fn try_all(flags: &CheckFlags, path: &Path, inspection: &Inspection) -> io::Result<Vec<Record>> {
     let mut records = vec![preflight::passed(inspection)];
     let how = LoadOptions { sha256: Some(inspection.sha256), abi: inspection.abi };
     for probe in Probe::ALL {
         let record = match unmet(probe, &records) {
             Some(why) => Record::skipped(probe.name(), why),
-            None => child::run(probe, &flags.artifact, &how, &flags.terms)?,
+            None => child::run(probe, path, &how, &flags.terms)?,
         };
         let known = records.iter().any(|it| it.findings.iter().any(|it| it.reason == BAD_END));
         records.push(if known { record.without(BAD_END) } else { record });

@@ -42,11 +42,8 @@ pub(super) fn check(path: &Path, strict: bool, json: bool) -> u8 {
     let (findings, loaded) = findings(path);
     let failed = findings.iter().filter(|it| it.fails).count();
     let warned = findings.len() - failed;
-    let text = if json {
-        as_json(path, &findings)
-    } else {
-        as_text(path, &findings, loaded.as_ref())
-    };
+    let text =
+        if json { as_json(path, &findings) } else { as_text(path, &findings, loaded.as_ref()) };
     if let Err(error) = print(text.as_bytes()) {
         return super::fail(EXIT_SYSTEM, format_args!("cannot write the answer: {error}"));
     }

@@ -11,15 +11,21 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod check;
+mod check_file;
+mod config;
 mod flags;
 mod inspect;
 mod invoke;
 mod json;
+mod life_flags;
 mod log_flags;
 mod message;
+mod operator;
 mod reload;
 mod serve;
+mod signals;
 mod tls_flags;
+mod verbs;
 
 use crate::error::{EXIT_OK, EXIT_USAGE};
 
@@ -35,6 +41,14 @@ struct Line {
 enum Verb {
     /// Serve functions over HTTP until told to stop
     Serve(Box<flags::ServeFlags>),
+    /// Say what a server is doing
+    Status(verbs::StatusFlags),
+    /// Let a server read its configuration again
+    Reload(verbs::ReloadFlags),
+    /// Let a server end in order
+    Drain(verbs::DrainFlags),
+    /// Let another binary take a server's place
+    Upgrade(verbs::UpgradeFlags),
     /// Call a function once, without a socket
     Invoke(invoke::InvokeFlags),
     /// Try what a function may do wrong, in processes of its own
@@ -42,6 +56,8 @@ enum Verb {
     /// Try one thing, in this process; `check` starts it
     #[command(hide = true)]
     CheckProbe(check::ProbeFlags),
+    /// Say what is configured and where, and what a key means
+    Config(config::ConfigFlags),
     /// Say what an artifact is; nothing of it is executed
     Inspect(inspect::InspectFlags),
 }
@@ -50,10 +66,15 @@ enum Verb {
 #[must_use]
 pub fn main() -> ExitCode {
     let code = match Line::try_parse() {
-        Ok(Line { verb: Verb::Serve(flags) }) => serve::serve(&flags),
+        Ok(Line { verb: Verb::Serve(flags) }) => serve::serve(*flags),
+        Ok(Line { verb: Verb::Status(flags) }) => verbs::status(&flags),
+        Ok(Line { verb: Verb::Reload(flags) }) => verbs::reload(&flags),
+        Ok(Line { verb: Verb::Drain(flags) }) => verbs::drain(&flags),
+        Ok(Line { verb: Verb::Upgrade(flags) }) => verbs::upgrade(&flags),
         Ok(Line { verb: Verb::Invoke(flags) }) => invoke::invoke(&flags),
         Ok(Line { verb: Verb::Check(flags) }) => check::check(&flags),
         Ok(Line { verb: Verb::CheckProbe(flags) }) => check::probe(&flags),
+        Ok(Line { verb: Verb::Config(flags) }) => config::config(&flags),
         Ok(Line { verb: Verb::Inspect(flags) }) => inspect::inspect(&flags),
         Err(error) => {
             // Help and version arrive here too, and are no errors.

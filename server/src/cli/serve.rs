@@ -1,40 +1,43 @@
-//! `fezz serve`: from a configuration to a drained server. The order is the point: descriptors
-//! before anything is opened, signals before any thread, functions before any socket.
+//! `fezz serve`: from a configuration to a drained server. The order is the point: what was handed
+//! over before anything is opened, signals before any thread; addresses, keys and the operator's
+//! socket before rights are given up, and that before any function runs.
 
+use std::ffi::OsString;
 use std::io;
-use std::net::SocketAddr;
-use std::time::Duration;
-
-use socket2::{Domain, Protocol, Socket, Type};
+use std::sync::Arc;
 
 use super::fail;
 use super::flags::ServeFlags;
-use super::reload::{Loading, Reloads};
+use super::operator::{Bridge, Ending};
+use super::reload::{self, Loading, Reloads};
+use super::signals::{self, LAST_WORDS};
 use crate::access::ExchangeLog;
+use crate::admin::{self, AdminSocket};
 use crate::assemble::Functions;
-use crate::config::{Config, ConfigError, LogLevel, LogOutput};
-use crate::error::{EXIT_OK, EXIT_SYSTEM, StartError, Task};
+use crate::config::{Config, ConfigError, ListenAddress, LogOutput};
+use crate::error::{EXIT_OK, StartError, Task};
 use crate::log;
+use crate::plugin::registry::Registry;
 use crate::report::{DrainReport, ReadyReport};
-use crate::server::{Handle, Server};
+use crate::sandbox::{Given, Plan};
+use crate::server::{EVENT_LOOPS_MAX, Server};
 use crate::settings::Settings;
-use crate::sys::signal::{Signal, Signals};
+use crate::sockets::Sockets;
+use crate::supervisor::{Inherited, Notify, feed_while_loops_turn};
+use crate::sys::identity::User;
+use crate::sys::rlimit::DescriptorLimit;
+use crate::sys::signal::Signals;
 use crate::sys::{exit, open_standard_descriptors, rlimit};
+use crate::tls::{Gates, TlsError};
+use crate::upgrade::{Successor, Upgrader};
 
-/// How long loops may take to obey the second signal, before the process ends without them.
-const KILL_MAX: Duration = Duration::from_secs(3);
-
-/// How long the last lines may take to be written.
-const LAST_WORDS: Duration = Duration::from_secs(1);
-
-pub(super) fn serve(flags: &ServeFlags) -> u8 {
-    let loading = Loading::default();
-    let config = flags.read().map_err(StartError::Config);
-    match config.and_then(|config| run(&config, &loading)) {
+pub(super) fn serve(flags: ServeFlags) -> u8 {
+    let mut host = Host { flags: Arc::new(flags), loading: Loading::default(), successor: None };
+    match host.run() {
         Ok(report) => {
             log::say(report);
             log::flush(LAST_WORDS);
-            if loading.is_under_way() {
+            if host.loading.is_under_way() {
                 // Leaving in order waits for the dynamic linker, and that for a constructor.
                 exit::end_now(EXIT_OK);
             }
@@ -42,27 +45,227 @@ pub(super) fn serve(flags: &ServeFlags) -> u8 {
         }
         Err(error) => {
             log::flush(LAST_WORDS);
+            if let Some(successor) = &mut host.successor {
+                successor.fail(&error);
+            }
             fail(error.exit_code(), error)
         }
     }
 }
 
-/// Serves until a signal ends it.
-fn run(config: &Config, loading: &Loading) -> Result<DrainReport, StartError> {
-    let refused = |doing| move |error| StartError::System { doing, error };
-    open_standard_descriptors().map_err(refused(Task::StandardDescriptors))?;
-    let descriptors = rlimit::raise_descriptor_limit().map_err(refused(Task::DescriptorLimit))?;
-    let least = descriptors_least(config);
-    if descriptors.now < least {
-        return Err(StartError::Descriptors { found: descriptors.now, least });
+/// The process that a server runs in.
+struct Host {
+    flags: Arc<ServeFlags>,
+    loading: Loading,
+    /// The line to the server whose place this one takes.
+    successor: Option<Successor>,
+}
+
+/// What serving begins with.
+struct Prepared {
+    given: Given,
+    functions: Functions,
+    sockets: Sockets,
+    admin: Option<AdminSocket>,
+}
+
+fn refused(doing: Task) -> impl Fn(io::Error) -> StartError {
+    move |error| StartError::System { doing, error }
+}
+
+fn unopened(output: &LogOutput) -> impl Fn(io::Error) -> StartError {
+    let output = output.clone();
+    move |error| StartError::Log { output: output.clone(), error }
+}
+
+impl Host {
+    /// Serves until a signal or an order ends it.
+    fn run(&mut self) -> Result<DrainReport, StartError> {
+        open_standard_descriptors().map_err(refused(Task::StandardDescriptors))?;
+        let mut inherited = Inherited::take().map_err(StartError::Inherited)?;
+        let predecessor = inherited.predecessor.take();
+        self.successor = predecessor.map(|(line, process)| Successor::new(line, process));
+        let config = self.flags.read().map_err(StartError::Config)?;
+        let descriptors =
+            rlimit::raise_descriptor_limit().map_err(refused(Task::DescriptorLimit))?;
+        let least = descriptors_least(&config);
+        if descriptors.now < least {
+            return Err(StartError::Descriptors { found: descriptors.now, least });
+        }
+        let signals = Signals::install().map_err(refused(Task::Signals))?;
+        let plan = Plan::of(&config).map_err(StartError::Sandbox)?;
+        let Prepared { given, functions, sockets, admin } =
+            self.prepare(&config, plan, &mut inherited)?;
+        let count = functions.registry.len();
+        for name in inherited.handed.names() {
+            let fields = [("socket", log::Value::from(&name))];
+            log::warn("fezz::listen", &fields, "it was handed over, and no listener names it");
+        }
+        let registry = functions.registry.clone();
+        let settings = Settings::of(&config, functions, descriptors.now)
+            .map_err(|error| StartError::Config(vec![ConfigError::Limits(error)]))?;
+        // Sockets that nobody wants are closed before connections wait at them.
+        drop(std::mem::take(&mut inherited.handed));
+        let mut server = Server::bind_on(settings, sockets)?;
+        keep_records(&mut server, &config)?;
+        let (notify, watchdog) = (Arc::new(inherited.notify), inherited.watchdog);
+        let bridge = self.bridge(&server, config, registry, notify, descriptors)?;
+        if !given.is_nothing() {
+            log::say(given);
+        }
+        signals::watch(signals, Arc::clone(&bridge)).map_err(refused(Task::Thread))?;
+        if let Some(interval) = watchdog.filter(|_| bridge.notify.is_there()) {
+            let notify = Arc::clone(&bridge.notify);
+            feed_while_loops_turn(server.handle(), interval, move || notify.watchdog())
+                .map_err(refused(Task::Thread))?;
+        }
+        self.go(server, &bridge, admin, count)
     }
-    let signals = Signals::install().map_err(refused(Task::Signals))?;
-    let unopened = |output: &LogOutput| {
-        let output = output.clone();
-        |error| StartError::Log { output, error }
-    };
-    log::open(&config.log).map_err(unopened(&config.log.output))?;
-    let functions = Functions::load(config).map_err(StartError::Config)?;
+
+    /// Opens everything. Where rights are to be given up, what needs them comes first, and then no
+    /// function runs with them; else what is most likely to be wrong comes first.
+    fn prepare(
+        &self,
+        config: &Config,
+        plan: Plan,
+        inherited: &mut Inherited,
+    ) -> Result<Prepared, StartError> {
+        if !plan.gives_up() {
+            let given = plan.carry_out(config).map_err(StartError::Sandbox)?;
+            log::open(&config.log).map_err(unopened(&config.log.output))?;
+            let functions = load(config, Gates::of(config))?;
+            let (sockets, admin) = self.open(config, None, inherited)?;
+            return Ok(Prepared { given, functions, sockets, admin });
+        }
+        let complaints = config.complaints();
+        if !complaints.is_empty() {
+            return Err(StartError::Config(complaints));
+        }
+        let (sockets, admin) = self.open(config, plan.user(), inherited)?;
+        let gates = Gates::of(config);
+        let given = plan.carry_out(config).map_err(StartError::Sandbox)?;
+        log::open(&config.log).map_err(unopened(&config.log.output))?;
+        Ok(Prepared { given, functions: load(config, gates)?, sockets, admin })
+    }
+
+    /// Opens what may need more rights than serving does; `user` is who will serve, if that is
+    /// somebody else.
+    fn open(
+        &self,
+        config: &Config,
+        user: Option<&User>,
+        inherited: &mut Inherited,
+    ) -> Result<(Sockets, Option<AdminSocket>), StartError> {
+        let wanted: Vec<ListenAddress> =
+            config.listeners.iter().flat_map(|it| it.addresses.iter().cloned()).collect();
+        let loops = usize::try_from(config.event_loops).unwrap_or(EVENT_LOOPS_MAX);
+        let loops = loops.clamp(1, EVENT_LOOPS_MAX);
+        let sockets = Sockets::open(&wanted, config.metrics.listen, loops, &mut inherited.handed)?;
+        let admin = config.admin.socket.as_ref().map(|path| {
+            let predecessor = self.successor.as_ref().map(|it| it.predecessor);
+            let failed = |why| StartError::Admin { path: path.clone(), why };
+            let mut socket = AdminSocket::open(path, predecessor).map_err(failed)?;
+            if let Some(user) = user {
+                let given = socket.give_to(user.user, user.group);
+                given.map_err(|error| failed(error.into()))?;
+            }
+            if predecessor.is_none() {
+                // Whoever asks from now on waits for the threads.
+                socket.publish().map_err(|error| failed(error.into()))?;
+            }
+            Ok(socket)
+        });
+        Ok((sockets, admin.transpose()?))
+    }
+
+    fn bridge(
+        &self,
+        server: &Server,
+        config: Config,
+        registry: Registry,
+        notify: Arc<Notify>,
+        descriptors: DescriptorLimit,
+    ) -> Result<Arc<Bridge>, StartError> {
+        let flags = Arc::clone(&self.flags);
+        let reloads = Reloads::start(reload::Terms {
+            source: Box::new(move || flags.read()),
+            config,
+            registry,
+            handle: server.handle(),
+            loading: self.loading.clone(),
+            notify: Arc::clone(&notify),
+            descriptors: descriptors.now,
+        });
+        if descriptors.now > descriptors.before {
+            let (before, now) = (descriptors.before, descriptors.now);
+            log::say(format_args!("descriptor limit raised from {before} to {now}"));
+        }
+        let binary = std::env::current_exe().map_err(refused(Task::Program))?;
+        let variables = notify.address().map(|it| ("NOTIFY_SOCKET", OsString::from(it)));
+        Ok(Arc::new(Bridge {
+            handle: server.handle(),
+            reloads: reloads.map_err(refused(Task::Thread))?,
+            upgrader: Upgrader::new(
+                binary,
+                std::env::args_os().collect(),
+                variables.into_iter().collect(),
+            ),
+            notify,
+            ending: Arc::new(Ending::default()),
+            config: self.flags.config_file(),
+        }))
+    }
+
+    /// Begins to accept, once the predecessor lets go, and serves to the end.
+    fn go(
+        &mut self,
+        server: Server,
+        bridge: &Arc<Bridge>,
+        mut admin: Option<AdminSocket>,
+        functions: usize,
+    ) -> Result<DrainReport, StartError> {
+        if let Some(successor) = &mut self.successor {
+            successor.wait().map_err(|_| StartError::Abandoned)?;
+        }
+        if let Some(socket) = &mut admin {
+            let listener = socket.listener().map_err(refused(Task::Serve))?;
+            let operator = Arc::clone(bridge) as Arc<dyn admin::Operator>;
+            admin::start(&listener, operator).map_err(refused(Task::Thread))?;
+            if let Err(error) = socket.publish() {
+                let fields = [("why", log::Value::Shown(&error))];
+                let message =
+                    "the operator's socket cannot be put in its place: verbs reach nobody";
+                log::warn("fezz::admin", &fields, message);
+            }
+        }
+        let ready = ReadyReport {
+            addresses: server.plain_addresses(),
+            secured: server.secured_addresses(),
+            redirecting: server.redirecting_addresses(),
+            metrics: server.metrics_address(),
+            functions,
+            loops: server.event_loops(),
+            workers: server.workers(),
+        };
+        let serves = || {
+            log::say(ready);
+            if let Some(successor) = &mut self.successor.take() {
+                // When it does not hear us it is gone, and there is nobody to make place.
+                drop(successor.serving());
+            }
+            bridge.notify.ready("Serving");
+        };
+        let report = server.run_and_tell(serves).map_err(refused(Task::Serve))?;
+        bridge.ending.tell(report, LAST_WORDS);
+        Ok(report)
+    }
+}
+
+fn load(
+    config: &Config,
+    gates: Result<Option<Gates>, Vec<TlsError>>,
+) -> Result<Functions, StartError> {
+    let functions = Functions::load_behind(config, gates).map_err(StartError::Config)?;
     // What began may have taken signals for itself, or ignored them.
     Signals::restore().map_err(refused(Task::Signals))?;
     for (_, entry) in functions.registry.iter() {
@@ -72,14 +275,10 @@ fn run(config: &Config, loading: &Loading) -> Result<DrainReport, StartError> {
             log::warn("fezz::load", &fields, caution);
         }
     }
-    let registry = functions.registry.clone();
-    let count = registry.len();
-    let settings = Settings::of(config, functions, descriptors.now)
-        .map_err(|error| StartError::Config(vec![ConfigError::Limits(error)]))?;
-    for address in config.addresses() {
-        refuse_taken(address).map_err(|error| StartError::Listen { address, error })?;
-    }
-    let mut server = Server::bind(settings)?;
+    Ok(functions)
+}
+
+fn keep_records(server: &mut Server, config: &Config) -> Result<(), StartError> {
     let loops = server.event_loops();
     if let Some(terms) = &config.access_log {
         let log = ExchangeLog::access(terms, loops).map_err(unopened(&terms.output))?;
@@ -89,33 +288,7 @@ fn run(config: &Config, loading: &Loading) -> Result<DrainReport, StartError> {
         let log = ExchangeLog::audit(terms, loops).map_err(unopened(&terms.output))?;
         server.observe(|number| log.observer(number));
     }
-    let reloads = Reloads::start(config, registry, server.handle(), loading)
-        .map_err(refused(Task::Thread))?;
-    watch(signals, server.handle(), reloads).map_err(refused(Task::Thread))?;
-    if descriptors.now > descriptors.before {
-        let (before, now) = (descriptors.before, descriptors.now);
-        log::say(format_args!("descriptor limit raised from {before} to {now}"));
-    }
-    log::say(ReadyReport {
-        addresses: server.plain_addresses(),
-        secured: server.secured_addresses(),
-        redirecting: server.redirecting_addresses(),
-        functions: count,
-        loops: server.event_loops(),
-        workers: server.workers(),
-    });
-    server.run().map_err(refused(Task::Serve))
-}
-
-/// Refuses an address that somebody listens on. Loops share their addresses (SO_REUSEPORT), and
-/// so would two servers of the same user, each with a part of the connections.
-fn refuse_taken(address: SocketAddr) -> io::Result<()> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(false)?;
-    }
-    socket.bind(&address.into())
+    Ok(())
 }
 
 /// Descriptors below which serving makes no sense: for each loop a poll, a waker and a listener
@@ -123,50 +296,4 @@ fn refuse_taken(address: SocketAddr) -> io::Result<()> {
 fn descriptors_least(config: &Config) -> u64 {
     let listeners = u64::try_from(config.addresses().len()).unwrap_or(u64::MAX);
     listeners.saturating_add(2).saturating_mul(config.event_loops.into()).saturating_add(32)
-}
-
-/// Turns signals into orders on a thread of its own, until the process ends.
-fn watch(mut signals: Signals, handle: Handle, reloads: Reloads) -> io::Result<()> {
-    let watch = move || {
-        // Without signals nobody could end this process in order: better now than never.
-        if let Err(error) = obey(&mut signals, &handle, &reloads) {
-            handle.drain();
-            let message = "signals cannot be waited for any more, and nobody could end this \
-                           process in order later: it drains now";
-            let fields = [("why", log::Value::Shown(&error))];
-            log::event(LogLevel::Error, "fezz", &fields, message);
-        }
-    };
-    std::thread::Builder::new().name("fezz-signals".to_owned()).spawn(watch).map(drop)
-}
-
-/// The first signal to stop drains, the second ends everything now. Said through the log's queue,
-/// so that no signal waits for whoever reads our lines.
-fn obey(signals: &mut Signals, handle: &Handle, reloads: &Reloads) -> io::Result<()> {
-    let first = next_stop(signals, reloads)?.name();
-    reloads.close();
-    log::say(format_args!("fezz draining: {first}; a second signal ends the process now"));
-    handle.drain();
-    let second = next_stop(signals, reloads)?.name();
-    log::say(format_args!("fezz ending now: {second}"));
-    handle.kill();
-    // The loops end the process within a moment, unless a function took away what wakes them.
-    std::thread::sleep(KILL_MAX);
-    log::flush(LAST_WORDS);
-    exit::end_now(EXIT_SYSTEM)
-}
-
-/// The next signal that asks to stop; obeys others meanwhile.
-fn next_stop(signals: &mut Signals, reloads: &Reloads) -> io::Result<Signal> {
-    loop {
-        match signals.wait(None)? {
-            Some(signal) if signal.stops() => return Ok(signal),
-            Some(Signal::Hangup) => reloads.ask(),
-            Some(Signal::User1) => {
-                log::say("logs: files are opened anew");
-                log::reopen();
-            }
-            Some(_) | None => {}
-        }
-    }
 }

@@ -22,8 +22,8 @@ pub use grammar::{FunctionFault, FunctionFlag, RouteFlag, parse_listen};
 pub use listener::{Forwarded, ListenAddress, ListenerConfig, Serves};
 pub(crate) use nearest::nearest;
 pub use observe::{
-    ACCESS_HEADERS, AccessFormat, AccessLog, AuditLog, Log, LogFormat, LogLevel, LogOutput,
-    METRICS_PORT, Metrics, Propagate, Tracing,
+    AccessFormat, AccessLog, AuditLog, Log, LogFormat, LogLevel, LogOutput, METRICS_PORT, Metrics,
+    Propagate, Tracing,
 };
 pub(crate) use option_flag::parse_digest;
 pub use option_flag::{OPTION_KEYS, OptionFault, OptionFlag, resolve};

@@ -71,13 +71,9 @@ pub struct AccessLog {
     pub format: AccessFormat,
     /// Whether query strings are part of them.
     pub query: bool,
-    /// Field names whose values are part of them, in lower case; only those of
-    /// [`ACCESS_HEADERS`] can be.
+    /// Field names whose values are part of them; never one that carries a credential.
     pub headers: Vec<String>,
 }
-
-/// The fields whose values an access log may show. Nothing that carries a credential is among them.
-pub const ACCESS_HEADERS: [&str; 2] = ["user-agent", "referer"];
 
 impl Default for AccessLog {
     /// JSON to standard output, without query strings, with `user-agent` and `referer`.
@@ -86,7 +82,7 @@ impl Default for AccessLog {
             output: LogOutput::Stdout,
             format: AccessFormat::Json,
             query: false,
-            headers: ACCESS_HEADERS.map(str::to_owned).to_vec(),
+            headers: ["user-agent", "referer"].map(str::to_owned).to_vec(),
         }
     }
 }

@@ -16,7 +16,7 @@ pub struct PolicyConfig {
     pub allow: Vec<IpNet>,
     /// These may not; 403. Stronger than [`allow`](Self::allow).
     pub deny: Vec<IpNet>,
-    /// How a client proves who it is; else 401.
+    /// How a client proves who it is; else 401, or 403 where no field could prove it.
     pub auth: Option<Auth>,
     /// How many requests; beyond it 429.
     pub rate_limits: Vec<RateLimit>,
@@ -38,7 +38,8 @@ pub enum Auth {
     },
     /// By a certificate that its listener has verified.
     ClientCertificate {
-        /// The subjects that may ask; empty: whoever was verified.
+        /// The subjects that may ask, as `CN=NAME`, or for certificates without a common name
+        /// `URI:`, `DNS:` or `email:` and the first such name; empty: whoever was verified.
         subjects: Vec<String>,
     },
 }

@@ -86,10 +86,14 @@ impl Caller {
     #[cold]
     pub(crate) fn renew(&self, callee: &'static Callee) -> Result<(), Fault> {
         let accord = &callee.accord;
+        let began = self.place.clock.now();
+        let anew = accord.is_dormant();
         let standing = accord.standing();
         let name = &callee.name;
         let handshake = settle(name, &callee.function, accord.settings(), standing)?;
-        accord.settled(&handshake, self.place.clock.now());
+        let now = self.place.clock.now();
+        accord.settled(&handshake, now);
+        callee.tally.begun(now.micros_since(began), anew);
         // It may be idle from now on.
         self.place.expect_idle(callee);
         Ok(())

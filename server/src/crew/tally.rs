@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use fezz_abi::Stage;
 
+use crate::count::{CALL_BOUNDS_US, Histogram, Spread};
+
 /// The counters of one function. Everything here is rare.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Tally {
     errors: [AtomicU64; Stage::ALL.len()],
     statics: AtomicU64,
@@ -14,6 +17,24 @@ pub(crate) struct Tally {
     late: AtomicU64,
     abandoned: AtomicU64,
     rescues: AtomicU64,
+    coldstarts: AtomicU64,
+    /// Its writers take turns.
+    began: Mutex<Histogram>,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self {
+            errors: Default::default(),
+            statics: AtomicU64::new(0),
+            previous: AtomicU64::new(0),
+            late: AtomicU64::new(0),
+            abandoned: AtomicU64::new(0),
+            rescues: AtomicU64::new(0),
+            coldstarts: AtomicU64::new(0),
+            began: Mutex::new(Histogram::new(&CALL_BOUNDS_US)),
+        }
+    }
 }
 
 /// What was counted for one function, at one moment.
@@ -29,6 +50,10 @@ pub struct FunctionCounts {
     pub abandoned: u64,
     /// Loops that were taken from a thread inside this function.
     pub rescues: u64,
+    /// Calls that waited until it had begun anew.
+    pub coldstarts: u64,
+    /// How long it took when it began anew, or was asked again.
+    pub began: Spread,
     /// Whether it was brought to an end because nobody used it.
     pub dormant: bool,
 }
@@ -68,6 +93,8 @@ impl FunctionCounts {
         self.late += other.late;
         self.abandoned += other.abandoned;
         self.rescues += other.rescues;
+        self.coldstarts += other.coldstarts;
+        self.began.add(&other.began);
     }
 }
 
@@ -99,6 +126,12 @@ impl Tally {
         self.rescues.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// It began anew, or was asked again, in so many microseconds.
+    pub(crate) fn begun(&self, took_us: u64, anew: bool) {
+        self.coldstarts.fetch_add(u64::from(anew), Ordering::Relaxed);
+        self.began.lock().unwrap_or_else(PoisonError::into_inner).observe(took_us);
+    }
+
     /// What was counted so far.
     pub(crate) fn counts(&self) -> FunctionCounts {
         let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
@@ -111,6 +144,8 @@ impl Tally {
             late: get(&self.late),
             abandoned: get(&self.abandoned),
             rescues: get(&self.rescues),
+            coldstarts: get(&self.coldstarts),
+            began: self.began.lock().unwrap_or_else(PoisonError::into_inner).spread(),
             dormant: false,
         }
     }

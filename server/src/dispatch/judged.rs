@@ -1,20 +1,23 @@
-//! What a route's policy has to say before its function is asked.
+//! The steps of a verdict: the way a request came, its route, and what that demands before its
+//! function is asked.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use fezz_parser::Head;
+use fezz_parser::{Head, Scheme};
 use fezz_proto::{ConnId, Hub, Phase, Refusal, Reply};
 
 use super::{Decision, Dispatcher};
 use crate::crew::Fallback;
 use crate::envelope;
-use crate::exchange::Guard;
-use crate::link::Facts;
+use crate::exchange::{Exchange, Guard};
+use crate::link::{Facts, Way};
 use crate::plugin::registry::FunctionId;
 use crate::plugin::router::Route;
+use crate::plugin::{RouteId, Verdict};
 use crate::policy::{Denial, Policy, Said};
 use crate::site::Course;
+use crate::tls::Secured;
 
 /// A request that may be handed to a function.
 pub(super) struct Passed<'a> {
@@ -42,7 +45,49 @@ impl<'a> Passed<'a> {
     }
 }
 
+/// Whether a request may be served the way it came; what is known of that way.
+#[inline]
+pub(super) fn came_by<'w>(way: &'w Way, head: &Head<'_>) -> Result<Option<&'w Secured>, Decision> {
+    let secured = match way {
+        // RFC 9110 §7.4: a secured target on an unsecured connection.
+        Way::Plain if head.target_scheme() == Some(Scheme::Https) => {
+            return Err(Decision::Refuse(Refusal::Misdirected));
+        }
+        Way::Plain => return Ok(None),
+        Way::Redirect(redirect) => return Err(Decision::Elsewhere(redirect.answer(head))),
+        Way::Tls(secured) => secured.as_deref(),
+    };
+    if let Some(secured) = secured
+        && let Some(authority) = head.authority_octets()
+        && !str::from_utf8(authority).is_ok_and(|authority| secured.is_for(authority))
+    {
+        return Err(Decision::Refuse(Refusal::Misdirected));
+    }
+    Ok(secured)
+}
+
+/// What is said when the function is late, where the operator has words of its own for that.
+pub(super) fn late(remedy: &Fallback) -> Option<Box<Reply>> {
+    match remedy {
+        Fallback::Static(reply) => Some(Box::new(reply.copy(Vec::new()))),
+        Fallback::FailRequest | Fallback::Previous => None,
+    }
+}
+
 impl Dispatcher {
+    /// Which route takes a request.
+    #[inline]
+    pub(super) fn find(&self, head: &Head<'_>) -> Result<RouteId, Decision> {
+        Err(match self.site.router.resolve_head(head) {
+            Verdict::Route(route) => return Ok(route),
+            Verdict::NotFound => Decision::Refuse(Refusal::NoRoute),
+            Verdict::Misdirected => Decision::Refuse(Refusal::Misdirected),
+            Verdict::BadPath(_) => Decision::Refuse(Refusal::BadPath),
+            Verdict::MethodNotAllowed { allow } => Decision::NotAllowed(allow.to_owned()),
+            Verdict::ServerOptions { allow } => Decision::Options(allow.to_owned()),
+        })
+    }
+
     /// Whether a request may go on, and where to. `guard` gets what has to be remembered of it,
     /// whatever the verdict.
     #[inline(never)]
@@ -99,7 +144,12 @@ impl Dispatcher {
     /// pages of other origins may use: it carries no credentials and asks no function, so that the
     /// client's address is all there is to judge.
     #[cold]
-    pub(super) fn preflight(&self, head: &Head<'_>, client: IpAddr) -> Option<Decision> {
+    pub(super) fn preflight(
+        &self,
+        head: &Head<'_>,
+        client: IpAddr,
+        exchange: &mut Exchange,
+    ) -> Option<Decision> {
         if head.method_octets() != b"OPTIONS" {
             return None;
         }
@@ -107,9 +157,11 @@ impl Dispatcher {
         let announced = Said::of(head, "access-control-request-method").once()?;
         let method = str::from_utf8(announced).ok()?;
         let site = &self.site;
-        let course = site.courses.get(site.router.resolve_preflight(head, method)?.0)?;
+        let route = site.router.resolve_preflight(head, method)?;
+        let course = site.courses.get(route.0)?;
         let policy = course.policy.as_deref()?;
         let rules = policy.cors()?;
+        exchange.route = site.label(route);
         if !policy.admits(client) {
             return Some(Decision::Deny(Denial::Address));
         }

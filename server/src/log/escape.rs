@@ -5,6 +5,19 @@
 
 use std::fmt::Write as _;
 
+/// Where octets of a line go.
+pub(crate) trait Out {
+    /// Puts octets behind those that are there.
+    fn put(&mut self, octets: &[u8]);
+}
+
+impl Out for Vec<u8> {
+    #[inline]
+    fn put(&mut self, octets: &[u8]) {
+        self.extend_from_slice(octets);
+    }
+}
+
 /// How a value is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Into {
@@ -32,10 +45,10 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// Writes `octets` as part of a value.
 #[inline]
-pub(crate) fn escape(out: &mut Vec<u8>, octets: &[u8], into: Into) {
+pub(crate) fn escape(out: &mut impl Out, octets: &[u8], into: Into) {
     // Nearly all values are plain throughout.
-    if octets.iter().all(|octet| PLAIN[usize::from(*octet)]) {
-        out.extend_from_slice(octets);
+    if is_plain(octets) {
+        out.put(octets);
     } else {
         match into {
             Into::Json => json(out, octets),
@@ -44,35 +57,62 @@ pub(crate) fn escape(out: &mut Vec<u8>, octets: &[u8], into: Into) {
     }
 }
 
+/// Whether all octets stand for themselves, eight at a time.
+#[inline]
+fn is_plain(octets: &[u8]) -> bool {
+    // The last eight may overlap the ones before.
+    let Some(last) = octets.last_chunk::<8>() else {
+        return octets.iter().all(|octet| PLAIN[usize::from(*octet)]);
+    };
+    let (words, _) = octets.as_chunks::<8>();
+    let is_plain = |word: &[u8; 8]| is_plain_word(u64::from_ne_bytes(*word));
+    is_plain(last) && words.iter().all(is_plain)
+}
+
+/// The same for eight octets, whatever their order. The top bit of an octet of `odd` is set if that
+/// octet is no plain one, and may be set above such an octet.
+#[inline]
+const fn is_plain_word(word: u64) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const fn zero(word: u64) -> u64 {
+        word.wrapping_sub(ONES) & !word
+    }
+    let below_space = word.wrapping_sub(ONES * 0x20) & !word;
+    let special =
+        zero(word ^ (ONES * 0x22)) | zero(word ^ (ONES * 0x5C)) | zero(word ^ (ONES * 0x7F));
+    let odd = below_space | special | word;
+    odd & (ONES * 0x80) == 0
+}
+
 #[cold]
-fn json(out: &mut Vec<u8>, octets: &[u8]) {
+fn json(out: &mut impl Out, octets: &[u8]) {
     for chunk in octets.utf8_chunks() {
         for character in chunk.valid().chars() {
             json_character(out, character);
         }
         for octet in chunk.invalid() {
-            out.push(b'\\');
+            out.put(b"\\");
             hex(out, *octet);
         }
     }
 }
 
-fn json_character(out: &mut Vec<u8>, character: char) {
+fn json_character(out: &mut impl Out, character: char) {
     match character {
         '"' | '\\' => {
-            out.push(b'\\');
+            out.put(b"\\");
             put(out, character);
         }
-        '\n' => out.extend_from_slice(b"\\n"),
-        '\r' => out.extend_from_slice(b"\\r"),
-        '\t' => out.extend_from_slice(b"\\t"),
+        '\n' => out.put(b"\\n"),
+        '\r' => out.put(b"\\r"),
+        '\t' => out.put(b"\\t"),
         other if is_hidden(other) => {
             let mut units = [0; 2];
             for unit in other.encode_utf16(&mut units) {
                 let [high, low] = unit.to_be_bytes();
-                out.extend_from_slice(b"\\u");
-                out.extend(digits(high));
-                out.extend(digits(low));
+                out.put(b"\\u");
+                out.put(&digits(high));
+                out.put(&digits(low));
             }
         }
         other => put(out, other),
@@ -80,10 +120,10 @@ fn json_character(out: &mut Vec<u8>, character: char) {
 }
 
 #[cold]
-fn combined(out: &mut Vec<u8>, octets: &[u8]) {
+fn combined(out: &mut impl Out, octets: &[u8]) {
     for octet in octets {
         if PLAIN[usize::from(*octet)] {
-            out.push(*octet);
+            out.put(&[*octet]);
         } else {
             hex(out, *octet);
         }
@@ -118,14 +158,14 @@ pub(crate) const fn is_hidden(character: char) -> bool {
         | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-fn put(out: &mut Vec<u8>, character: char) {
-    out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+fn put(out: &mut impl Out, character: char) {
+    out.put(character.encode_utf8(&mut [0; 4]).as_bytes());
 }
 
 /// `\xHH`
-fn hex(out: &mut Vec<u8>, octet: u8) {
-    out.extend_from_slice(b"\\x");
-    out.extend(digits(octet));
+fn hex(out: &mut impl Out, octet: u8) {
+    out.put(b"\\x");
+    out.put(&digits(octet));
 }
 
 fn digits(octet: u8) -> [u8; 2] {
@@ -134,11 +174,14 @@ fn digits(octet: u8) -> [u8; 2] {
 
 /// The first `bytes_max` octets of a value, ended between characters if it is text; true when that
 /// is not all of it.
+#[inline]
 pub(crate) fn cut(octets: &[u8], bytes_max: usize) -> (&[u8], bool) {
-    let Some(mut kept) = octets.get(..bytes_max) else { return (octets, false) };
-    if octets.len() == bytes_max {
-        return (octets, false);
-    }
+    if octets.len() <= bytes_max { (octets, false) } else { (cut_off(octets, bytes_max), true) }
+}
+
+#[cold]
+fn cut_off(octets: &[u8], bytes_max: usize) -> &[u8] {
+    let mut kept = octets.get(..bytes_max).unwrap_or(octets);
     // At most three octets belong to a character that is not whole.
     for _ in 0..3 {
         match octets.get(kept.len()) {
@@ -146,7 +189,7 @@ pub(crate) fn cut(octets: &[u8], bytes_max: usize) -> (&[u8], bool) {
             _ => break,
         }
     }
-    (kept, true)
+    kept
 }
 
 #[cfg(test)]
@@ -178,6 +221,24 @@ mod tests {
         let mut out = Vec::new();
         shown(&mut out, "a\nfezz: forged \u{1b}[31m\u{202e}é");
         assert_eq!(out, "a\\nfezz: forged \\u{1b}[31m\\u{202e}é".as_bytes());
+    }
+
+    /// Every octet in every place of a word, alone and beside any other.
+    #[test]
+    fn eight_at_a_time_is_one_at_a_time() {
+        for octet in 0..=255_u8 {
+            for other in [b' ', b'a', b'~', b'!', b'#', b'[', b']', 0x1F, 0x7F, 0x80, 0] {
+                for place in 0..8 {
+                    let mut word = [other; 8];
+                    word[place] = octet;
+                    let expected = word.iter().all(|octet| PLAIN[usize::from(*octet)]);
+                    assert_eq!(is_plain(&word), expected, "{word:?}");
+                    assert_eq!(is_plain(&[word, [b'x'; 8]].concat()[1..]), {
+                        word[1..].iter().all(|octet| PLAIN[usize::from(*octet)])
+                    });
+                }
+            }
+        }
     }
 
     #[test]

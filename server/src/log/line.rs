@@ -218,7 +218,8 @@ mod tests {
             written(&event, true),
             "{\"ts\":\"2026-11-20T10:00:00.250000Z\",\"level\":\"warn\",\"target\":\
              \"fezz::workers\",\"message\":\"stopped\\nfezz forged \\u001b[31m\",\"function\":\
-             \"a@1\",\"loop\":3,\"why\":\"no \\\"such\\\" file\",\"empty\":\"\",\"shown\":\"a=b\"}\n"
+             \"a@1\",\"loop\":3,\
+             \"why\":\"no \\\"such\\\" file\",\"empty\":\"\",\"shown\":\"a=b\"}\n"
         );
         let whole = Event { target: crate::log::SERVER, fields: &[], message: "ready", ..event };
         assert_eq!(written(&whole, false), "2026-11-20T10:00:00.250000Z WARN  fezz ready\n");

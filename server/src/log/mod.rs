@@ -113,7 +113,7 @@ pub(crate) fn event(
     let Some(ServerLog { writer, json }) = log else { return };
     let mut line = Vec::with_capacity(256);
     event.write(&mut line, *json);
-    writer.put(0, &mut line);
+    writer.put(0, &line);
 }
 
 /// Logs what somebody should look at.

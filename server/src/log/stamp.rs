@@ -3,13 +3,16 @@
 
 use std::time::Duration;
 
+use super::escape::Out;
+
 const MONTHS: [&[u8; 3]; 12] = [
     b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
 ];
 /// Seconds of the year 9999: RFC 3339 has four digits for a year.
 const SECONDS_MAX: u64 = 253_402_300_799;
 
-/// The second that was asked for last, as text: nearly all moments share theirs with the one before.
+/// The second that was asked for last, as text: nearly all moments share theirs with the one
+/// before.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stamp {
     second: Option<u64>,
@@ -19,18 +22,18 @@ pub(crate) struct Stamp {
 
 impl Stamp {
     /// `2026-11-20T10:00:00.123456Z`
-    pub(crate) fn rfc3339(&mut self, out: &mut Vec<u8>, since_1970: Duration) {
+    pub(crate) fn rfc3339(&mut self, out: &mut impl Out, since_1970: Duration) {
         self.set(since_1970.as_secs().min(SECONDS_MAX));
-        out.extend_from_slice(&self.date_time);
+        out.put(&self.date_time);
         let mut fraction = *b".000000Z";
         decimal(&mut fraction[1..7], since_1970.subsec_micros().into());
-        out.extend_from_slice(&fraction);
+        out.put(&fraction);
     }
 
     /// `[20/Nov/2026:10:00:00 +0000]`
-    pub(crate) fn combined(&mut self, out: &mut Vec<u8>, since_1970: Duration) {
+    pub(crate) fn combined(&mut self, out: &mut impl Out, since_1970: Duration) {
         self.set(since_1970.as_secs().min(SECONDS_MAX));
-        out.extend_from_slice(&self.combined);
+        out.put(&self.combined);
     }
 
     fn set(&mut self, second: u64) {

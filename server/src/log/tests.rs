@@ -49,12 +49,12 @@ fn everything_is_written_in_order_before_a_flush_ends() {
         let path = directory.join(name);
         let writer = writer(&path, nap);
         for number in 0..2_000 {
-            writer.put(0, &mut format!("{number}\n").into_bytes());
+            writer.put(0, format!("{number}\n").as_bytes());
         }
         assert!(writer.flush(PATIENCE));
         assert_eq!(numbers(&path), (0..2_000).collect::<Vec<_>>());
         // Asleep by now or not, the next line gets there without a flush.
-        writer.put(1, &mut b"2000\n".to_vec());
+        writer.put(1, b"2000\n");
         wait("the last line", || numbers(&path).len() == 2_001);
         assert_eq!(writer.lost(), 0);
     }
@@ -69,7 +69,7 @@ fn rotation_loses_no_line_and_doubles_none() {
     let mut next = 0..;
     for rotation in 0..20 {
         for number in next.by_ref().take(500) {
-            writer.put(0, &mut format!("{number}\n").into_bytes());
+            writer.put(0, format!("{number}\n").as_bytes());
         }
         fs::rename(&path, directory.join(format!("log.{rotation}"))).unwrap();
         writer.reopen();
@@ -92,7 +92,7 @@ fn a_full_disk_costs_lines_and_nothing_else() {
     let held = 2 * 3 * (BUFFER_BYTES_MAX as u64 / 1_000);
     let clock = Clock::start();
     for _ in 0..2_000 {
-        writer.put(0, &mut line.clone());
+        writer.put(0, &line);
     }
     assert!(clock.now().as_micros() < 1_000_000, "nobody waits for a disk");
     assert!(writer.lost() >= 2_000 - held, "{}", writer.lost());
@@ -104,13 +104,13 @@ fn a_directory_that_vanishes_and_comes_back() {
     let directory = place("vanish");
     let path = directory.join("log");
     let writer = writer(&path, None);
-    writer.put(0, &mut b"0\n".to_vec());
+    writer.put(0, b"0\n");
     assert!(writer.flush(PATIENCE));
     fs::remove_dir_all(&directory).unwrap();
-    writer.put(0, &mut b"1\n".to_vec());
+    writer.put(0, b"1\n");
     assert!(!writer.flush(Duration::from_millis(50)));
     writer.reopen();
-    writer.put(0, &mut b"2\n".to_vec());
+    writer.put(0, b"2\n");
     fs::create_dir_all(&directory).unwrap();
     assert!(writer.flush(PATIENCE));
     assert_eq!(numbers(&path), [1, 2]);
@@ -129,7 +129,7 @@ fn a_pipe_that_nobody_reads_waits_for_its_reader() {
     let mut numbers = 0..;
     let mut put = |count: usize| {
         for number in numbers.by_ref().take(count) {
-            writer.put(0, &mut format!("{number:0999}\n").into_bytes());
+            writer.put(0, format!("{number:0999}\n").as_bytes());
         }
     };
     put(10);
@@ -157,7 +157,7 @@ fn a_pipe_that_nobody_reads_waits_for_its_reader() {
     assert!(writer.flush(PATIENCE));
     // Its reader leaves, another one comes.
     drop(reader);
-    writer.put(0, &mut b"again\n".to_vec());
+    writer.put(0, b"again\n");
     let mut reader = fs::File::open(&path).unwrap();
     let mut octets = [0; 6];
     reader.read_exact(&mut octets).unwrap();

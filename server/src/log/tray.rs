@@ -1,5 +1,5 @@
-//! Where lines wait for their writer: whole lines only, a bound on their octets, and nobody who puts
-//! lines there ever waits for more than a swap of pointers.
+//! Where lines wait for their writer: whole lines only, a bound on their octets, and nobody who
+//! puts lines there waits for the writer.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -31,30 +31,20 @@ impl Tray {
         Self { held: Mutex::new(held), buffers_max }
     }
 
-    /// Takes the lines of `lines` and leaves it empty. When there is no room they are lost: the
-    /// number of lost lines is the answer.
-    pub(crate) fn put(&self, lines: &mut Vec<u8>) -> u64 {
-        if lines.is_empty() {
-            return 0;
-        }
+    /// Takes whole lines. When there is no room they are lost: the number of lost lines is the
+    /// answer.
+    pub(crate) fn put(&self, lines: &[u8]) -> u64 {
         let mut held = self.lock();
         let Held { open, full, spares } = &mut *held;
-        if open.is_empty() {
-            mem::swap(open, lines);
-        } else if open.len() + lines.len() <= BUFFER_BYTES_MAX {
+        if open.is_empty() || open.len() + lines.len() <= BUFFER_BYTES_MAX {
             open.extend_from_slice(lines);
         } else if full.len() < self.buffers_max {
-            full.push_back(mem::replace(
-                open,
-                mem::replace(lines, spares.pop().unwrap_or_default()),
-            ));
+            full.push_back(mem::replace(open, spares.pop().unwrap_or_default()));
+            open.extend_from_slice(lines);
         } else {
             drop(held);
-            let lost = count(lines);
-            lines.clear();
-            return lost;
+            return count(lines);
         }
-        lines.clear();
         0
     }
 
@@ -109,9 +99,9 @@ mod tests {
         assert!(tray.is_empty());
         let mut expected = Vec::new();
         for number in 0..9_000_u32 {
-            let mut text = format!("line {number}\n").into_bytes();
+            let text = format!("line {number}\n").into_bytes();
             expected.extend_from_slice(&text);
-            assert_eq!((tray.put(&mut text), text.len()), (0, 0));
+            assert_eq!(tray.put(&text), 0);
         }
         let mut taken = VecDeque::new();
         tray.take(&mut taken);
@@ -124,24 +114,22 @@ mod tests {
         let tray = Tray::new(2);
         // One buffer that is being filled and two that wait: each holds one of these lines.
         for _ in 0..3 {
-            assert_eq!(tray.put(&mut line(BUFFER_BYTES_MAX / 2 + 1)), 0);
+            assert_eq!(tray.put(&line(BUFFER_BYTES_MAX / 2 + 1)), 0);
         }
         let mut two = line(BUFFER_BYTES_MAX / 2);
         two.extend(line(2));
-        assert_eq!((tray.put(&mut two), two.len()), (2, 0));
+        assert_eq!(tray.put(&two), 2);
         let mut taken = VecDeque::new();
         tray.take(&mut taken);
         assert_eq!(taken.len(), 3);
-        assert_eq!(tray.put(&mut line(9)), 0, "there is room again");
+        assert_eq!(tray.put(&line(9)), 0, "there is room again");
     }
 
     #[test]
     fn buffers_come_back() {
         let tray = Tray::new(2);
-        let mut buffer = Vec::with_capacity(1_000);
         for _ in 0..10 {
-            buffer.extend(line(10));
-            tray.put(&mut buffer);
+            tray.put(&line(10));
             let mut taken = VecDeque::new();
             tray.take(&mut taken);
             for one in taken {

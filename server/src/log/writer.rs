@@ -120,19 +120,23 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Hands whole lines over, and leaves `lines` empty. Never waits; what finds no room is lost
-    /// and counted.
-    pub(crate) fn put(&self, tray: usize, lines: &mut Vec<u8>) {
+    /// Hands whole lines over. Never waits; what finds no room is lost and counted.
+    pub(crate) fn put(&self, tray: usize, lines: &[u8]) {
         let Some(tray) = self.trays.get(tray) else { return };
         let lost = tray.put(lines);
         if lost > 0 {
-            self.lost.fetch_add(lost, Ordering::Relaxed);
+            self.lose(lost);
         }
         // The tray's lock orders this: either the writer found the lines before it fell asleep, or
         // it is seen asleep here.
         if self.is_asleep.load(Ordering::Relaxed) && self.is_asleep.swap(false, Ordering::Relaxed) {
             self.ring(|_| {});
         }
+    }
+
+    /// Lines are lost that were never handed over.
+    pub(crate) fn lose(&self, lines: u64) {
+        self.lost.fetch_add(lines, Ordering::Relaxed);
     }
 
     /// Lines that were lost since the start.

@@ -30,11 +30,14 @@ pub(crate) fn client_of(head: &Head<'_>, trust: &Trust, origin: IpAddr) -> IpAdd
     walk(lines.map(|field| field.value), way, trust, origin)
 }
 
+/// What is before the last comma of a list, if there is one, and what is behind it.
+type Split<'l> = (Option<&'l [u8]>, &'l [u8]);
+
 /// How a list is written.
 #[derive(Clone, Copy)]
 struct Way {
     /// The last element, and what is before its comma.
-    split: fn(&[u8]) -> (Option<&[u8]>, &[u8]),
+    split: fn(&[u8]) -> Split<'_>,
     /// The address in an element.
     read: fn(&[u8]) -> Option<IpAddr>,
 }
@@ -68,13 +71,13 @@ fn walk<'l>(
     client
 }
 
-fn split_plain(list: &[u8]) -> (Option<&[u8]>, &[u8]) {
+fn split_plain(list: &[u8]) -> Split<'_> {
     split_at(list, list.iter().rposition(|octet| *octet == b','))
 }
 
 /// A comma inside quotes is none. A quote behind an odd number of backslashes is no quote, inside
 /// of quotes (RFC 9110 §5.6.4).
-fn split_quoted(list: &[u8]) -> (Option<&[u8]>, &[u8]) {
+fn split_quoted(list: &[u8]) -> Split<'_> {
     let mut quoted = false;
     let mut at = list.len();
     while let Some((octet, before)) = list.get(..at).and_then(<[u8]>::split_last) {
@@ -94,7 +97,7 @@ fn split_quoted(list: &[u8]) -> (Option<&[u8]>, &[u8]) {
     split_at(list, None)
 }
 
-fn split_at(list: &[u8], comma: Option<usize>) -> (Option<&[u8]>, &[u8]) {
+fn split_at(list: &[u8], comma: Option<usize>) -> Split<'_> {
     match comma {
         Some(at) => (list.get(..at), list.get(at + 1..).unwrap_or_default()),
         None => (None, list),

@@ -150,7 +150,7 @@ pub fn newest_before(entries: &[Entry], name: &str, version: Option<&Version>) -
 }
 
 /// The place of the newest version that a selector names.
-fn newest<'e>(
+pub(crate) fn newest<'e>(
     selector: &Selector,
     known: impl Iterator<Item = (&'e str, Option<&'e Version>)>,
 ) -> Option<usize> {

@@ -3,13 +3,16 @@
 //!
 //! The order spreads each share as evenly as it goes, so that a function with ten of a hundred has
 //! every tenth request; any hundred requests in a row are shared out exactly. A round begins at the
-//! first request of a route. Nothing of a request is looked at: a client cannot choose, and one that
-//! asks twice may get two functions.
+//! first request of a route. Nothing of a request is looked at: a client cannot choose, and one
+//! that asks twice may get two functions.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Turns of a round.
 pub(crate) const TURNS: usize = 100;
+
+/// What a turn costs, in hundredths of one.
+const HUNDRED: i64 = 100;
 
 /// The rounds of one route, shared by all loops: one word, raised by each request.
 #[derive(Debug)]
@@ -34,7 +37,7 @@ impl Rounds {
             }
             let most = earned.iter().max().copied().unwrap_or(0);
             let whose = earned.iter().position(|sum| *sum == most).unwrap_or(0);
-            earned[whose] -= TURNS as i64;
+            earned[whose] -= HUNDRED;
             *turn = u8::try_from(whose).unwrap_or(0);
         }
         Some(Self { order, next: AtomicU64::new(0) })

@@ -6,12 +6,19 @@
 )]
 
 pub mod descriptor;
+pub mod environment;
 pub mod exit;
 pub mod guarded;
+pub mod handed;
+pub mod identity;
+pub mod landlock;
+pub mod monotonic;
 pub mod process;
 pub mod rlimit;
 pub mod signal;
+pub mod spawn;
 pub mod thread;
+pub mod unix;
 
 use std::io;
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why TLS cannot be offered as configured. The operator's to mend.
 #[derive(Debug)]
@@ -89,6 +89,27 @@ pub enum TlsError {
 }
 
 impl TlsError {
+    /// The file it is about; of a pair, the key.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Unreadable { path, .. }
+            | Self::TooLarge { path, .. }
+            | Self::Empty { path }
+            | Self::NotPem { path }
+            | Self::NoCertificate { path }
+            | Self::NoKey { path }
+            | Self::BadCertificate { path }
+            | Self::BadKey { path }
+            | Self::Expired { path, .. }
+            | Self::NotYetValid { path, .. }
+            | Self::Nameless { path }
+            | Self::BadAuthority { path }
+            | Self::Mismatch { key: path, .. } => Some(path),
+            Self::SelfSigned | Self::Provider => None,
+        }
+    }
+
     /// The stable reason word.
     #[must_use]
     pub const fn name(&self) -> &'static str {

@@ -24,6 +24,8 @@ pub use gate::{CertificateCount, GateCounts};
 pub(crate) use hello::{Hello, Look, look};
 pub(crate) use meta::Settled;
 pub(crate) use names::authority_host;
+#[cfg(test)]
+pub(crate) use offer::provider;
 pub(crate) use secured::Secured;
 pub(crate) use terms::{Wishes, wishes};
 pub(crate) use watch::watch;

@@ -18,6 +18,7 @@ pub(crate) struct Secured {
     principal: Option<Box<str>>,
     version: &'static str,
     cipher: &'static str,
+    resumed: bool,
     /// For functions, in CBOR; empty when none asks.
     facts: Box<[u8]>,
     facts_with_hello: Box<[u8]>,
@@ -44,7 +45,8 @@ impl Secured {
         let principal = settled.client.and_then(x509::Facts::read).and_then(|it| it.subject());
         let version = settled.version.and_then(meta::version).unwrap_or_default();
         let cipher = settled.cipher.and_then(meta::cipher).unwrap_or_default();
-        Self { identity, server_name, principal, version, cipher, facts, facts_with_hello }
+        let resumed = settled.resumed;
+        Self { identity, server_name, principal, version, cipher, resumed, facts, facts_with_hello }
     }
 
     /// Whose certificate the client has, if it has one.
@@ -60,6 +62,16 @@ impl Secured {
             Wishes::Hello => &self.facts_with_hello,
         };
         Some(facts).filter(|facts| !facts.is_empty()).map(|facts| &**facts)
+    }
+
+    /// The version that was settled on.
+    pub(crate) const fn version(&self) -> &'static str {
+        self.version
+    }
+
+    /// Whether the session went on from an earlier one.
+    pub(crate) const fn is_resumed(&self) -> bool {
+        self.resumed
     }
 
     /// Version, cipher, and the name that was asked for.

@@ -98,13 +98,16 @@ impl Facts {
     }
 
     /// Whose it is, in one name: the common name, else the first URI, host name or mail address.
-    /// Nobody where that cannot be a name in a log line.
-    pub(crate) fn subject(self) -> Option<Box<str>> {
-        let names = [self.uri, self.dns, self.email].into_iter().flatten();
-        let name = self.common_name.into_iter().chain(names).next()?;
-        let sound =
-            (1..=SUBJECT_BYTES_MAX).contains(&name.len()) && !name.contains(char::is_control);
-        sound.then(|| name.into_boxed_str())
+    /// It says which of these it is, so that none can be taken for another. Nobody where it cannot
+    /// be a name in a log line.
+    pub(crate) fn subject(&self) -> Option<Box<str>> {
+        let named = self.common_name.as_ref().map(|name| ("CN=", name));
+        let others = [("URI:", &self.uri), ("DNS:", &self.dns), ("email:", &self.email)];
+        let first = || others.into_iter().find_map(|(kind, names)| Some((kind, names.first()?)));
+        let (kind, name) = named.or_else(first)?;
+        let fits = (1..=SUBJECT_BYTES_MAX).contains(&name.len());
+        let sound = fits && !name.contains(char::is_control);
+        sound.then(|| format!("{kind}{name}").into_boxed_str())
     }
 
     fn extensions(&mut self, mut content: &[u8]) -> Option<()> {
@@ -209,9 +212,11 @@ mod tests {
         assert_eq!(facts.ip, [IpAddr::from([127, 0, 0, 1]), Ipv6Addr::LOCALHOST.into()]);
         assert_eq!(facts.uri, ["spiffe://example.org/job"]);
         assert_eq!(facts.common_name.as_deref(), Some("the subject"));
-        assert_eq!(facts.clone().subject().as_deref(), Some("the subject"));
+        assert_eq!(facts.subject().as_deref(), Some("CN=the subject"));
         let unnamed = Facts { common_name: None, ..facts.clone() };
-        assert_eq!(unnamed.clone().subject().as_deref(), Some("spiffe://example.org/job"));
+        assert_eq!(unnamed.subject().as_deref(), Some("URI:spiffe://example.org/job"));
+        let plain = Facts { uri: Vec::new(), ..unnamed.clone() };
+        assert_eq!(plain.subject().as_deref(), Some("DNS:example.org"));
         let odd = Facts { common_name: Some("a\nb".to_owned()), ..unnamed };
         assert_eq!(odd.subject(), None, "no name is taken for another one");
         assert_eq!((facts.not_before_s, facts.not_after_s), (1_709_164_800, 2_524_608_000));

@@ -95,9 +95,7 @@ impl Transport {
     pub(crate) fn beginning(&mut self) -> Option<Beginning<'_>> {
         match self {
             Self::Plain => None,
-            Self::Tls(session) if session.is_handshaking() => {
-                Some(Beginning::Handshake(&mut **session))
-            }
+            Self::Tls(session) if session.is_handshaking() => Some(Beginning::Handshake(session)),
             Self::Tls(_) => None,
             Self::Prefaced(preface) => (!preface.is_announced()).then_some(Beginning::Header),
         }

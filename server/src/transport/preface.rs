@@ -102,7 +102,7 @@ impl Preface {
     }
 
     /// What came behind the header and was not taken.
-    pub(super) fn left(&self) -> &[u8] {
+    pub(crate) fn left(&self) -> &[u8] {
         self.octets.get(self.gone..).unwrap_or_default()
     }
 

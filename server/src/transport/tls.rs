@@ -165,6 +165,8 @@ impl Session {
             return moved;
         }
         scratch.warm_up();
+        // An event may have come since the last read: whoever gets what was held has not read.
+        self.drained = false;
         let taken = self.plain.take_into(into);
         if taken > 0 {
             // Records that wait behind it have their turn with the next call.

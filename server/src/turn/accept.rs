@@ -38,8 +38,8 @@ impl Loop {
             return;
         }
         let began = *self.lists.drain_began.get_or_insert(now);
-        let starts = began.plus_millis(self.drain_delay_ms);
-        let ends = starts.plus_millis(self.drain_ms);
+        let starts = began.plus_millis(self.tuning.drain_delay_ms);
+        let ends = starts.plus_millis(self.tuning.drain_ms_max);
         if self.hub.stage() == Stage::Serving {
             if now < starts && order == Order::Drain {
                 self.lists.drain_next = Some(starts);
@@ -100,7 +100,7 @@ impl Loop {
     pub(super) fn accept_one(&mut self, number: usize, now: Instant) -> bool {
         let full = !self.hub.has_room();
         let Some(listener) = self.listeners.get_mut(number) else { return false };
-        let shaken_full = self.lists.handshaking >= self.handshakes_max;
+        let shaken_full = self.lists.handshaking >= self.tuning.handshakes_max;
         let over_handshakes = matches!(listener.door, Door::Tls(_)) && shaken_full;
         if over_handshakes || full && !self.hub.can_shed(now) {
             listener.pause(now);
@@ -112,6 +112,7 @@ impl Loop {
         match listener.accept(now) {
             Accepted::Stream(stream, peer) => {
                 let (door, trust) = (listener.door.clone(), Arc::clone(&listener.trust));
+                let listener = listener.number;
                 let peer = peer.ip().to_canonical();
                 match self.let_in(peer, &trust) {
                     Ok(counted) => {
@@ -119,7 +120,6 @@ impl Loop {
                         if full && let Some(leaving) = self.hub.handle_full(now) {
                             self.list(leaving);
                         }
-                        let listener = number;
                         self.welcome(Guest { stream, peer, listener, door, trust, counted }, now);
                     }
                     Err(why) => self.reject(why, now),
@@ -140,7 +140,7 @@ impl Loop {
     pub(super) fn welcome(&mut self, guest: Guest, now: Instant) {
         let Guest { mut stream, peer, listener, door, trust, counted } = guest;
         if cfg!(not(target_os = "linux")) {
-            // Elsewhere the listener's options are not handed on; failing costs speed, nothing else.
+            // Elsewhere the listener's options are not handed on; failing costs little.
             drop(listen::set_terms((&stream).into()));
         }
         let secure = matches!(door, Door::Tls(_));
@@ -153,6 +153,7 @@ impl Loop {
             let why = if serves { Rejection::Limit } else { Rejection::Draining };
             return self.reject(why, now);
         };
+        self.dispatcher.audience.accept(listener);
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registered = self.poll.registry().register(&mut stream, token::of_conn(id), interest);
         if registered.is_err() {

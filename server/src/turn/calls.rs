@@ -125,7 +125,12 @@ impl Loop {
         let of_route =
             self.exchange(id).and_then(|exchange| exchange.guard.as_ref()?.remedy.clone());
         match failed.fall_back(of_route.as_deref(), now) {
-            Outcome::Answer(reply) => return Some(Ok(reply)),
+            Outcome::Answer(reply) => {
+                if let Some(exchange) = self.exchange(id) {
+                    exchange.failed = true;
+                }
+                return Some(Ok(reply));
+            }
             Outcome::Instead(previous) => {
                 self.note(id, took);
                 if let Some(exchange) = self.exchange(id) {

@@ -71,9 +71,7 @@ impl Loop {
         let Some(asked) = self.control.asks.take() else { return };
         if let Some(tuning) = asked.tuning {
             self.hub.set_limits(tuning.limits);
-            self.handshakes_max = tuning.handshakes_max;
-            self.drain_delay_ms = tuning.drain_delay_ms;
-            self.drain_ms = tuning.drain_ms_max;
+            self.tuning = tuning;
             // There may be more room than there was.
             self.listeners.iter_mut().for_each(Listener::resume);
         }

@@ -6,13 +6,16 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
-use super::harness::{Client, c_function, example, statuses};
+use super::harness::{Client, c_function, example, present_user, statuses};
 
 /// Octets that a pipe holds when nobody reads it (pipe(7)).
 const PIPE_BYTES: usize = 64 * 1024;
 
 fn fezz(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_fezz")).args(arguments).output().expect("fezz runs")
+    let serves = arguments.first() == Some(&"serve");
+    let user = present_user();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fezz"));
+    command.args(arguments).args(user.iter().filter(|_| serves)).output().expect("fezz runs")
 }
 
 /// Runs a command that must fail with `code` and say all of `words`, in one line.
@@ -81,13 +84,27 @@ pub(crate) struct Serving {
 impl Serving {
     pub(crate) fn start(prefix: &[&str], arguments: &[&str]) -> Self {
         let mut words = prefix.to_vec();
+        let user = present_user();
         words.extend([env!("CARGO_BIN_EXE_fezz"), "serve", "--listen", "127.0.0.1:0"]);
+        words.extend(user.iter().map(String::as_str));
         if !arguments.contains(&"--log-format") {
             words.extend(["--log-format", "text"]);
         }
         words.extend(arguments);
+        Self::run(&words, &[])
+    }
+
+    /// With these words alone, and these variables.
+    pub(crate) fn alone(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut words = vec![env!("CARGO_BIN_EXE_fezz")];
+        words.extend(arguments);
+        Self::run(&words, variables)
+    }
+
+    fn run(words: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(words[0])
             .args(&words[1..])
+            .envs(variables.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -291,6 +308,7 @@ fn lines_that_nobody_reads_do_not_keep_it_from_ending() {
     let (reader, mut writer) = std::io::pipe().expect("a pipe");
     let mut child = Command::new(env!("CARGO_BIN_EXE_fezz"))
         .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "text"])
+        .args(present_user())
         .args(["--function", &artifact])
         .stderr(writer.try_clone().expect("its other end"))
         .spawn()

@@ -23,6 +23,13 @@ use fezz_server::{Handle, Observer, Outcome, Record, Server, Settings, Snapshot,
 /// How long a client waits for a single octet before the test fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// `--user` with whoever runs the tests: root has to be asked for by name.
+pub(crate) fn present_user() -> [String; 2] {
+    use std::os::unix::fs::MetadataExt as _;
+    let user = std::fs::metadata("/proc/self").expect("we are a process").uid();
+    ["--user".to_owned(), user.to_string()]
+}
+
 /// Builds the example functions once and gives the path of one of them. `FEZZ_EXAMPLES` names a
 /// directory where they stand built already, with flags of the caller's choice (ci/sanitize).
 pub(crate) fn example(name: &str) -> PathBuf {
@@ -102,6 +109,7 @@ pub(crate) struct Seen {
     pub(crate) connection: u64,
     pub(crate) request: u32,
     pub(crate) client: IpAddr,
+    pub(crate) peer: IpAddr,
     pub(crate) secured: bool,
     /// The texts, separated by spaces; empty when there are none.
     pub(crate) said: String,
@@ -136,6 +144,7 @@ impl Seen {
             connection: record.connection,
             request: record.request,
             client: record.client,
+            peer: record.peer,
             secured: record.secured,
             said: said.unwrap_or_default(),
             method: record.method,
@@ -178,6 +187,7 @@ pub(crate) struct Running {
     /// All of them, in the order of the listeners.
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) handle: Handle,
+    watched: Option<SocketAddr>,
     witness: Witness,
     thread: Option<JoinHandle<std::io::Result<DrainReport>>>,
 }
@@ -191,11 +201,17 @@ impl Running {
     pub(crate) fn with(config: &Config, functions: Functions) -> Self {
         let settings = Settings::of(config, functions, 4_096).expect("the limits agree");
         let mut server = Server::bind(settings).expect("the sockets open");
+        let watched = server.metrics_address();
         let witness = Witness::default();
         server.observe(|_| Box::new(witness.clone()));
         let (addresses, handle) = (server.addresses().to_vec(), server.handle());
         let thread = Some(std::thread::spawn(move || server.run()));
-        Self { address: addresses[0], addresses, handle, witness, thread }
+        Self { address: addresses[0], addresses, handle, watched, witness, thread }
+    }
+
+    /// Where its metrics are.
+    pub(crate) fn watched(&self) -> SocketAddr {
+        self.watched.expect("a metrics address was configured")
     }
 
     /// The exchanges that are over.

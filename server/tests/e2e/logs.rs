@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 
 use super::binary::Serving;
-use super::harness::{Client, example, statuses};
+use super::harness::{Client, example, present_user, statuses};
 
 /// An empty directory of a test's own.
 fn place(name: &str) -> PathBuf {
@@ -365,7 +365,9 @@ fn a_full_disk_and_a_pipe_that_nobody_reads_slow_nobody() {
 fn the_server_log_for_machines() {
     let function = echo();
     let mut child = Command::new(env!("CARGO_BIN_EXE_fezz"))
-        .args(["serve", "--listen", "127.0.0.1:0", "--function", &function])
+        .arg("serve")
+        .args(present_user())
+        .args(["--listen", "127.0.0.1:0", "--function", &function])
         .stderr(Stdio::piped())
         .spawn()
         .expect("fezz runs");
@@ -404,7 +406,9 @@ fn a_level_keeps_the_finer_ones_away() {
     let log = directory.join("stderr");
     let file = std::fs::File::create(&log).expect("a file");
     let child = Command::new(env!("CARGO_BIN_EXE_fezz"))
-        .args(["serve", "--listen", "127.0.0.1:0", "--function", &artifact])
+        .arg("serve")
+        .args(present_user())
+        .args(["--listen", "127.0.0.1:0", "--function", &artifact])
         .args(["--log-level", "error"])
         .stderr(file)
         .spawn()
@@ -413,7 +417,7 @@ fn a_level_keeps_the_finer_ones_away() {
     // It is ready when it has its loops.
     for _ in 0..1_000 {
         let tasks = std::fs::read_dir(format!("/proc/{id}/task")).expect("a process");
-        let is_loop = |task: std::path::PathBuf| {
+        let is_loop = |task: PathBuf| {
             std::fs::read_to_string(task.join("comm")).unwrap_or_default().starts_with("fezz-loop")
         };
         if tasks.flatten().any(|task| is_loop(task.path())) {
@@ -432,7 +436,9 @@ fn a_log_that_cannot_be_opened_is_refused_at_the_start() {
     let artifact = example("echo").display().to_string();
     for (flag, path) in [("--access-log", "/nonexistent/access.log"), ("--audit-log", "/proc/x")] {
         let output = Command::new(env!("CARGO_BIN_EXE_fezz"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--function", &artifact, flag, path])
+            .arg("serve")
+            .args(present_user())
+            .args(["--listen", "127.0.0.1:0", "--function", &artifact, flag, path])
             .output()
             .expect("fezz runs");
         let said = String::from_utf8_lossy(&output.stderr);

@@ -258,7 +258,7 @@ fn versions_stand_side_by_side_and_a_selector_takes_the_newest() {
     assert_eq!(site.publish(&serving(&folder, &["1.9", "2.0"])), [0, 1, 2]);
     assert_eq!((site.says("/x"), site.says("/only/1.10/")), ("1.9".into(), "1.9".into()));
     assert_eq!(site.images(), ImageCounts { serving: 2, retired: 1 });
-    let page = site.server.handle.counted().render();
+    let page = site.server.handle.metrics_page();
     for line in ["fezz_functions{state=\"serving\"} 2\n", "fezz_functions{state=\"retired\"} 1\n"] {
         assert!(page.contains(line), "{page}");
     }

@@ -62,9 +62,9 @@ impl Hub {
         found
     }
 
-    /// Sets other limits, as far as they do not size buffers: those of heads and of chunk framing
-    /// stay. What has begun goes on, with the new deadlines; who is here stays, also where there are
-    /// more than may be now.
+    /// Sets other limits, as far as they do not size buffers: those of heads and of chunks stay.
+    /// What has begun goes on, with the new deadlines; who is here stays, also where there are more
+    /// than may be now.
     pub fn set_limits(&mut self, limits: Checked) {
         self.shared.limits = limits.with_sizes_of(&self.shared.limits);
         for (index, conn) in &self.conns {

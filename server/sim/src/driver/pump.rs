@@ -4,6 +4,7 @@
 use fezz_proto::{Action, ConnId, Hub, Instant, Stage};
 
 use super::{Driver, Scene, Step};
+use crate::channel::{Channel, Shaken, Wire};
 use crate::oracle::{Rule, Violation};
 use crate::pipe::Moved;
 use crate::plan::{Canary, Odds};
@@ -21,6 +22,11 @@ impl Driver {
             if self.act(id, scene, now_us)? {
                 return Ok(());
             }
+            match self.shake(id, scene, now_us) {
+                Going::On => continue,
+                Going::Nowhere => break,
+                Going::Through => {}
+            }
             if budget == 0 {
                 self.unfinished.push(id);
                 break;
@@ -36,8 +42,11 @@ impl Driver {
                     moved => moved,
                 }
             };
-            let Some(bytes) = moved else { break };
-            budget = budget.saturating_sub(bytes);
+            match moved {
+                Some(bytes) => budget = budget.saturating_sub(bytes),
+                None if self.flush(id, scene, now_us) => {}
+                None => break,
+            }
         }
         if scene.plan.canary != Some(Canary::UnarmedDeadline) {
             self.hub.settle(id);
@@ -73,11 +82,21 @@ impl Driver {
                         return Err(Violation::at(client, Rule::ShutBeforeSent));
                     }
                     scene.trace.note(now_us, "shut", id.index as usize, 0);
-                    scene.pipes[client].end();
+                    match wire(scene, client) {
+                        None => scene.pipes[client].end(),
+                        Some((channel, mut wire)) => {
+                            if !channel.end(&mut wire) {
+                                self.hub.handle_peer_gone(id, Instant::from_micros(now_us));
+                            }
+                        }
+                    }
                 }
                 Action::Close { reset } => {
                     scene.trace.note(now_us, "close", id.index as usize, u64::from(reset));
                     scene.tally.add("released", if reset { "reset" } else { "orderly" }, 1);
+                    if let (false, Some((channel, mut wire))) = (reset, wire(scene, client)) {
+                        channel.part(&mut wire);
+                    }
                     let destroys = scene.rng.chance(scene.plan.odds.reset_destroys);
                     scene.pipes[client].release(reset, destroys);
                     scene.accounts.closed(client, self.hub.unsent(id)[0].len());
@@ -101,42 +120,109 @@ impl Driver {
             return Ok(None);
         }
         let Odds { blocked, write_bytes_max, .. } = scene.plan.odds;
-        let (pipe, rng) = (&mut scene.pipes[link.client], &mut scene.rng);
-        if blocked > 0 && rng.chance(blocked) {
+        if blocked > 0 && scene.rng.chance(blocked) {
             link.writable = false;
-            pipe.event_writable = true;
+            scene.pipes[link.client].event_writable = true;
             return Ok(None);
         }
+        if let Some((channel, mut wire)) = wire(scene, link.client) {
+            let moved = channel.send(&mut wire, unsent);
+            let more = channel.may_take_more();
+            return Ok(self.sent(id, moved, more, scene, now_us));
+        }
+        let (pipe, rng) = (&mut scene.pipes[link.client], &mut scene.rng);
         let bytes_max = if rng.chance(200) { 1 } else { write_bytes_max };
         let changed = changed_tail(scene.plan.canary, &self.hub, unsent[2]);
         if let Some(changed) = &changed {
             unsent[2] = changed;
         }
-        match pipe.write(unsent, bytes_max) {
-            Moved::Bytes(bytes) => {
-                match scene.plan.canary {
-                    Some(Canary::LostOctet) if rng.chance(20) => pipe.lose_octet(),
-                    Some(Canary::RepeatedOctets) if rng.chance(20) => {
-                        pipe.write(unsent, bytes);
-                    }
-                    _ => {}
+        let moved = pipe.write(unsent, bytes_max);
+        if let Moved::Bytes(bytes) = moved {
+            match scene.plan.canary {
+                Some(Canary::LostOctet) if rng.chance(20) => pipe.lose_octet(),
+                Some(Canary::RepeatedOctets) if rng.chance(20) => {
+                    pipe.write(unsent, bytes);
                 }
+                _ => {}
+            }
+        }
+        Ok(self.sent(id, moved, true, scene, now_us))
+    }
+
+    /// Tells the core what left; `more` says whether there is room for more.
+    fn sent(
+        &mut self,
+        id: ConnId,
+        moved: Moved,
+        more: bool,
+        scene: &mut Scene<'_>,
+        now_us: u64,
+    ) -> Option<usize> {
+        let link = self.links.get_mut(id.index as usize)?.as_mut()?;
+        match moved {
+            Moved::Bytes(bytes) => {
+                link.writable = more;
                 scene.tally.sent += bytes as u64;
                 scene.accounts.sent(link.client, bytes);
                 scene.trace.note(now_us, "sent", id.index as usize, bytes as u64);
                 self.hub.handle_sent(id, bytes, Instant::from_micros(now_us));
-                Ok(Some(bytes))
+                Some(bytes)
             }
             Moved::Blocked => {
                 link.writable = false;
-                Ok(None)
+                None
             }
             Moved::Eof | Moved::Gone => {
                 link.writable = false;
                 self.hub.handle_peer_gone(id, Instant::from_micros(now_us));
-                Ok(Some(0))
+                Some(0)
             }
         }
+    }
+
+    /// Goes on with a handshake, where one is under way.
+    fn shake(&mut self, id: ConnId, scene: &mut Scene<'_>, now_us: u64) -> Going {
+        let Some(Some(link)) = self.links.get_mut(id.index as usize) else { return Going::Nowhere };
+        let Some((channel, mut wire)) = wire(scene, link.client) else { return Going::Through };
+        if !channel.is_handshaking() {
+            return Going::Through;
+        }
+        let waits = wire.rng.chance(100);
+        let now = Instant::from_micros(now_us);
+        match channel.shake(&mut wire, &mut link.readable, waits) {
+            Shaken::Secured => {
+                link.readable |= channel.may_have_more();
+                self.hub.handle_secured(id, now);
+            }
+            Shaken::Waiting => {
+                self.unfinished.push(id);
+                return Going::Nowhere;
+            }
+            Shaken::Blocked(writes) => {
+                link.writable &= !writes;
+                return Going::Nowhere;
+            }
+            Shaken::Failed(why) => self.hub.handle_handshake_failed(id, why, now),
+            Shaken::Eof => self.hub.handle_peer_eof(id, now),
+            Shaken::Gone => self.hub.handle_peer_gone(id, now),
+        }
+        Going::On
+    }
+
+    /// Sends what a transport has to say; true when the connection turned out to be broken.
+    fn flush(&mut self, id: ConnId, scene: &mut Scene<'_>, now_us: u64) -> bool {
+        let Some(Some(link)) = self.links.get_mut(id.index as usize) else { return false };
+        let Some((channel, mut wire)) = wire(scene, link.client) else { return false };
+        if !link.writable {
+            return false;
+        }
+        let moved = channel.flush(&mut wire);
+        link.writable = matches!(moved, Moved::Bytes(_));
+        let gone = matches!(moved, Moved::Eof | Moved::Gone);
+        if gone {
+            self.hub.handle_peer_gone(id, Instant::from_micros(now_us));
+        }
+        gone
     }
 
     /// Receives what the core has room for; `None` when there is nothing to receive.
@@ -147,18 +233,26 @@ impl Driver {
         }
         let now = Instant::from_micros(now_us);
         let Odds { blocked, read_bytes_max, .. } = scene.plan.odds;
-        let (pipe, rng) = (&mut scene.pipes[link.client], &mut scene.rng);
         let space = self.hub.recv_space(id);
         if space.is_empty() {
             return Err(Violation::at(link.client, Rule::NoSpace));
         }
-        if blocked > 0 && rng.chance(blocked) {
+        if blocked > 0 && scene.rng.chance(blocked) {
             link.readable = false;
-            pipe.event_readable = true;
+            scene.pipes[link.client].event_readable = true;
             return Ok(None);
         }
-        match pipe.read(space, read_bytes_max) {
+        let (moved, more) = match wire(scene, link.client) {
+            None => (scene.pipes[link.client].read(space, read_bytes_max), true),
+            Some((channel, mut wire)) => {
+                let moved = channel.receive(&mut wire, space);
+                (moved, channel.may_have_more())
+            }
+        };
+        let rng = &mut scene.rng;
+        match moved {
             Moved::Bytes(bytes) => {
+                link.readable = more;
                 if scene.plan.canary == Some(Canary::ChangedContent) && rng.chance(5) {
                     space[0] ^= 1;
                 }
@@ -184,6 +278,23 @@ impl Driver {
             }
         }
     }
+}
+
+/// Where a handshake leads.
+enum Going {
+    /// There is none, or it is done.
+    Through,
+    /// The core has to decide.
+    On,
+    /// Nowhere in this turn.
+    Nowhere,
+}
+
+/// What stands before a client's stream, and the stream as that sees it.
+fn wire<'s>(scene: &'s mut Scene<'_>, client: usize) -> Option<(&'s mut dyn Channel, Wire<'s>)> {
+    let Scene { plan, pipes, channels, rng, .. } = scene;
+    let channel = channels.get_mut(client)?;
+    Some((&mut **channel, Wire { pipe: &mut pipes[client], rng, odds: plan.odds }))
 }
 
 /// The planted bug of the prototype: a tail that is computed when it is sent, not when it is

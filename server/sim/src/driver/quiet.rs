@@ -25,6 +25,17 @@ impl Driver {
             if self.hub.wants_read(link.id) && pipe.is_readable() {
                 return fail(Rule::ForgottenReader);
             }
+            if let Some(channel) = scene.channels.get(link.client) {
+                if channel.is_handshaking() && phase == Phase::Handshake && pipe.is_readable() {
+                    return fail(Rule::ForgottenReader);
+                }
+                if self.hub.wants_read(link.id) && channel.may_have_more() && link.readable {
+                    return fail(Rule::ForgottenReader);
+                }
+                if !channel.may_take_more() && pipe.is_writable() {
+                    return fail(Rule::ForgottenWriter);
+                }
+            }
             if phase == Phase::Closed {
                 return fail(Rule::ClosedAndKept);
             }

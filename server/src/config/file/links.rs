@@ -1,17 +1,18 @@
 //! What is right by itself and wrong together: names that are nowhere, names that are there twice,
 //! values above others, routes that take the same requests.
 
+use super::draft::{Draft, place_of, tell};
 use super::fault::Fault;
 use super::reading::Reading;
 use super::table::SINGLES;
 use super::table::listen::CertificateDraft;
 use super::table::route::RouteDraft;
-use super::{Draft, place_of, tell};
 use crate::config::{
     CertificateFiles, Config, ConfigError, FunctionConfig, ListenAddress, RouteConfig, Serves,
     Target, nearest,
 };
 use crate::plugin::version::Selector;
+use crate::policy::{self, PolicyFault};
 
 impl Draft {
     /// The configuration. What is wrong between its parts is taken down.
@@ -25,6 +26,19 @@ impl Draft {
         listeners(config, reading);
         functions(config, reading);
         conflicts(config, reading);
+        for error in policy::complaints(config) {
+            let path = format!("policy.{}", error.policy);
+            // What has its own place was said there.
+            let said = reading.complaints.iter().any(|it| it.key.starts_with(&path));
+            if !said {
+                let key = match error.fault {
+                    PolicyFault::NoClientCa => format!("{path}.auth.scheme"),
+                    PolicyFault::PrincipalWithoutAuth => format!("{path}.rate_limit"),
+                    _ => path,
+                };
+                reading.complain_about(&key, Fault::Config(Box::new(ConfigError::Policy(error))));
+            }
+        }
         for error in config.complaints() {
             located(config, error, reading);
         }
@@ -60,7 +74,12 @@ impl Draft {
         for (index, draft) in std::mem::take(&mut self.routes).into_iter().enumerate() {
             let path = format!("route[{index}]");
             let policy = draft.policy.clone();
-            let (mut route, found) = RouteDraft::finish(draft);
+            let (mut route, mut found) = RouteDraft::finish(draft);
+            let named = ["function", "split"].map(|key| format!("{path}.{key}"));
+            if named.iter().any(|key| reading.spots.contains_key(key)) {
+                // It is there and wrong, which was said.
+                found.retain(|(_, fault)| !matches!(fault, Fault::Missing { .. }));
+            }
             if !self.torn {
                 tell(reading, &path, found);
             }
@@ -169,7 +188,14 @@ fn functions(config: &Config, reading: &mut Reading) {
 
 /// Routes that take the same requests.
 fn conflicts(config: &Config, reading: &mut Reading) {
-    for (index, route) in config.routes.iter().enumerate() {
+    let broken = |index: usize| {
+        let path = format!("route[{index}].");
+        let part =
+            |it: &str| ["path", "host", "methods", "match.header", "match.value"].contains(&it);
+        reading.complaints.iter().any(|it| it.key.strip_prefix(path.as_str()).is_some_and(part))
+    };
+    let whole: Vec<bool> = (0..config.routes.len()).map(|index| !broken(index)).collect();
+    for (index, route) in config.routes.iter().enumerate().filter(|(index, _)| whole[*index]) {
         let clash = |other: &&RouteConfig| {
             let methods = (&other.pattern.methods, &route.pattern.methods);
             let shared = match methods {
@@ -183,7 +209,9 @@ fn conflicts(config: &Config, reading: &mut Reading) {
                 && other.when == route.when
                 && shared
         };
-        let first = config.routes[..index].iter().position(|other| clash(&other));
+        let mut before = config.routes[..index].iter().enumerate();
+        let first = before.find(|(index, other)| whole[*index] && clash(other));
+        let first = first.map(|(index, _)| index);
         if let Some(first) = first {
             let other = reading.place_of(&format!("route[{first}]"));
             reading.complain_about(&format!("route[{index}].path"), Fault::Conflict { other });
@@ -196,6 +224,9 @@ fn located(config: &Config, error: ConfigError, reading: &mut Reading) {
     match error {
         // Said with its place already.
         ConfigError::RepeatedListener { .. } => {}
+        // A section that is begun in the wrong way was meant.
+        ConfigError::NoListener if reading.complaints.iter().any(|it| it.key == "listener") => {}
+        ConfigError::NoFunction if reading.complaints.iter().any(|it| it.key == "function") => {}
         ConfigError::NoListener if config.listeners.is_empty() => {
             let expects = "[[listener]]\n     address = \"127.0.0.1:8080\"".to_owned();
             reading.complain_about("", Fault::Missing { key: "[[listener]]", expects });
@@ -207,7 +238,9 @@ fn located(config: &Config, error: ConfigError, reading: &mut Reading) {
         ConfigError::NoCertificate => {
             let index = config.listeners.iter().position(|it| it.serves == Serves::Tls);
             let key = format!("listener[{}].tls", index.unwrap_or(0));
-            reading.complain_about(&key, Fault::Needs { other: "[[certificate]]" });
+            let expects =
+                "cert and key in [[certificate]], or self_signed = true in [tls]".to_owned();
+            reading.complain_about(&key, Fault::Missing { key: "[[certificate]]", expects });
         }
         ConfigError::Order { low, high } => match (key_of(low), key_of(high)) {
             (Some(low), Some(high)) => {

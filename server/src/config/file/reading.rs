@@ -6,7 +6,8 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use super::fault::{Complaint, Fault, Snippet, Wrong};
+use super::complaint::{Complaint, Snippet};
+use super::fault::{Fault, Wrong};
 use super::key::{Card, Key, Section};
 use super::source::Source;
 use super::table;
@@ -177,5 +178,5 @@ fn unknown<T>(section: &Section<T>, prefix: &str, name: &str) -> Fault {
         Some(_) => Vec::new(),
         None => table::holders_of(name),
     };
-    Fault::UnknownKey { nearest: near, elsewhere }
+    Fault::UnknownKey { nearest: near, elsewhere, section: section.caption.name }
 }

@@ -36,7 +36,7 @@ pub fn show(loaded: &Loaded) -> String {
         out.section(section, section.caption.title, section.caption.name, config);
     }
     for (index, files) in config.tls.certificates.iter().enumerate() {
-        let written = origins.certificates.get(index).copied().unwrap_or(index);
+        let written = origins.certificate(index);
         let path = format!("certificate[{written}]");
         let draft = CertificateDraft::of(files, index);
         out.section(&CERTIFICATE, "[[certificate]]", &path, &draft);

@@ -1,6 +1,8 @@
 //! Seeded worlds of one session: a client of rustls at the other end of a stream that takes and
 //! gives as little as the seed wants.
 
+mod worlds;
+
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::{Arc, OnceLock};
@@ -16,7 +18,7 @@ use crate::transport::Shaken;
 
 /// The client takes any certificate: who it is, is not what is tested.
 #[derive(Debug)]
-struct Anybody;
+pub(super) struct Anybody;
 
 impl ServerCertVerifier for Anybody {
     fn verify_server_cert(
@@ -49,7 +51,7 @@ impl ServerCertVerifier for Anybody {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        vec![SignatureScheme::ECDSA_NISTP256_SHA256]
+        vec![SignatureScheme::ECDSA_NISTP256_SHA256, SignatureScheme::ED25519]
     }
 }
 
@@ -68,7 +70,7 @@ fn client(old: bool) -> ClientConnection {
     static CONFIGS: OnceLock<[Arc<ClientConfig>; 2]> = OnceLock::new();
     let configs = CONFIGS.get_or_init(|| {
         [&[&rustls::version::TLS13], &[&rustls::version::TLS12]].map(|versions| {
-            let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+            let provider = crate::tls::provider();
             let config = ClientConfig::builder_with_provider(provider)
                 .with_protocol_versions(versions)
                 .unwrap()
@@ -307,4 +309,36 @@ fn nobody_pays_for_more_handshakes_than_a_turn_may_have() {
     assert!(world.session.rustls.is_none(), "nothing was begun");
     world.scratch.handshakes_left = 1;
     world.shake();
+}
+
+#[test]
+fn what_was_held_does_not_hide_what_came_meanwhile() {
+    let mut world = World::new(4);
+    world.pipe.most = 100_000;
+    world.shake();
+    // Two records, and room for the first: the second is held as it came.
+    for octets in [&[1; 100], &[1; 100]] {
+        world.client.writer().write_all(octets).unwrap();
+        world.exchange();
+    }
+    let mut room = [0; 100];
+    while world.session.input.is_empty() {
+        let moved = world.session.receive(&mut world.pipe, &mut room, &mut world.scratch);
+        assert!(matches!(moved, Moved::Blocked | Moved::Bytes(100)));
+    }
+    // The one event for this comes while what is held is taken.
+    world.client.writer().write_all(&[2; 50]).unwrap();
+    world.exchange();
+    let mut heard = Vec::new();
+    let mut room = [0; 1_000];
+    loop {
+        match world.session.receive(&mut world.pipe, &mut room, &mut world.scratch) {
+            Moved::Bytes(bytes) => heard.extend_from_slice(&room[..bytes]),
+            other => panic!("{other:?} though more had come"),
+        }
+        if !world.session.holds_more() {
+            break;
+        }
+    }
+    assert_eq!(heard, [[1; 100].as_slice(), &[2; 50]].concat());
 }

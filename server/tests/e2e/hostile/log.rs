@@ -23,7 +23,8 @@ const ROWS: [&str; 14] = [
      octet 0x0d",
     "deep_nesting/100 502 response_decode at octet 13 items are nested deeper than 8 levels",
     "endless_sleep/ 504 timeout no answer by the deadline",
-    "endless_sleep/ 503 limit refused: the function is in quarantine until a trial call of it comes back",
+    "endless_sleep/ 503 limit refused: the function is in quarantine until a trial call of it \
+     comes back",
 ];
 
 /// The function's name, the path, the status, the stage, and why.

@@ -69,7 +69,10 @@ fn a_token_is_exchanged_for_a_name() {
         let request = RequestView::decode(&envelope).expect("an envelope");
         assert_eq!(request.meta().principal(), Some(name));
         let names: Vec<Vec<u8>> = request.headers().map(|(name, _)| name.to_vec()).collect();
-        assert_eq!(names, [&b"Host"[..], b"X-A", b"Principal"], "the token is the server's");
+        let expected = [&b"Host"[..], b"X-A", b"Principal", b"traceparent"];
+        assert_eq!(names, expected, "the token is the server's");
+        let trace = request.meta().trace_id().expect("a trace");
+        assert!(request.headers().any(|(_, value)| value.get(3..35) == Some(trace.as_bytes())));
     }
     refused(&server, "unauthorized", 6);
 }
@@ -121,7 +124,7 @@ fn a_certificate_is_a_name_too() {
     let of = |name: &str| Authority::new(directory(&format!("{}/{name}", home.display())));
     let authority = of("ca");
     let mut config = guarded(PolicyConfig {
-        auth: Some(Auth::ClientCertificate { subjects: vec!["alice".to_owned()] }),
+        auth: Some(Auth::ClientCertificate { subjects: vec!["CN=alice".to_owned()] }),
         ..PolicyConfig::default()
     });
     config.listeners[0].serves = Serves::Tls;
@@ -141,7 +144,7 @@ fn a_certificate_is_a_name_too() {
     };
     let alice = said(Some(0));
     assert!(alice.contains("200 OK"), "{alice}");
-    assert!(alice.contains("principalealice"), "as text of five octets: {alice}");
+    assert!(alice.contains("principalhCN=alice"), "as text of eight octets: {alice}");
     for other in [Some(1), None] {
         let refused = said(other);
         assert!(refused.contains("403 Forbidden"), "{refused}");

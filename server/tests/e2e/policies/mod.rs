@@ -4,6 +4,7 @@
 mod access;
 mod concurrency;
 mod cors;
+mod pages;
 mod rates;
 mod routes;
 

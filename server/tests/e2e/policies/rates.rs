@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use fezz_server::assemble::Functions;
-use fezz_server::config::{Auth, Config, PolicyConfig, RateKey, RateLimit, RouteConfig, Target};
+use fezz_server::config::{
+    Auth, Config, Forwarded, PolicyConfig, RateKey, RateLimit, RouteConfig, Target,
+};
 use fezz_server::plugin::pattern::Pattern;
 
 use super::{counted, field, folder, get, guarded, refused, status};
@@ -34,7 +36,7 @@ fn an_address_has_one_allowance_in_all_loops() {
     assert!((3_590..=3_600).contains(&seconds), "{seconds}");
     assert_eq!(content, b"too many requests\n");
     refused(&server, "limited", 31);
-    let page = server.handle.counted().render();
+    let page = server.handle.metrics_page();
     let line = "fezz_requests_limited_total{policy=\"guard\",kind=\"rate\"} 31\n";
     assert!(page.contains(line), "{page}");
     server.wait("all are recorded", |_| server.seen().len() == 41);
@@ -43,6 +45,7 @@ fn an_address_has_one_allowance_in_all_loops() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "how long it took is what is tested")]
 fn requests_pass_again_when_their_time_has_come() {
     let limit =
         RateLimit { requests: 20, per: Duration::from_secs(1), ..hourly(RateKey::ClientIp, 0) };
@@ -64,7 +67,7 @@ fn a_dry_run_counts_and_lets_pass() {
     assert_eq!(many(&server, 7, "/", ""), [200; 7]);
     let counts = counted(&server);
     assert_eq!((counts.rate, counts.dry_run), (0, 5));
-    let page = server.handle.counted().render();
+    let page = server.handle.metrics_page();
     assert!(page.contains("{policy=\"guard\",kind=\"dry_run\"} 5\n"), "{page}");
     // Made earnest, it goes on with what it has seen.
     let mut earnest = config;
@@ -91,6 +94,23 @@ fn each_principal_has_an_allowance_and_a_stranger_spends_none() {
         let fields = format!("Authorization: Bearer {token}\r\n");
         assert_eq!(many(&server, 5, "/", &fields), [200, 200, 200, 429, 429], "{token}");
     }
+}
+
+#[test]
+fn a_sixty_four_of_ipv6_is_one_client() {
+    let mut config = guarded(limited(vec![hourly(RateKey::ClientIp, 1)]));
+    config.listeners[0].trusted_proxies = vec!["127.0.0.0/8".parse().expect("a network")];
+    config.listeners[0].forwarded = Forwarded::XForwardedFor;
+    let server = Running::start(&config);
+    let from = |address: &str| {
+        let fields = format!("X-Forwarded-For: 10.0.0.1, {address}\r\n");
+        many(&server, 1, "/", &fields)[0]
+    };
+    let same = ["2001:db8:1:2::1", "2001:db8:1:2::2", "2001:db8:1:2:ffff:ffff:ffff:ffff"];
+    assert_eq!(same.map(from), [200, 200, 429]);
+    assert_eq!(["2001:db8:1:3::1"; 3].map(from), [200, 200, 429], "the next one is another");
+    assert_eq!(["192.0.2.1", "::ffff:192.0.2.1", "192.0.2.1"].map(from), [200, 200, 429]);
+    assert_eq!(["192.0.2.2"; 3].map(from), [200, 200, 429]);
 }
 
 #[test]

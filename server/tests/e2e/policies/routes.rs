@@ -139,12 +139,12 @@ fn the_remedy_of_a_route_is_stronger_than_that_of_its_function() {
     let mut config = versions("remedy");
     let broken = folder("remedy_broken").join("1.2.so");
     speaking(&broken, "1.2", "#define ENTER FezzOwned none = { NULL, 0 }; return none;");
-    let mut options = FunctionOptions::default();
-    options.fallback = Some(Fallback::Static {
+    let sorry = Fallback::Static {
         status: 203,
         content_type: "text/plain".to_owned(),
         body: b"sorry".to_vec(),
-    });
+    };
+    let options = FunctionOptions { fallback: Some(sorry), ..FunctionOptions::default() };
     config.functions.push(FunctionConfig {
         name: Some("a".to_owned()),
         version: Some(Version::parse("1.2").expect("a version")),

@@ -7,13 +7,15 @@ use std::time::Duration;
 use fezz_server::config::{CertificateFiles, ListenerConfig};
 
 use super::pki::{Authority, directory, run, s_client, said, secured};
-use crate::harness::{Client, Running, example, field};
+use crate::harness::{Client, Running, example, field, present_user};
 
 /// A start that must fail with one clear line.
 fn refused(chain: &Path, key: &Path, words: &[&str]) {
     let pair = format!("{},{}", chain.display(), key.display());
     let output = Command::new(env!("CARGO_BIN_EXE_fezz"))
-        .args(["serve", "--listen-tls", "127.0.0.1:0", "--certificate", &pair, "--function"])
+        .arg("serve")
+        .args(present_user())
+        .args(["--listen-tls", "127.0.0.1:0", "--certificate", &pair, "--function"])
         .arg(example("echo"))
         .output()
         .expect("fezz runs");
@@ -63,7 +65,9 @@ fn bad_files_are_named_at_the_start() {
 #[test]
 fn a_server_without_a_certificate_does_not_start() {
     let output = Command::new(env!("CARGO_BIN_EXE_fezz"))
-        .args(["serve", "--listen-tls", "127.0.0.1:0", "--function"])
+        .arg("serve")
+        .args(present_user())
+        .args(["--listen-tls", "127.0.0.1:0", "--function"])
         .arg(example("echo"))
         .output()
         .expect("fezz runs");
@@ -120,9 +124,9 @@ fn files_that_change_are_taken_over_when_they_are_good() {
     }
     server.wait("the good pair is taken over", |counted| counted.tls.reloads == 2);
     assert_eq!(subject(&server), "first");
-    let page = server.handle.counted().render();
-    assert!(page.contains("fezz_tls_certificate_expiry_seconds{certificate=\"0\"}"), "{page}");
-    assert!(page.contains("fezz_tls_certificate_reloads_total{outcome=\"failed\"} 1"), "{page}");
+    let page = server.handle.metrics_page();
+    assert!(page.contains("\nfezz_tls_certificate_not_after_timestamp_seconds{"), "{page}");
+    assert!(page.contains("fezz_tls_certificate_reloads_total{result=\"failed\"} 1"), "{page}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::pki::{Authority, directory, s_client, secured};
 use crate::harness::{Running, c_function};
 
 /// Answers with the envelope that it was called with.
-const MIRROR: &str = r#"
+pub(crate) const MIRROR: &str = r#"
 FezzOwned fezz_handle_v2(FezzSlice request) {
     static const uint8_t head[] = "\xa2\x66status\x18\xc8\x64" "body\x5a";
     size_t at = sizeof head - 1;
@@ -34,6 +34,10 @@ fn envelope(wish: TlsWish) -> String {
     let get = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     let text = s_client(server.address, &words, get);
     assert!(text.contains("200 OK"), "{text}");
+    server.wait("the exchange is over", |_| server.seen().len() == 1);
+    let seen = &server.seen()[0];
+    assert!(seen.secured, "{seen:?}");
+    assert_eq!(seen.tls.as_deref(), Some("TLSv1.3 TLS_AES_256_GCM_SHA384 localhost"));
     text.split_once("content-length").expect("a reply").1.to_owned()
 }
 

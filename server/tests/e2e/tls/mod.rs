@@ -4,6 +4,7 @@
 mod bad_input;
 mod clients;
 mod files;
-mod meta;
+pub(crate) mod meta;
 pub(crate) mod pki;
+mod tokio;
 mod trust;

@@ -211,7 +211,8 @@ pub(crate) static LISTENER: Section<ListenerDraft> = Section {
             &CLIENT_CA,
             "The authorities whose client certificates count there, in PEM",
         )
-        .default_is("that of [tls]")
+        .default_is("nobody is asked for one")
+        .flag("--tls-client-ca")
         .breach("alert", "client_certificate", "fezz_tls_handshake_failures_total"),
         key(
             "client_auth.mode",

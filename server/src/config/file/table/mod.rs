@@ -60,7 +60,7 @@ pub(crate) fn section_names() -> impl Iterator<Item = &'static str> {
 pub(crate) fn holders_of(name: &str) -> Vec<&'static str> {
     let mut found = Vec::new();
     for (caption, cards) in all() {
-        let last = |card: &&Card| card.name.rsplit('.').next() == Some(name);
+        let last = |card: &&Card| card.name == name;
         if cards.iter().any(last) && !found.contains(&caption.title) {
             found.push(caption.title);
         }

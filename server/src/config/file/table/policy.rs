@@ -147,6 +147,9 @@ impl RateDraft {
     }
 }
 
+/// The most requests in a time, and the most at once after a pause.
+const RATE_MAX: u32 = 1 << 24;
+
 const SPANS: [(&str, u64); 4] = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400)];
 
 static RATE: By<RateDraft> = By {
@@ -162,7 +165,7 @@ static RATE: By<RateDraft> = By {
         let text = String::read(value)?;
         let (count, unit) = text.split_once('/').ok_or(Fault::RatePer)?;
         let digits = count.bytes().all(|octet| octet.is_ascii_digit());
-        let count = count.parse().ok().filter(|count| digits && *count > 0);
+        let count = count.parse().ok().filter(|count| digits && (1..=RATE_MAX).contains(count));
         let seconds = SPANS.iter().find(|(name, _)| *name == unit).map(|(_, seconds)| *seconds);
         let (Some(count), Some(seconds)) = (count, seconds) else {
             return Err(Fault::RatePer.into());
@@ -205,7 +208,7 @@ pub(crate) static RATE_LIMIT: Section<RateDraft> = Section {
         .breach("429 with Retry-After", "limited", "fezz_requests_limited_total"),
         key(
             "burst",
-            Kind::count(1 << 24),
+            Kind::count(RATE_MAX),
             "",
             "100",
             at!(RateDraft: burst),
@@ -233,7 +236,7 @@ fn origins(value: Value) -> Result<Vec<String>, Wrong> {
             !host.is_empty()
                 && host.bytes().all(|it| it.is_ascii_graphic() && !b"/?#@*".contains(&it))
         }
-        _ => origin == "null",
+        _ => false,
     };
     let alone = origins.len() == 1 && origins[0] == "*";
     match origins.iter().position(|origin| !alone && !sound(origin)) {
@@ -349,7 +352,7 @@ pub(crate) static POLICY: Section<PolicyDraft> = Section {
             "How a client proves who it is",
         )
         .live()
-        .breach("401 with WWW-Authenticate", "unauthorized", LIMITED),
+        .breach("401 with WWW-Authenticate, 403 for certificates", "unauthorized", LIMITED),
         key(
             "auth.file",
             Kind::PATH,
@@ -365,7 +368,8 @@ pub(crate) static POLICY: Section<PolicyDraft> = Section {
             "",
             "[\"CN=partner\"]",
             at!(PolicyDraft: subjects),
-            "Whose certificates count, for client-certificate",
+            "Whose certificates count, for client-certificate: the common name, or 'URI:...', \
+             'DNS:...', 'email:...' where there is none",
         )
         .live()
         .default_is("everybody's that the listener has verified"),

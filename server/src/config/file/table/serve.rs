@@ -39,6 +39,7 @@ pub(crate) static LIMITS: Section<Config> = Section {
             at!(Config: limits.connections_max),
             "Connections at once",
         )
+        .live()
         .default_is("the descriptor limit less 256, at most 65536")
         .flag("--limit-connections")
         .breach(
@@ -55,6 +56,7 @@ pub(crate) static LIMITS: Section<Config> = Section {
             "Connections at once of one IPv4 address or one IPv6 /64; loopback and trusted proxies \
              are exempt",
         )
+        .live()
         .breach("closed", "limit_ip", REFUSED),
         key(
             "handshakes",
@@ -64,6 +66,7 @@ pub(crate) static LIMITS: Section<Config> = Section {
             at!(Config: tls.handshakes_max),
             "TLS handshakes under way at once in one event loop",
         )
+        .live()
         .flag("--limit-handshakes")
         .breach("nobody new is accepted until one ends", "handshakes", REFUSED),
         key(
@@ -74,6 +77,7 @@ pub(crate) static LIMITS: Section<Config> = Section {
             &NO_COUNT,
             "Requests on one connection",
         )
+        .live()
         .flag("--limit-requests-per-connection")
         .breach("Connection: close with the last reply", "requests", CLOSED),
         key(
@@ -84,6 +88,7 @@ pub(crate) static LIMITS: Section<Config> = Section {
             &NO_AGE,
             "How old a connection gets",
         )
+        .live()
         .flag("--timeout-connection-age")
         .breach("Connection: close with the next reply", "age", CLOSED),
         key(
@@ -159,16 +164,18 @@ pub(crate) static LIMITS: Section<Config> = Section {
             at!(Config: limits.buffered_bytes_max),
             "Octets of all request bodies held at once in the process",
         )
+        .live()
         .flag("--limit-buffered")
         .breach("503", "no_memory", REJECTED),
         key(
             "linger",
             Kind::SIZE,
-            "\"256KiB\"",
             "\"64KiB\"",
+            "\"128KiB\"",
             at!(Config: limits.linger_bytes_max),
             "Octets read and dropped after the last reply of a connection",
         )
+        .live()
         .flag("--limit-linger")
         .breach("close", "linger", CLOSED),
     ],
@@ -193,6 +200,7 @@ pub(crate) static TIMEOUTS: Section<Config> = Section {
             at!(Config: timeouts.proxy_header),
             "From accept to the end of a PROXY header",
         )
+        .live()
         .breach("close", "proxy", TIMEOUTS_TOTAL),
         key(
             "tls_handshake",
@@ -202,6 +210,7 @@ pub(crate) static TIMEOUTS: Section<Config> = Section {
             at!(Config: timeouts.tls_handshake),
             "From accept to the end of a TLS handshake",
         )
+        .live()
         .flag("--timeout-tls-handshake")
         .breach("close", "handshake", TIMEOUTS_TOTAL),
         key(
@@ -212,6 +221,7 @@ pub(crate) static TIMEOUTS: Section<Config> = Section {
             at!(Config: timeouts.request_header),
             "From accept or the first octet to the blank line, however it trickles",
         )
+        .live()
         .flag("--timeout-request-header")
         .breach("408, or nothing where no octet came; close", "head", TIMEOUTS_TOTAL),
         key(
@@ -222,6 +232,7 @@ pub(crate) static TIMEOUTS: Section<Config> = Section {
             at!(Config: timeouts.body_idle),
             "Without an octet of a body",
         )
+        .live()
         .flag("--timeout-body-idle")
         .breach("408, close", "body", TIMEOUTS_TOTAL),
         key(
@@ -232,6 +243,7 @@ pub(crate) static TIMEOUTS: Section<Config> = Section {
             &NO_RATE,
             "The slowest a body may arrive, and a reply leave, on average",
         )
+        .live()
         .flag("--limit-rate-min")
         .breach("408, close; a reply is cut off", "body", TIMEOUTS_TOTAL),
         key(
@@ -242,6 +254,7 @@ pub(crate) static TIMEOUTS: Section<Config> = Section {
             at!(Config: timeouts.pace_grace),
             "Before the minimum rate counts",
         )
+        .live()
         .flag("--timeout-grace"),
         key(
             "transfer",
@@ -251,6 +264,7 @@ pub(crate) static TIMEOUTS: Section<Config> = Section {
             &NO_CEILING,
             "For a whole body, or a whole reply, whatever its rate",
         )
+        .live()
         .flag("--timeout-ceiling")
         .breach("408, close; a reply is cut off", "body", TIMEOUTS_TOTAL),
         key(
@@ -261,6 +275,7 @@ pub(crate) static TIMEOUTS: Section<Config> = Section {
             at!(Config: timeouts.write_idle),
             "Without an octet of a reply leaving",
         )
+        .live()
         .flag("--timeout-write-idle")
         .breach("reset", "write", TIMEOUTS_TOTAL),
         key(
@@ -272,6 +287,7 @@ pub(crate) static TIMEOUTS: Section<Config> = Section {
             "Between a reply and the next request; longer than a load balancer's own, so that it \
              closes first",
         )
+        .live()
         .flag("--timeout-keep-alive")
         .breach("close", "idle", TIMEOUTS_TOTAL),
         key(
@@ -304,6 +320,7 @@ pub(crate) static TIMEOUTS: Section<Config> = Section {
             at!(Config: timeouts.linger),
             "For the client's end after ours, so that it can read an early answer",
         )
+        .live()
         .flag("--timeout-linger")
         .breach("close", "linger", TIMEOUTS_TOTAL),
     ],
@@ -382,6 +399,7 @@ pub(crate) static DRAIN: Section<Config> = Section {
             at!(Config: drain.delay),
             "Still serving after the signal, while /readyz says 503 already",
         )
+        .live()
         .flag("--drain-delay"),
         key(
             "grace",
@@ -391,6 +409,7 @@ pub(crate) static DRAIN: Section<Config> = Section {
             at!(Config: drain.grace),
             "For requests under way to finish",
         )
+        .live()
         .flag("--drain-grace")
         .breach("connections are cut", "drained", CLOSED),
     ],
