@@ -19,8 +19,10 @@ pub(crate) struct Plan {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Identity {
-    /// Nothing is said, and this is not root.
+    /// Nothing is said: it stays who it is.
     Keep,
+    /// Nothing is said, and it is root: it stays that, and its operator hears of it.
+    RootUnasked,
     /// The operator says that it is to be root.
     Root,
     /// It is this user already.
@@ -32,8 +34,6 @@ enum Identity {
 /// Why a process does not serve as what it is.
 #[derive(Debug)]
 pub enum SandboxFault {
-    /// It is root, and nobody said that it should be.
-    Root,
     /// There is no such user.
     NoUser {
         /// Its name.
@@ -89,6 +89,11 @@ impl Plan {
         Ok(Self { identity, landlock: config.sandbox.landlock })
     }
 
+    /// Whether functions will be root although nobody said so.
+    pub(crate) fn is_rash(&self) -> bool {
+        self.identity == Identity::RootUnasked
+    }
+
     /// Whether there is anything to give up.
     pub(crate) const fn gives_up(&self) -> bool {
         self.landlock || matches!(self.identity, Identity::Already(_) | Identity::Become(_))
@@ -98,7 +103,7 @@ impl Plan {
     pub(crate) const fn user(&self) -> Option<&User> {
         match &self.identity {
             Identity::Become(user) => Some(user),
-            Identity::Keep | Identity::Root | Identity::Already(_) => None,
+            Identity::Keep | Identity::RootUnasked | Identity::Root | Identity::Already(_) => None,
         }
     }
 
@@ -127,7 +132,7 @@ impl Plan {
 
 fn decide(name: Option<&str>, effective: u32) -> Result<Identity, SandboxFault> {
     let Some(name) = name else {
-        return if effective == 0 { Err(SandboxFault::Root) } else { Ok(Identity::Keep) };
+        return Ok(if effective == 0 { Identity::RootUnasked } else { Identity::Keep });
     };
     let user = identity::user(name).map_err(refused("look for a user"))?;
     // A container's user may have a number and no name.
@@ -228,10 +233,6 @@ impl fmt::Display for Given {
 impl fmt::Display for SandboxFault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Root => out.write_str(
-                "this is root, and so would every function be; name a user with --user NAME, or \
-                 say --user root if it has to be",
-            ),
             Self::NoUser { name } => write!(out, "there is no user '{name}'"),
             Self::NotRoot { name, user } => write!(
                 out,
@@ -254,7 +255,7 @@ mod tests {
 
     #[test]
     fn who_serves_is_decided_before_anything_is_done() {
-        assert!(matches!(decide(None, 0), Err(SandboxFault::Root)));
+        assert_eq!(decide(None, 0).unwrap(), Identity::RootUnasked);
         assert_eq!(decide(None, 1).unwrap(), Identity::Keep);
         assert_eq!(decide(Some("root"), 0).unwrap(), Identity::Root);
         assert!(matches!(decide(Some("nobody"), 0).unwrap(), Identity::Become(_)));

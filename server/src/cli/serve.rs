@@ -31,6 +31,10 @@ use crate::sys::{exit, open_standard_descriptors, rlimit};
 use crate::tls::{Gates, TlsError};
 use crate::upgrade::{Successor, Upgrader};
 
+/// What its operator hears of a server that is root because nobody said anything else.
+const ROOT: &str = "this is root, and so is every function: --user NAME (sandbox.user) gives that \
+                    up, --user root says that it is meant";
+
 pub(super) fn serve(flags: ServeFlags) -> u8 {
     let mut host = Host { flags: Arc::new(flags), loading: Loading::default(), successor: None };
     match host.run() {
@@ -94,6 +98,7 @@ impl Host {
         }
         let signals = Signals::install().map_err(refused(Task::Signals))?;
         let plan = Plan::of(&config).map_err(StartError::Sandbox)?;
+        let rash = plan.is_rash();
         let Prepared { given, functions, sockets, admin } =
             self.prepare(&config, plan, &mut inherited)?;
         let count = functions.registry.len();
@@ -112,6 +117,9 @@ impl Host {
         let bridge = self.bridge(&server, config, registry, notify, descriptors)?;
         if !given.is_nothing() {
             log::say(given);
+        }
+        if rash {
+            log::warn("fezz::sandbox", &[], ROOT);
         }
         signals::watch(signals, Arc::clone(&bridge)).map_err(refused(Task::Thread))?;
         if let Some(interval) = watchdog.filter(|_| bridge.notify.is_there()) {
