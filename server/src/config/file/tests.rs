@@ -350,7 +350,7 @@ fn keys_are_explained() {
     assert_eq!(explain("zzzzzzz"), Err(UnknownTerm { nearest: None }));
     for (caption, cards) in table::all() {
         for card in cards {
-            let name = self::explain::full(&caption, card);
+            let name = explain::full(&caption, card);
             assert!(explain(&name).is_ok_and(|text| text.starts_with(&name)), "{name}");
             assert!(!card.meaning.ends_with('.'), "{name}: the page sets the full stop");
         }
