@@ -11,9 +11,6 @@ mod ask;
 mod socket;
 mod threads;
 
-#[cfg(test)]
-mod tests;
-
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -217,5 +214,27 @@ impl fmt::Display for RequestFault {
                  path and comes last",
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_read_as_it_is_written() {
+        let request = Request {
+            patience: Some(Duration::from_millis(1_500)),
+            binary: Some(PathBuf::from("/opt/a b=c/fezz")),
+            ..Request::new(Verb::Upgrade, Format::Text)
+        };
+        let line = "upgrade format=text timeout=1500ms binary=/opt/a b=c/fezz";
+        assert_eq!(request.line(), line);
+        assert_eq!(Request::parse(line), Ok(request));
+        let plain = Request::new(Verb::Status, Format::Json);
+        assert_eq!(Request::parse(&plain.line()), Ok(plain));
+        // Nobody may wait for ever.
+        let long = Request::parse("drain timeout=9h").map(|it| it.patience);
+        assert_eq!(long, Ok(Some(PATIENCE_MAX)));
     }
 }

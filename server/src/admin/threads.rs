@@ -2,6 +2,7 @@
 //! cannot be started while an artifact is being loaded.
 
 use std::io::{self, Read as _, Write as _};
+use std::net::Shutdown;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
@@ -19,6 +20,10 @@ use crate::sys::unix;
 
 /// Pause after a connection that could not be taken: what is wrong does not pass at once.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long somebody whose request was refused may go on talking at one time, and how often.
+const LEAVE_MAX: Duration = Duration::from_millis(200);
+const LEAVE_READS_MAX: usize = 16;
 
 /// Those who answer.
 struct Desk {
@@ -61,7 +66,8 @@ impl Desk {
             let fields = [("user", log::Value::from(u64::from(peer.user)))];
             log::warn("fezz::admin", &fields, "somebody else's request was refused");
             let why = "only the server's own user and root may ask";
-            return say(&mut stream, &Answer::failed(Format::Json, "not_allowed", why));
+            say(&mut stream, &Answer::failed(Format::Text, "not_allowed", why))?;
+            return hear_out(&mut stream);
         }
         let request = match read(&mut stream)? {
             Ok(line) => Request::parse(&line),
@@ -69,7 +75,10 @@ impl Desk {
         };
         match request {
             Ok(request) => self.answer(&mut stream, &request),
-            Err(fault) => say(&mut stream, &Answer::failed(Format::Json, fault.name(), fault)),
+            Err(fault) => {
+                say(&mut stream, &Answer::failed(Format::Json, fault.name(), fault))?;
+                hear_out(&mut stream)
+            }
         }
     }
 
@@ -118,6 +127,19 @@ fn read(stream: &mut UnixStream) -> io::Result<Result<String, RequestFault>> {
             return Ok(String::from_utf8(line).map_err(|_| RequestFault::NotText));
         }
     }
+}
+
+/// Drops what is still being said, within limits: closing before would take the answer away.
+fn hear_out(stream: &mut UnixStream) -> io::Result<()> {
+    stream.shutdown(Shutdown::Write)?;
+    stream.set_read_timeout(Some(LEAVE_MAX))?;
+    let mut chunk = [0; 4_096];
+    for _ in 0..LEAVE_READS_MAX {
+        if stream.read(&mut chunk)? == 0 {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn say(stream: &mut UnixStream, answer: &Answer) -> io::Result<()> {

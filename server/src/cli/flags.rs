@@ -205,7 +205,7 @@ struct Defaults {
 pub(super) fn admin_of(path: &Path) -> Result<PathBuf, String> {
     let config = file::read(path).map(|loaded| loaded.config);
     let config = config.map_err(|errors| StartError::Config(errors).to_string())?;
-    let none = || format!("{}: there is no [admin] socket", path.display());
+    let none = || format!("{}: there is no admin.listen in it", path.display());
     config.admin.socket.ok_or_else(none)
 }
 

@@ -1,6 +1,7 @@
 //! What the operator's verbs do to a server that runs: status, reload, drain, upgrade.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub(super) struct Bridge {
     pub(super) upgrader: Upgrader,
     pub(super) notify: Arc<Notify>,
     pub(super) ending: Arc<Ending>,
+    /// Whether the order to drain was given.
+    pub(super) draining: AtomicBool,
     /// The configuration file, if there is one.
     pub(super) config: Option<PathBuf>,
 }
@@ -76,7 +79,7 @@ impl Ending {
 impl Bridge {
     /// The server begins to end, if it has not before. False when it had.
     pub(super) fn drain(&self, why: &str) -> bool {
-        if self.handle.health().draining {
+        if self.draining.swap(true, Ordering::AcqRel) {
             return false;
         }
         self.reloads.close();

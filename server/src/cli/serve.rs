@@ -5,6 +5,8 @@
 use std::ffi::OsString;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use super::fail;
 use super::flags::ServeFlags;
@@ -114,7 +116,7 @@ impl Host {
         let mut server = Server::bind_on(settings, sockets)?;
         keep_records(&mut server, &config)?;
         let (notify, watchdog) = (Arc::new(inherited.notify), inherited.watchdog);
-        let bridge = self.bridge(&server, config, registry, notify, descriptors)?;
+        let bridge = self.bridge(&server, config, registry, (notify, watchdog), descriptors)?;
         if !given.is_nothing() {
             log::say(given);
         }
@@ -191,7 +193,7 @@ impl Host {
         server: &Server,
         config: Config,
         registry: Registry,
-        notify: Arc<Notify>,
+        (notify, watchdog): (Arc<Notify>, Option<Duration>),
         descriptors: DescriptorLimit,
     ) -> Result<Arc<Bridge>, StartError> {
         let flags = Arc::clone(&self.flags);
@@ -209,17 +211,17 @@ impl Host {
             log::say(format_args!("descriptor limit raised from {before} to {now}"));
         }
         let binary = std::env::current_exe().map_err(refused(Task::Program))?;
-        let variables = notify.address().map(|it| ("NOTIFY_SOCKET", OsString::from(it)));
+        let mut variables = Vec::new();
+        variables.extend(notify.address().map(|it| ("NOTIFY_SOCKET", OsString::from(it))));
+        let watchdog = watchdog.map(|it| OsString::from(it.as_micros().to_string()));
+        variables.extend(watchdog.map(|it| ("WATCHDOG_USEC", it)));
         Ok(Arc::new(Bridge {
             handle: server.handle(),
             reloads: reloads.map_err(refused(Task::Thread))?,
-            upgrader: Upgrader::new(
-                binary,
-                std::env::args_os().collect(),
-                variables.into_iter().collect(),
-            ),
+            upgrader: Upgrader::new(binary, std::env::args_os().collect(), variables),
             notify,
             ending: Arc::new(Ending::default()),
+            draining: AtomicBool::new(false),
             config: self.flags.config_file(),
         }))
     }

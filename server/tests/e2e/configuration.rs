@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use super::binary::Serving;
-use super::harness::{Client, example};
+use super::harness::{Client, example, present_user};
 use super::tls::pki::{Authority, directory};
 
 fn fezz(words: &[&str]) -> Output {
@@ -37,8 +37,10 @@ fn two_routes() -> String {
          [[route]]\npath = \"/echo\"\nfunction = \"echo\"\nlimits = {{ body = \"5B\" }}\n\
          [[route]]\npath = \"/{{*rest}}\"\nmethods = [\"POST\"]\nfunction = \"echo\"\n\
          [limits]\nbody = \"9B\"\n\
-         [metrics]\nlisten = \"off\"\n[log]\nformat = \"text\"\n",
-        example("echo").display()
+         [metrics]\nlisten = \"off\"\n[log]\nformat = \"text\"\n\
+         [sandbox]\nuser = \"{}\"\n",
+        example("echo").display(),
+        present_user()[1]
     )
 }
 

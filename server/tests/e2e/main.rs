@@ -13,6 +13,7 @@ mod examples;
 mod fallback;
 mod harness;
 mod hostile;
+mod life;
 mod loading;
 mod logs;
 mod metrics;

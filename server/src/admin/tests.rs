@@ -1,1 +1,0 @@
-//! The socket and those who talk over it, with an operator that does nothing.
