@@ -154,8 +154,9 @@ impl Monitor {
     /// One turn: wait, mark who is ready, accept, look at deadlines, pump, release.
     fn turn(&mut self, events: &mut Events) -> io::Result<()> {
         let now = self.clock.now();
-        let patience =
-            if self.ready.is_empty() { self.patience(now) } else { Some(Duration::ZERO) };
+        // The listener makes no new event for those that wait already.
+        let works = !self.ready.is_empty() || self.listener.is_due(now);
+        let patience = if works { Some(Duration::ZERO) } else { self.patience(now) };
         match self.poll.poll(events, patience) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             _ => {}
@@ -224,8 +225,6 @@ impl Monitor {
                 Accepted::Fault(_) => {}
             }
         }
-        // The listener makes no new event for those that wait already.
-        drop(self.waker.wake());
     }
 
     fn welcome(&mut self, mut stream: TcpStream, peer: SocketAddr, now: Instant) {
