@@ -35,6 +35,9 @@ macro_rules! refusals {
             /// The names of all variants, in the order of their declaration.
             pub const NAMES: &'static [&'static str] = &[$($name),+];
 
+            /// Name and status of all variants, in the order of their declaration.
+            pub const STATUSES: &'static [(&'static str, u16)] = &[$(($name, $status)),+];
+
             /// Octets in front of the refused one.
             #[must_use]
             pub const fn offset(&self) -> u64 {

@@ -215,7 +215,6 @@ impl Dispatcher {
             Ok(secured) => secured,
             Err(decision) => return Some(decision),
         };
-        let client = facts.client.as_octets();
         let courses = &self.site.courses;
         if courses.has_preflights
             && let Some(decision) = self.preflight(&head, facts.client.address(), exchange)
@@ -257,7 +256,7 @@ impl Dispatcher {
         let meta = Meta {
             trace_id: exchange.trace.as_ref().map(|trace| trace.trace_id().as_bytes()),
             deadline_ms: Some(u64::from(handle_ms_max)),
-            client_ip: Some(client),
+            client_ip: Some(facts.client.as_octets()),
             version: callee.accord.version(),
             call: callee.wants_call.then_some(0),
             tls: secured.and_then(|secured| secured.meta(callee.tls)),

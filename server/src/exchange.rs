@@ -71,6 +71,12 @@ impl Exchange {
         self.words.said(fields)
     }
 
+    /// Keeps how long one of its jobs took.
+    #[inline]
+    pub(crate) fn note(&mut self, took: Took) {
+        self.took = Some(self.took.map_or(took, |before| before.and(took)));
+    }
+
     /// What its client gets where the function does not answer, if the route decides that.
     pub(crate) fn remedy(&self) -> Option<&Fallback> {
         self.guard.as_ref()?.remedy.as_deref()

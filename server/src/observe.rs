@@ -66,6 +66,17 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 7] = [
+        Self::Ok,
+        Self::ClientAbort,
+        Self::Rejected,
+        Self::Limited,
+        Self::Timeout,
+        Self::FunctionError,
+        Self::Drained,
+    ];
+
     /// The stable word in logs.
     #[must_use]
     pub const fn name(self) -> &'static str {

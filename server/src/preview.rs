@@ -32,6 +32,9 @@ pub(crate) enum Place {
     Whole,
 }
 
+/// What is wrong, and where.
+pub(crate) type Faults = Vec<(Place, ConfigError)>;
+
 /// A function as far as its file tells.
 struct Known {
     name: String,
@@ -53,7 +56,7 @@ impl Known {
 
 /// Everything that is wrong with functions, routes to them, and files of tokens.
 #[must_use]
-pub(crate) fn faults(config: &Config) -> Vec<(Place, ConfigError)> {
+pub(crate) fn faults(config: &Config) -> Faults {
     let mut found = Vec::new();
     let (mut known, whole) = functions(config, &mut found);
     let whole = whole & below_root(config, &mut known, &mut found);
@@ -74,14 +77,14 @@ pub(crate) fn faults(config: &Config) -> Vec<(Place, ConfigError)> {
 }
 
 /// The functions named one by one, and whether all of them are there.
-fn functions(config: &Config, found: &mut Vec<(Place, ConfigError)>) -> (Vec<Known>, bool) {
+fn functions(config: &Config, found: &mut Faults) -> (Vec<Known>, bool) {
     let mut known: Vec<Known> = Vec::new();
     let mut whole = true;
     for (place, wanted) in config.functions.iter().enumerate() {
         match function(config, wanted) {
             Err(error) => {
                 whole = false;
-                found.push((Place::Function(place), error));
+                found.push((Place::Function(place), *error));
             }
             Ok(function) => {
                 let function = Known { place: Some(place), ..function };
@@ -98,13 +101,14 @@ fn functions(config: &Config, found: &mut Vec<(Place, ConfigError)>) -> (Vec<Kno
     (known, whole)
 }
 
-fn function(config: &Config, wanted: &FunctionConfig) -> Result<Known, ConfigError> {
+fn function(config: &Config, wanted: &FunctionConfig) -> Result<Known, Box<ConfigError>> {
+    let refused = |error| Box::new(ConfigError::Artifact(error));
     // Which boundary is meant is said by name, and the name may be the artifact's own.
-    let either = artifact::inspect_either(&wanted.artifact).map_err(ConfigError::Artifact)?;
+    let either = artifact::inspect_either(&wanted.artifact).map_err(refused)?;
     let name = wanted.name.clone().unwrap_or_else(|| either.name().to_owned());
     let version = version(&name, wanted, &either)?;
     let options = resolve(&wanted.options, &config.options, &name, version.as_ref());
-    judge(&wanted.artifact, &options, &either).map_err(ConfigError::Artifact)?;
+    judge(&wanted.artifact, &options, &either).map_err(refused)?;
     // What the function asks for itself is known once it has begun.
     let falls_back = matches!(options.fallback, None | Some(Fallback::Previous));
     Ok(Known { name, version, place: None, falls_back })
@@ -114,13 +118,14 @@ fn version(
     name: &str,
     wanted: &FunctionConfig,
     inspection: &Inspection,
-) -> Result<Option<Version>, ConfigError> {
+) -> Result<Option<Version>, Box<ConfigError>> {
     let own = inspection.identity.as_ref().map_or("", |identity| identity.version());
     match (&wanted.version, own) {
         (Some(version), _) => Ok(Some(version.clone())),
         (None, "") => Ok(None),
         (None, text) => Version::parse(text).map(Some).map_err(|why| {
-            ConfigError::ArtifactVersion { name: name.to_owned(), text: text.to_owned(), why }
+            let (name, text) = (name.to_owned(), text.to_owned());
+            Box::new(ConfigError::ArtifactVersion { name, text, why })
         }),
     }
 }
@@ -144,11 +149,7 @@ fn judge(path: &Path, options: &FunctionOptions, inspection: &Inspection) -> Res
 }
 
 /// The functions below the directory; they have routes of their own.
-fn below_root(
-    config: &Config,
-    known: &mut Vec<Known>,
-    found: &mut Vec<(Place, ConfigError)>,
-) -> bool {
+fn below_root(config: &Config, known: &mut Vec<Known>, found: &mut Faults) -> bool {
     let Some(directory) = &config.root else { return true };
     let all = match root::scan(directory) {
         Ok(all) => all,
@@ -166,7 +167,7 @@ fn below_root(
             Ok(function) => known.push(function),
             Err(error) => {
                 whole = false;
-                found.push((Place::Root, error));
+                found.push((Place::Root, *error));
             }
         }
     }
@@ -174,7 +175,7 @@ fn below_root(
 }
 
 /// Routes that lead nowhere, and functions that no route leads to.
-fn routes(config: &Config, known: &[Known], found: &mut Vec<(Place, ConfigError)>) {
+fn routes(config: &Config, known: &[Known], found: &mut Faults) {
     let names = || known.iter().map(|it| (it.name.as_str(), it.version.as_ref()));
     let mut reached: Vec<usize> = Vec::new();
     for (place, route) in config.routes.iter().enumerate() {
@@ -221,9 +222,7 @@ fn routes(config: &Config, known: &[Known], found: &mut Vec<(Place, ConfigError)
 ///
 /// # Errors
 /// Each with the file it is about.
-pub(crate) fn certificates(
-    config: &Config,
-) -> Result<Vec<(PathBuf, i64)>, Vec<(Place, ConfigError)>> {
+pub(crate) fn certificates(config: &Config) -> Result<Vec<(PathBuf, i64)>, Faults> {
     match Gates::of(config) {
         Ok(None) => Ok(Vec::new()),
         Ok(Some(gates)) => {

@@ -19,8 +19,10 @@ pub(crate) struct Plan {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Identity {
-    /// Nothing is said, and this is not root.
+    /// Nothing is said: it stays who it is.
     Keep,
+    /// Nothing is said, and it is root: it stays that, and its operator hears of it.
+    RootUnasked,
     /// The operator says that it is to be root.
     Root,
     /// It is this user already.
@@ -32,8 +34,6 @@ enum Identity {
 /// Why a process does not serve as what it is.
 #[derive(Debug)]
 pub enum SandboxFault {
-    /// It is root, and nobody said that it should be.
-    Root,
     /// There is no such user.
     NoUser {
         /// Its name.
@@ -89,6 +89,11 @@ impl Plan {
         Ok(Self { identity, landlock: config.sandbox.landlock })
     }
 
+    /// Whether functions will be root although nobody said so.
+    pub(crate) fn is_rash(&self) -> bool {
+        self.identity == Identity::RootUnasked
+    }
+
     /// Whether there is anything to give up.
     pub(crate) const fn gives_up(&self) -> bool {
         self.landlock || matches!(self.identity, Identity::Already(_) | Identity::Become(_))
@@ -98,15 +103,20 @@ impl Plan {
     pub(crate) const fn user(&self) -> Option<&User> {
         match &self.identity {
             Identity::Become(user) => Some(user),
-            Identity::Keep | Identity::Root | Identity::Already(_) => None,
+            Identity::Keep | Identity::RootUnasked | Identity::Root | Identity::Already(_) => None,
         }
     }
 
-    /// Gives it up, for good, and makes sure that it is gone. To be called with one thread.
+    /// Gives it up, for good, and makes sure that it is gone. To be called with one thread. `file` is
+    /// the configuration's.
     ///
     /// # Errors
     /// The step that failed: the process must not serve.
-    pub(crate) fn carry_out(self, config: &Config) -> Result<Given, SandboxFault> {
+    pub(crate) fn carry_out(
+        self,
+        config: &Config,
+        file: Option<&Path>,
+    ) -> Result<Given, SandboxFault> {
         let mut words = Vec::new();
         let sheds = matches!(self.identity, Identity::Already(_) | Identity::Become(_));
         if (sheds || self.landlock) && !identity::is_alone().map_err(refused("count threads"))? {
@@ -119,7 +129,7 @@ impl Plan {
         }
         if self.landlock {
             identity::gain_nothing().map_err(refused("give up gaining rights"))?;
-            words.push(confine(config)?);
+            words.push(confine(config, file)?);
         }
         Ok(Given { words })
     }
@@ -127,7 +137,7 @@ impl Plan {
 
 fn decide(name: Option<&str>, effective: u32) -> Result<Identity, SandboxFault> {
     let Some(name) = name else {
-        return if effective == 0 { Err(SandboxFault::Root) } else { Ok(Identity::Keep) };
+        return Ok(if effective == 0 { Identity::RootUnasked } else { Identity::Keep });
     };
     let user = identity::user(name).map_err(refused("look for a user"))?;
     // A container's user may have a number and no name.
@@ -160,14 +170,14 @@ fn shed(user: &User, changes: bool) -> Result<(), SandboxFault> {
 
 /// Leaves the files that the configuration names, and those that every program needs. What a
 /// kernel cannot do is said, and no reason not to serve.
-fn confine(config: &Config) -> Result<String, SandboxFault> {
+fn confine(config: &Config, file: Option<&Path>) -> Result<String, SandboxFault> {
     let Some(version) = landlock::version() else {
         return Ok("landlock=unavailable (this kernel has none: files are not confined)".to_owned());
     };
     let doing = "confine files with landlock";
     let ruleset = Ruleset::new().map_err(refused(doing))?;
     let mut left = 0_u32;
-    for (path, right) in paths(config) {
+    for (path, right) in paths(config, file) {
         left += u32::from(ruleset.leave(&path, right).map_err(refused(doing))?);
     }
     ruleset.obey().map_err(refused(doing))?;
@@ -176,7 +186,7 @@ fn confine(config: &Config) -> Result<String, SandboxFault> {
 
 /// What has to stay open for serving, for a reload and for an upgrade. Files are named by their
 /// folders: whoever replaces a file makes a new one.
-fn paths(config: &Config) -> Vec<(PathBuf, Right)> {
+fn paths(config: &Config, file: Option<&Path>) -> Vec<(PathBuf, Right)> {
     let folder = |path: &Path| match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
@@ -184,6 +194,7 @@ fn paths(config: &Config) -> Vec<(PathBuf, Right)> {
     let mut reads: Vec<PathBuf> = SYSTEM.iter().map(PathBuf::from).collect();
     reads.extend(config.functions.iter().map(|function| folder(&function.artifact)));
     reads.extend(config.root.clone());
+    reads.extend(file.map(folder));
     for certificate in &config.tls.certificates {
         reads.extend([folder(&certificate.chain), folder(&certificate.key)]);
     }
@@ -199,7 +210,11 @@ fn paths(config: &Config) -> Vec<(PathBuf, Right)> {
         }
     }
     reads.extend(std::env::current_exe().ok().map(|path| folder(&path)));
-    let outputs = [Some(&config.log.output), config.access_log.as_ref().map(|it| &it.output)];
+    let outputs = [
+        Some(&config.log.output),
+        config.access_log.as_ref().map(|it| &it.output),
+        config.audit_log.as_ref().map(|it| &it.output),
+    ];
     let mut writes: Vec<PathBuf> = DEVICES.iter().map(PathBuf::from).collect();
     writes.push(std::env::temp_dir());
     writes.extend(config.admin.socket.as_deref().map(folder));
@@ -228,10 +243,6 @@ impl fmt::Display for Given {
 impl fmt::Display for SandboxFault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Root => out.write_str(
-                "this is root, and so would every function be; name a user with --user NAME, or \
-                 say --user root if it has to be",
-            ),
             Self::NoUser { name } => write!(out, "there is no user '{name}'"),
             Self::NotRoot { name, user } => write!(
                 out,
@@ -254,7 +265,7 @@ mod tests {
 
     #[test]
     fn who_serves_is_decided_before_anything_is_done() {
-        assert!(matches!(decide(None, 0), Err(SandboxFault::Root)));
+        assert_eq!(decide(None, 0).unwrap(), Identity::RootUnasked);
         assert_eq!(decide(None, 1).unwrap(), Identity::Keep);
         assert_eq!(decide(Some("root"), 0).unwrap(), Identity::Root);
         assert!(matches!(decide(Some("nobody"), 0).unwrap(), Identity::Become(_)));

@@ -21,7 +21,7 @@ use crate::dispatch::Dispatcher;
 use crate::error::{StartError, Task};
 use crate::health::{Health, Life};
 use crate::listen::{Door, Listener};
-use crate::metrics::{Board, Caps, Reloads, Scribe};
+use crate::metrics::{Board, Reloads, Scribe};
 use crate::monitor::Monitor;
 use crate::observe::Observer;
 use crate::peer::Headcount;
@@ -186,10 +186,8 @@ impl Server {
         let monitor = sockets.monitor.take();
         let mut shares = sockets.share_out(event_loops)?.into_iter();
         let mut accepting = Vec::new();
-        let caps = Caps::default();
         let names: Vec<String> = settings.listen.iter().map(|it| it.name.clone()).collect();
-        let board = |_| Arc::new(Board::new(names.len(), &caps));
-        let boards: Arc<[Arc<Board>]> = (0..event_loops).map(board).collect();
+        let boards = Board::for_loops(event_loops, names.len());
         let (polls, outbound) = queues(event_loops).map_err(system)?;
         let (limits, answers) = (settings.roster, settings.response_limits);
         let place = Arc::new(Workplace::new(clock, limits, answers, outbound.clone()));
@@ -230,12 +228,8 @@ impl Server {
                 lists: Lists::default(),
             });
         }
-        let listeners = addresses
-            .iter()
-            .zip(&doors)
-            .map(|(&address, door)| ListenerStatus { address, serves: door.serves() });
         let handle = Handle {
-            listeners: listeners.collect(),
+            listeners: statuses(&addresses, &doors),
             controls,
             boards,
             names: names.into(),
@@ -248,12 +242,14 @@ impl Server {
             accepting: Arc::default(),
         };
         handle.reloads.begin(Clock::unix_seconds());
-        let monitor = monitor.map(|(name, socket)| {
-            let monitor = Monitor::open(socket, handle.clone())?;
-            accepting.push((name, Arc::downgrade(monitor.socket())));
-            Ok(monitor)
-        });
-        let monitor = monitor.transpose()?;
+        let monitor = match monitor {
+            None => None,
+            Some((name, socket)) => {
+                let monitor = Monitor::open(socket, handle.clone())?;
+                accepting.push((name, Arc::downgrade(monitor.socket())));
+                Some(monitor)
+            }
+        };
         handle.accepting.get_or_init(|| accepting);
         Ok(Self { loops, addresses, doors, place, handle, monitor })
     }
@@ -430,6 +426,13 @@ fn listeners(
         listeners.push(Listener::new(number, socket, opening.door.clone(), trust));
     }
     Ok(listeners)
+}
+
+/// What is told about listeners.
+fn statuses(addresses: &[SocketAddr], doors: &[Door]) -> Arc<[ListenerStatus]> {
+    let status =
+        |(&address, door): (&SocketAddr, &Door)| ListenerStatus { address, serves: door.serves() };
+    addresses.iter().zip(doors).map(status).collect()
 }
 
 const fn system(error: io::Error) -> StartError {

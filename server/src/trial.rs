@@ -1,21 +1,23 @@
 //! What a fuzzer outside of this crate may reach: octets into a transport, octets that a function
-//! answers, text as a configuration.
+//! answers, and text as a configuration file.
+
+mod configuration;
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use fezz_proto::{Action, Admission, Hub, Instant, Limits, Reply};
 use fezz_wire::WireLimits;
 
-use crate::config::{Config, ConfigError, ListenerConfig, Tls, file};
+use crate::config::{Config, ListenerConfig, Tls};
 use crate::envelope;
-use crate::error::StartError;
 use crate::peer;
 use crate::tls::{Gate, Gates};
 use crate::transport::{
     Beginning, Moved, Preface, Prefaced, Scratch, Session, Shaken, Stream, Transport,
 };
+
+pub use configuration::config_file;
 
 /// A stream that gives what a peer sent, a few octets at once, and takes everything.
 struct Given<'a> {
@@ -172,39 +174,4 @@ fn said(request: &[u8], reply: Reply) -> Option<Vec<u8>> {
     hub.handle_reply(ticket, Ok(reply), now);
     while hub.poll_action(id).is_some() {}
     Some(hub.unsent(id).concat())
-}
-
-/// A configuration file. Whatever it says, it is refused with places that are in it, or taken; then
-/// it can be shown, and what is shown is the same configuration.
-///
-/// # Panics
-///
-/// When it is not.
-pub fn config_file(octets: &[u8]) {
-    let Ok(text) = str::from_utf8(octets) else { return };
-    let base = Path::new("/");
-    let loaded = match file::read_text(text, base) {
-        Ok(loaded) => loaded,
-        Err(errors) => {
-            assert!(!errors.is_empty(), "refused without a reason");
-            let lines = text.split('\n').count();
-            for error in errors {
-                assert!(!error.to_string().is_empty() && !error.name().is_empty());
-                let ConfigError::File(complaint) = error else { panic!("{error} has no place") };
-                let spot = complaint.spot.as_ref();
-                assert!(spot.is_none_or(|spot| (1..=lines).contains(&spot.line)));
-            }
-            return;
-        }
-    };
-    let shown = file::show(&loaded);
-    let again = match file::read_text(&shown, base) {
-        Ok(again) => again,
-        Err(errors) => panic!("{}\n{shown}", StartError::Config(errors)),
-    };
-    assert_eq!(again.config, loaded.config, "{shown}");
-    assert!(file::changed_keys(&loaded.config, &again.config).is_empty());
-    for lint in file::lints(&loaded) {
-        assert!(!lint.to_string().is_empty());
-    }
 }

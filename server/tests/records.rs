@@ -1,12 +1,12 @@
-//! Everything that the fuzzers of records, of PROXY headers and of configurations keep, and each of
-//! it cut and bent.
+//! Everything that the fuzzers of records and of PROXY headers keep, and each of it cut and bent,
+//! through the transport.
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
 
 use std::fs;
 use std::path::Path;
 
-use fezz_server::trial::{config_file, proxy_header, tls_records};
+use fezz_server::trial::{proxy_header, tls_records};
 
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
@@ -52,30 +52,6 @@ fn headers_of_proxies_are_judged_alike_however_they_are_cut_and_bent() {
                 proxy_header(&bent);
                 bent[place] ^= 0x11;
             }
-        }
-    }
-}
-
-#[test]
-fn configurations_are_refused_or_shown_as_they_were_taken() {
-    for seed in seeds("config_file") {
-        config_file(&seed);
-    }
-}
-
-#[test]
-fn so_are_those_that_are_cut_or_bent() {
-    for seed in seeds("config_file") {
-        for place in (1..seed.len()).step_by(37) {
-            config_file(&seed[..place]);
-            let mut bent = seed.clone();
-            bent[place] ^= 0x05;
-            config_file(&bent);
-            // A line that is not there any more, or there twice.
-            let end = seed[place..].iter().position(|octet| *octet == b'\n');
-            let rest = end.map_or(&[][..], |end| &seed[place + end..]);
-            config_file(&[&seed[..place], rest].concat());
-            config_file(&[&seed[..], &seed[place..]].concat());
         }
     }
 }

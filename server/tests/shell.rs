@@ -209,7 +209,7 @@ fn the_second_signal_ends_at_once() {
 fn closed_standard_descriptors_do_not_become_sockets() {
     let artifact = function();
     let mut command = Command::new("sh");
-    let line = "exec \"$0\" serve -f \"$1\" --listen 127.0.0.1:0 <&- >&-";
+    let line = "exec \"$0\" serve -f \"$1\" --listen 127.0.0.1:0 --log-format text <&- >&-";
     command.args(["-c", line, env!("CARGO_BIN_EXE_fezz")]).arg(artifact);
     let serving = Serving::ready(command);
     for descriptor in 0..=1 {

@@ -15,6 +15,7 @@ fn a_request_shows_what_the_envelope_holds() {
         .trace_id("0af7651916cd43dd8448eb211c80319c")
         .deadline_ms(1500)
         .client_ip("2001:db8::1")
+        .principal("somebody")
         .body("text");
     let reply = request.call(|request: Request| {
         assert_eq!((request.method(), request.path()), ("POST", "/a%20b/c"));
@@ -38,6 +39,7 @@ fn a_request_shows_what_the_envelope_holds() {
         assert_eq!(request.trace_id(), Some("0af7651916cd43dd8448eb211c80319c"));
         assert_eq!(request.deadline(), Some(Duration::from_millis(1500)));
         assert_eq!(request.client_ip(), Some("2001:db8::1"));
+        assert_eq!(request.principal(), Some("somebody"));
         assert_eq!(request.meta("absent"), None);
         assert_eq!((request.body(), request.body_text().ok()), (&b"text"[..], Some("text")));
         let debug = format!("{request:?}");

@@ -50,6 +50,27 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Every refusal that is not the parser's.
+    pub const OWN: [Self; 17] = [
+        Self::BodyTooLarge,
+        Self::TooSlow,
+        Self::Misdirected,
+        Self::BadPath,
+        Self::NoRoute,
+        Self::NoMethod,
+        Self::Denied,
+        Self::Unauthorized,
+        Self::Limited,
+        Self::Saturated,
+        Self::Busy,
+        Self::Crowded,
+        Self::Quarantined,
+        Self::NoMemory,
+        Self::Late,
+        Self::BadHandler,
+        Self::HandlerFailed,
+    ];
+
     /// The status of the reply.
     #[must_use]
     pub const fn status(self) -> u16 {
@@ -213,29 +234,9 @@ const VERSION_NOT_SUPPORTED: Fixed =
 mod tests {
     use super::*;
 
-    const ALL: [Refusal; 17] = [
-        Refusal::BodyTooLarge,
-        Refusal::TooSlow,
-        Refusal::Misdirected,
-        Refusal::BadPath,
-        Refusal::NoRoute,
-        Refusal::NoMethod,
-        Refusal::Denied,
-        Refusal::Unauthorized,
-        Refusal::Limited,
-        Refusal::Saturated,
-        Refusal::Busy,
-        Refusal::Crowded,
-        Refusal::Quarantined,
-        Refusal::NoMemory,
-        Refusal::Late,
-        Refusal::BadHandler,
-        Refusal::HandlerFailed,
-    ];
-
     #[test]
     fn the_octets_state_the_status() {
-        for refusal in ALL {
+        for refusal in Refusal::OWN {
             let (octets, head_bytes) = refusal.reply();
             let line = core::str::from_utf8(&octets[9..12]).unwrap();
             assert_eq!(line, alloc::format!("{}", refusal.status()), "{}", refusal.name());

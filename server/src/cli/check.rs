@@ -1,5 +1,6 @@
-//! `fezz check`: is this configuration sound, or: would this function harm the server, or be harmed by it? Its file is examined
-//! here; its code runs in child processes only, one for each thing that is tried.
+//! `fezz check`: is this configuration sound, or: would this function harm the server, or be harmed
+//! by it? Its file is examined here; its code runs in child processes only, one for each thing that
+//! is tried.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -43,9 +44,10 @@ Examples:
 
 Of a configuration, everything that is wrong is said with its place, and what is seldom wise as a
 warning; what it names is looked at, and nothing is executed.
-Of a function, every line is one thing that was tried: ok, warn, FAIL, or '-' where there was nothing to try. What
-executes code of the function runs in a process of its own, which is killed when its time is up.
-A check cannot prove that there is no data race, no leak and no endless call: it can find one.
+Of a function, every line is one thing that was tried: ok, warn, FAIL, or '-' where there was
+nothing to try. What executes code of the function runs in a process of its own, which is killed
+when its time is up. A check cannot prove that there is no data race, no leak and no endless call:
+it can find one.
 Exit codes: 0 nothing wrong, 1 something is (with --strict a warning too), 2 usage, 71 operating
 system.";
 

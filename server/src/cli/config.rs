@@ -82,3 +82,29 @@ pub(super) fn named_file(flag: Option<&PathBuf>) -> Option<PathBuf> {
     let environment = || std::env::var_os(FILE_VARIABLE).map(PathBuf::from);
     flag.cloned().or_else(environment).filter(|path| !path.as_os_str().is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::RESTART_KEYS;
+
+    /// The table of keys and the settings say the same about what a reload changes.
+    #[test]
+    fn cards_know_what_needs_a_restart() {
+        for section in ["limits", "timeouts", "workers", "drain"] {
+            let text = file::explain(section).unwrap();
+            for line in text.lines().skip(3) {
+                let key = format!("{section}.{}", line.split_whitespace().next().unwrap());
+                let restarts = file::explain(&key).unwrap().contains("after a restart");
+                let expected = RESTART_KEYS.contains(&key.as_str()) || key == "workers.event_loops";
+                assert_eq!(restarts, expected, "{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_name_is_none() {
+        assert_eq!(named_file(Some(&PathBuf::from("x"))), Some(PathBuf::from("x")));
+        assert_eq!(named_file(Some(&PathBuf::new())), None);
+    }
+}

@@ -33,6 +33,10 @@ use crate::sys::{exit, open_standard_descriptors, rlimit};
 use crate::tls::{Gates, TlsError};
 use crate::upgrade::{Successor, Upgrader};
 
+/// What its operator hears of a server that is root because nobody said anything else.
+const ROOT: &str = "this is root, and so is every function: --user NAME (sandbox.user) gives that \
+                    up, --user root says that it is meant";
+
 pub(super) fn serve(flags: ServeFlags) -> u8 {
     let mut host = Host { flags: Arc::new(flags), loading: Loading::default(), successor: None };
     match host.run() {
@@ -96,6 +100,7 @@ impl Host {
         }
         let signals = Signals::install().map_err(refused(Task::Signals))?;
         let plan = Plan::of(&config).map_err(StartError::Sandbox)?;
+        let rash = plan.is_rash();
         let Prepared { given, functions, sockets, admin } =
             self.prepare(&config, plan, &mut inherited)?;
         let count = functions.registry.len();
@@ -115,6 +120,9 @@ impl Host {
         if !given.is_nothing() {
             log::say(given);
         }
+        if rash {
+            log::warn("fezz::sandbox", &[], ROOT);
+        }
         signals::watch(signals, Arc::clone(&bridge)).map_err(refused(Task::Thread))?;
         if let Some(interval) = watchdog.filter(|_| bridge.notify.is_there()) {
             let notify = Arc::clone(&bridge.notify);
@@ -132,8 +140,9 @@ impl Host {
         plan: Plan,
         inherited: &mut Inherited,
     ) -> Result<Prepared, StartError> {
+        let file = self.flags.config_file();
         if !plan.gives_up() {
-            let given = plan.carry_out(config).map_err(StartError::Sandbox)?;
+            let given = plan.carry_out(config, file.as_deref()).map_err(StartError::Sandbox)?;
             log::open(&config.log).map_err(unopened(&config.log.output))?;
             let functions = load(config, Gates::of(config))?;
             let (sockets, admin) = self.open(config, None, inherited)?;
@@ -145,7 +154,7 @@ impl Host {
         }
         let (sockets, admin) = self.open(config, plan.user(), inherited)?;
         let gates = Gates::of(config);
-        let given = plan.carry_out(config).map_err(StartError::Sandbox)?;
+        let given = plan.carry_out(config, file.as_deref()).map_err(StartError::Sandbox)?;
         log::open(&config.log).map_err(unopened(&config.log.output))?;
         Ok(Prepared { given, functions: load(config, gates)?, sockets, admin })
     }

@@ -82,6 +82,12 @@ pub(crate) struct Board {
 }
 
 impl Board {
+    /// One board for each loop of a server with so many listeners.
+    pub(crate) fn for_loops(loops: usize, listeners: usize) -> Arc<[Arc<Self>]> {
+        let caps = Caps::default();
+        (0..loops).map(|_| Arc::new(Self::new(listeners, &caps))).collect()
+    }
+
     pub(crate) fn new(listeners: usize, caps: &Caps) -> Self {
         Self {
             accepted: (0..listeners).map(|_| Count::default()).collect(),

@@ -12,7 +12,7 @@ mod snapshot;
 mod survey;
 mod table;
 
-pub(crate) use board::{Board, Caps, Scribe};
+pub(crate) use board::{Board, Scribe};
 pub use catalog::FAMILIES;
 pub use functions::CallCounts;
 pub(crate) use page::CONTENT_TYPE;

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display, Write};
 
+use super::table::LABEL_SETS_MAX;
 use crate::count::Spread;
 
 /// The `content-type` of a page.
@@ -47,6 +48,10 @@ pub struct Family {
 #[derive(Debug, Default)]
 pub(crate) struct Page {
     text: String,
+    /// Samples of the present metric that were counted, and the sum of those that were too many.
+    sets: usize,
+    rest: u64,
+    present: &'static str,
 }
 
 /// One label of a sample.
@@ -55,11 +60,13 @@ pub(crate) type Label<'a> = (&'a str, &'a str);
 impl Page {
     /// Begins a metric; its samples follow before the next one begins.
     pub(crate) fn begin(&mut self, family: &'static Family) -> Samples<'_> {
+        self.finish();
         let Family { name, kind, help, .. } = family;
+        self.present = name;
         let kind = kind.name();
         // Writing to a string cannot fail.
         let _infallible = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-        Samples { text: &mut self.text, family }
+        Samples { page: self, family }
     }
 
     /// A metric with one sample.
@@ -68,22 +75,45 @@ impl Page {
     }
 
     /// The page's octets.
-    pub(crate) fn end(self) -> String {
+    pub(crate) fn end(mut self) -> String {
+        self.finish();
         self.text
+    }
+
+    /// The present metric is over: what was too much becomes one sample.
+    fn finish(&mut self) {
+        if self.sets > LABEL_SETS_MAX {
+            let ((name, value), Self { present, rest, .. }) = (OVERFLOW, &*self);
+            let line = format!("{present}{{{name}=\"{value}\"}} {rest}\n");
+            self.text.push_str(&line);
+        }
+        (self.sets, self.rest) = (0, 0);
     }
 }
 
 /// The samples of one metric.
 #[derive(Debug)]
 pub(crate) struct Samples<'p> {
-    text: &'p mut String,
+    page: &'p mut Page,
     family: &'static Family,
 }
+
+/// The set of all label sets that are too many.
+pub(crate) const OVERFLOW: Label<'static> = ("otel_metric_overflow", "true");
 
 impl Samples<'_> {
     /// One sample.
     pub(crate) fn add(&mut self, labels: &[Label<'_>], value: impl Display) {
         self.line("", labels, None, &value);
+    }
+
+    /// One sample of as many as there are functions, and there may be any number of those.
+    pub(crate) fn count(&mut self, labels: &[Label<'_>], value: u64) {
+        self.page.sets += 1;
+        match self.page.sets <= LABEL_SETS_MAX {
+            true => self.add(labels, value),
+            false => self.page.rest += value,
+        }
     }
 
     /// One histogram, in seconds.
@@ -106,19 +136,19 @@ impl Samples<'_> {
         value: &dyn Display,
     ) {
         debug_assert!(
-            labels.iter().all(|(name, _)| self.family.labels.contains(name)),
+            labels.iter().all(|label| *label == OVERFLOW || self.family.labels.contains(&label.0)),
             "{}: {labels:?}",
             self.family.name
         );
-        self.text.push_str(self.family.name);
-        self.text.push_str(suffix);
+        self.page.text.push_str(self.family.name);
+        self.page.text.push_str(suffix);
         let bound = bound.map(|bound| ("le", bound));
         for (place, (name, value)) in labels.iter().copied().chain(bound).enumerate() {
             let before = if place == 0 { '{' } else { ',' };
-            let _infallible = write!(self.text, "{before}{name}=\"{}\"", Escaped(value));
+            let _infallible = write!(self.page.text, "{before}{name}=\"{}\"", Escaped(value));
         }
         let after = if labels.is_empty() && bound.is_none() { "" } else { "}" };
-        let _infallible = writeln!(self.text, "{after} {value}");
+        let _infallible = writeln!(self.page.text, "{after} {value}");
     }
 }
 
@@ -179,6 +209,19 @@ mod tests {
              took_seconds_sum{{{who}}} 0.000007\ntook_seconds_count{{{who}}} 6\n"
         );
         assert_eq!(page.end(), expected);
+    }
+
+    #[test]
+    fn what_is_too_much_is_one_sample() {
+        const MANY: Family = Family { name: "many", kind: Kind::Gauge, ..TOOK };
+        let mut page = Page::default();
+        let mut samples = page.begin(&MANY);
+        for number in 0..LABEL_SETS_MAX + 3 {
+            samples.count(&[("who", &number.to_string())], 2);
+        }
+        let text = page.end();
+        assert_eq!(text.lines().count(), 2 + LABEL_SETS_MAX + 1);
+        assert!(text.ends_with("many{otel_metric_overflow=\"true\"} 6\n"), "{text}");
     }
 
     #[test]

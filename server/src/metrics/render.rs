@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::catalog as of;
 use super::functions::CallCounts;
-use super::page::{Kind, Label, Page, Seconds};
+use super::page::{Family, Kind, Label, OVERFLOW, Page, Seconds};
 use super::process::Process;
 use super::reloads::ReloadCounts;
 use super::requests::RequestLabels;
 use super::snapshot::Snapshot;
+use super::table::LABEL_SETS_MAX;
 use crate::crew::FunctionCounts;
 use crate::health::Health;
 
@@ -81,9 +82,6 @@ fn requests(page: &mut Page, sum: &Snapshot) {
     }
 }
 
-/// The set of all label sets that are too many.
-const OVERFLOW: Label<'static> = ("otel_metric_overflow", "true");
-
 /// The labels of a function, and what triggers it here.
 fn function<'a>(name: &'a str, version: &'a str) -> Vec<Label<'a>> {
     if name.is_empty() {
@@ -101,17 +99,22 @@ fn named<'a>(name: &'a str, version: &'a str) -> Vec<Label<'a>> {
     labels
 }
 
+/// A metric, and which of some counts it tells.
+type Counter<C> = (&'static Family, fn(&C) -> u64);
+
 fn calls(page: &mut Page, sum: &Snapshot) {
     let mut samples = page.begin(&of::INVOKE_DURATION);
     for ((name, version), counts) in &sum.calls {
         samples.spread(&function(name, version), &counts.took);
     }
     let mut samples = page.begin(&of::INIT_DURATION);
-    for (name, counts) in &sum.functions {
+    // A function that never began anew has nothing to say here.
+    let begun = sum.functions.iter().filter(|(_, counts)| counts.began.count() > 0);
+    for (name, counts) in begun.take(LABEL_SETS_MAX) {
         let (name, version) = split(name);
         samples.spread(&function(name, version), &counts.began);
     }
-    let counters: [(_, fn(&CallCounts) -> u64); 3] = [
+    let counters: [Counter<CallCounts>; 3] = [
         (&of::INVOCATIONS, |counts| counts.invocations),
         (&of::ERRORS, |counts| counts.errors),
         (&of::TIMEOUTS, |counts| counts.timeouts),
@@ -125,7 +128,7 @@ fn calls(page: &mut Page, sum: &Snapshot) {
     let mut samples = page.begin(&of::COLDSTARTS);
     for (name, counts) in &sum.functions {
         let (name, version) = split(name);
-        samples.add(&function(name, version), counts.coldstarts);
+        samples.count(&function(name, version), counts.coldstarts);
     }
 }
 
@@ -140,7 +143,7 @@ fn artifacts(page: &mut Page, sum: &Snapshot, around: &Surroundings) {
         let mut labels = named(&artifact.name, &artifact.version);
         let digits = artifact.sha256.get(..DIGEST_DIGITS).unwrap_or(&artifact.sha256);
         labels.extend([("abi", artifact.abi), ("sha256", digits)]);
-        samples.add(&labels, 1);
+        samples.count(&labels, 1);
     }
     let mut generations = BTreeMap::<&str, u64>::new();
     for artifact in around.artifacts.keys() {
@@ -148,7 +151,7 @@ fn artifacts(page: &mut Page, sum: &Snapshot, around: &Surroundings) {
     }
     let mut samples = page.begin(&of::FUNCTION_GENERATIONS);
     for (name, count) in generations {
-        samples.add(&[("faas_name", name)], count);
+        samples.count(&[("faas_name", name)], count);
     }
     let mut samples = page.begin(&of::FUNCTIONS);
     samples.add(&[("state", "serving")], sum.images.serving);
@@ -162,7 +165,7 @@ fn failures(page: &mut Page, sum: &Snapshot) {
             let (name, version) = split(name);
             let mut labels = named(name, version);
             labels.push(("stage", stage));
-            samples.add(&labels, count);
+            samples.count(&labels, *count);
         }
     }
     let mut samples = page.begin(&of::FALLBACKS);
@@ -171,10 +174,10 @@ fn failures(page: &mut Page, sum: &Snapshot) {
             let (name, version) = split(name);
             let mut labels = named(name, version);
             labels.push(("policy", policy));
-            samples.add(&labels, count);
+            samples.count(&labels, *count);
         }
     }
-    let counters: [(_, fn(&FunctionCounts) -> u64); 3] = [
+    let counters: [Counter<FunctionCounts>; 3] = [
         (&of::LATE_ANSWERS, |counts| counts.late),
         (&of::RESCUES, |counts| counts.rescues),
         (&of::WORKERS_ABANDONED, |counts| counts.abandoned),
@@ -183,7 +186,7 @@ fn failures(page: &mut Page, sum: &Snapshot) {
         let mut samples = page.begin(family);
         for (name, counts) in &sum.functions {
             let (name, version) = split(name);
-            samples.add(&named(name, version), value(counts));
+            samples.count(&named(name, version), value(counts));
         }
     }
 }

@@ -186,7 +186,11 @@ fn labels(
         scheme: scheme(secured),
         status,
         route: route.map(|label| &*label.text),
-        version: [None, Some("1.0"), Some("1.1")].into_iter().nth(version as usize).flatten(),
+        version: match version {
+            0 => None,
+            1 => Some("1.0"),
+            _ => Some("1.1"),
+        },
         error: error.filter(|name| !name.is_empty()),
         overflow: false,
     }

@@ -81,9 +81,11 @@ struct Limit {
 enum Ledger {
     Clients(Arc<Table>),
     Principals(Arc<Table>, RandomState),
-    /// By the name of the route or function.
-    Cells(BTreeMap<String, Arc<Cell>>),
+    /// By the name of the route or function: those that are, and those that were before.
+    Cells(Cells, Cells),
 }
+
+type Cells = BTreeMap<String, Arc<Cell>>;
 
 /// One rate limit on one route.
 #[derive(Debug)]
@@ -159,7 +161,10 @@ impl Policy {
         let mut left: Vec<&Limit> = before.limits.iter().collect();
         for limit in &mut self.limits {
             if let Some(at) = left.iter().position(|known| known.counts_like(limit)) {
-                limit.ledger = left.swap_remove(at).ledger.clone();
+                limit.ledger = match &left.swap_remove(at).ledger {
+                    Ledger::Cells(cells, _) => Ledger::Cells(Cells::new(), cells.clone()),
+                    table => table.clone(),
+                };
             }
         }
     }
@@ -174,12 +179,12 @@ impl Policy {
         self.limits.iter_mut().map(|limit| limit.meter(route, function)).collect()
     }
 
-    /// Forgets what was counted for routes and functions that are no more: nobody else but the
-    /// ledger has their cells once all meters are made.
+    /// Forgets what was counted for routes and functions that are no more, once all meters are
+    /// made.
     pub(crate) fn tidy(&mut self) {
         for limit in &mut self.limits {
-            if let Ledger::Cells(cells) = &mut limit.ledger {
-                cells.retain(|_, cell| Arc::strong_count(cell) > 1);
+            if let Ledger::Cells(_, before) = &mut limit.ledger {
+                before.clear();
             }
         }
     }
@@ -310,7 +315,7 @@ impl Limit {
         let ledger = match terms.key {
             RateKey::ClientIp => Ledger::Clients(Arc::default()),
             RateKey::Principal => Ledger::Principals(Arc::default(), RandomState::new()),
-            RateKey::Route | RateKey::Function => Ledger::Cells(BTreeMap::new()),
+            RateKey::Route | RateKey::Function => Ledger::Cells(Cells::new(), Cells::new()),
         };
         Self { terms: terms.clone(), rate: Rate::of(terms), ledger }
     }
@@ -330,8 +335,9 @@ impl Limit {
             Ledger::Principals(table, secret) => {
                 Whose::Principal(Arc::clone(table), secret.clone())
             }
-            Ledger::Cells(cells) => {
-                Whose::All(Arc::clone(cells.entry(name.to_owned()).or_default()))
+            Ledger::Cells(cells, before) => {
+                let known = || before.remove(name).unwrap_or_default();
+                Whose::All(Arc::clone(cells.entry(name.to_owned()).or_insert_with(known)))
             }
         };
         Meter { rate: self.rate, dry_run: self.terms.dry_run, whose }
@@ -348,3 +354,6 @@ pub(crate) fn counts(
     all.extend(present.iter().map(|policy| (policy.name.clone(), policy.counts())));
     all
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,7 +63,34 @@ pub(crate) fn ticketer() -> Result<Arc<dyn ProducesTickets>, TlsError> {
     let made = rustls::crypto::aws_lc_rs::Ticketer::new();
     #[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
     let made = rustls::crypto::ring::Ticketer::new();
-    made.map_err(|_| TlsError::Provider)
+    made.map(|keys| Arc::new(Short(keys)) as Arc<dyn ProducesTickets>)
+        .map_err(|_| TlsError::Provider)
+}
+
+/// Tickets hold the client's certificates. Those that are long go without one: two tickets of tens
+/// of kilobytes for each connection are more than a handshake costs, and than some clients take.
+#[derive(Debug)]
+struct Short(Arc<dyn ProducesTickets>);
+
+/// Octets of a session that becomes a ticket.
+const SESSION_BYTES_MAX: usize = 8 * 1024;
+
+impl ProducesTickets for Short {
+    fn enabled(&self) -> bool {
+        self.0.enabled()
+    }
+
+    fn lifetime(&self) -> u32 {
+        self.0.lifetime()
+    }
+
+    fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
+        (plain.len() <= SESSION_BYTES_MAX).then(|| self.0.encrypt(plain)).flatten()
+    }
+
+    fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
+        self.0.decrypt(cipher)
+    }
 }
 
 /// Everything of an offer that does not depend on the certificate.

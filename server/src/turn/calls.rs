@@ -87,28 +87,17 @@ impl Loop {
         };
         if let Some(id) = self.hub.handle_reply(ticket, outcome, now) {
             self.dispatcher.answered();
-            self.note(id, took);
-            self.let_go(id);
+            if let Some(exchange) = self.exchange(id) {
+                exchange.note(took);
+                // Who waits behind its policy may come, even while the answer leaves.
+                exchange.guard = None;
+            }
             self.list(id);
         }
     }
 
     fn exchange(&mut self, id: ConnId) -> Option<&mut Exchange> {
         self.link(id)?.facts.exchange.as_deref_mut()
-    }
-
-    /// A request is answered: who waits behind its policy may come, even while the answer leaves.
-    fn let_go(&mut self, id: ConnId) {
-        if let Some(exchange) = self.exchange(id) {
-            exchange.guard = None;
-        }
-    }
-
-    /// Keeps how long a job of a connection took.
-    fn note(&mut self, id: ConnId, took: Took) {
-        if let Some(exchange) = self.exchange(id) {
-            exchange.took = Some(exchange.took.map_or(took, |before| before.and(took)));
-        }
     }
 
     /// What is said where a dispatch failed; nothing where it was said here, or another function is
@@ -132,8 +121,8 @@ impl Loop {
                 return Some(Ok(reply));
             }
             Outcome::Instead(previous) => {
-                self.note(id, took);
                 if let Some(exchange) = self.exchange(id) {
+                    exchange.note(took);
                     exchange.served = Some(Served { callee: previous, previous: None });
                 }
                 self.dispatcher.redirect(failed.job, previous);
@@ -141,10 +130,12 @@ impl Loop {
             Outcome::Refuse => {
                 let Some(until) = failed.until else { return Some(Err(refusal)) };
                 let reply = envelope::come_back(until.micros_since(now));
-                self.note(id, took);
+                if let Some(exchange) = self.exchange(id) {
+                    exchange.note(took);
+                    exchange.guard = None;
+                }
                 self.hub.handle_refused(id, refusal, Some(reply), now);
                 self.dispatcher.answered();
-                self.let_go(id);
             }
         }
         self.list(id);

@@ -1,4 +1,4 @@
-//! The configuration file, from its text to answers over a socket, and what `fezz check` says of it.
+//! The configuration file, from its text to answers over a socket, and what `fezz check` says.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

@@ -417,7 +417,7 @@ fn a_level_keeps_the_finer_ones_away() {
     // It is ready when it has its loops.
     for _ in 0..1_000 {
         let tasks = std::fs::read_dir(format!("/proc/{id}/task")).expect("a process");
-        let is_loop = |task: std::path::PathBuf| {
+        let is_loop = |task: PathBuf| {
             std::fs::read_to_string(task.join("comm")).unwrap_or_default().starts_with("fezz-loop")
         };
         if tasks.flatten().any(|task| is_loop(task.path())) {

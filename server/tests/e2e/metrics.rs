@@ -12,6 +12,7 @@ use fezz_server::metrics::FAMILIES;
 use fezz_server::{Server, Settings};
 
 use self::page::Page;
+use super::binary::Serving;
 use super::harness::{Client, Running, example, field, route, serving};
 
 fn watched(mut config: Config) -> Running {
@@ -251,4 +252,31 @@ fn a_port_that_is_taken_is_said_before_anything_is_served() {
     assert_eq!(error.name(), "listen");
     let port = taken.local_addr().expect("an address").port();
     assert!(error.to_string().contains(&port.to_string()), "{error}");
+}
+
+#[test]
+fn the_program_says_where_it_is_watched_and_refuses_a_port_that_is_taken() {
+    let artifact = example("hello");
+    let artifact = artifact.to_str().expect("text");
+    let serving = Serving::start(&[], &["-f", artifact, "--metrics", "127.0.0.1:0"]);
+    let watched = serving.watched();
+    assert_eq!(ask(watched, "GET /readyz"), (200, "ready\n".to_owned()));
+    let address = watched.to_string();
+    let program = env!("CARGO_BIN_EXE_fezz");
+    let words = ["serve", "--listen", "127.0.0.1:0", "-f", artifact, "--metrics", &address];
+    let second = std::process::Command::new(program).args(words).output().expect("it runs");
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert_eq!(second.status.code(), Some(71), "{said}");
+    assert!(said.contains(&address) && said.contains("in use"), "{said}");
+    // A reload that changes nothing is one that went well.
+    serving.signal("HUP");
+    for _ in 0..300 {
+        let page = Page::parse(&ask(watched, "GET /metrics").1);
+        if page.sum("fezz_config_reloads_total", &[("result", "ok")]) == 1.0 {
+            serving.signal("TERM");
+            return assert_eq!(serving.end().1, Some(0));
+        }
+        std::thread::sleep(Duration::from_millis(30));
+    }
+    panic!("the reload was not counted");
 }

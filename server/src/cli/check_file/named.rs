@@ -1,5 +1,5 @@
-//! What a configuration names: artifacts, certificates, keys, tokens, directories. Each is looked at
-//! without executing anything, and what is wrong is said where it is named.
+//! What a configuration names: artifacts, certificates, keys, tokens, directories. Each is looked
+//! at without executing anything, and what is wrong is said where it is named.
 
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;

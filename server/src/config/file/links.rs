@@ -1,12 +1,12 @@
 //! What is right by itself and wrong together: names that are nowhere, names that are there twice,
 //! values above others, routes that take the same requests.
 
+use super::draft::{Draft, place_of, tell};
 use super::fault::Fault;
 use super::reading::Reading;
 use super::table::SINGLES;
 use super::table::listen::CertificateDraft;
 use super::table::route::RouteDraft;
-use super::{Draft, place_of, tell};
 use crate::config::{
     CertificateFiles, Config, ConfigError, FunctionConfig, ListenAddress, RouteConfig, Serves,
     Target, nearest,

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::Loaded;
-use super::fault::{Complaint, Fault};
+use super::complaint::Complaint;
+use super::fault::Fault;
 use super::table::SINGLES;
 use super::value::Value;
 use crate::config::{Abi, Auth, Config, Forwarded, ListenerConfig, Serves};

@@ -6,7 +6,8 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use super::fault::{Complaint, Fault, Snippet, Wrong};
+use super::complaint::{Complaint, Snippet};
+use super::fault::{Fault, Wrong};
 use super::key::{Card, Key, Section};
 use super::source::Source;
 use super::table;

@@ -22,23 +22,37 @@ pub(crate) struct Source {
     pub(crate) text: String,
 }
 
+/// A file that nothing can be read from.
+pub(crate) struct Unusable {
+    /// What is known of it.
+    pub(crate) source: Source,
+    /// Where it goes wrong, in octets, if it is anywhere.
+    pub(crate) at: Option<usize>,
+    /// What is wrong.
+    pub(crate) fault: Fault,
+}
+
 impl Source {
-    /// Reads a file. What is wrong with it comes with the place where it is, in octets.
-    pub(crate) fn open(path: &Path) -> Result<Self, (Self, Option<usize>, Fault)> {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// What keeps it from being read.
+    pub(crate) fn open(path: &Path) -> Result<Self, Box<Unusable>> {
         let base = std::path::absolute(path).ok();
         let base = base.and_then(|whole| whole.parent().map(Path::to_path_buf));
         let mut source =
             Self { path: path.into(), base: base.unwrap_or_default(), ..Self::default() };
         let octets = match octets(path) {
             Ok(octets) => octets,
-            Err(fault) => return Err((source, None, fault)),
+            Err(fault) => return Err(Box::new(Unusable { source, at: None, fault })),
         };
         match String::from_utf8(octets) {
             Ok(text) => source.text = text,
             Err(error) => {
                 let sound = error.utf8_error().valid_up_to();
                 source.text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-                return Err((source, Some(sound), Fault::NotText));
+                let (at, fault) = (Some(sound), Fault::NotText);
+                return Err(Box::new(Unusable { source, at, fault }));
             }
         }
         // What some editors put before UTF-8.
@@ -46,7 +60,7 @@ impl Source {
             source.text = rest.to_owned();
         }
         if source.text.trim().is_empty() {
-            return Err((source, None, Fault::Empty));
+            return Err(Box::new(Unusable { source, at: None, fault: Fault::Empty }));
         }
         Ok(source)
     }

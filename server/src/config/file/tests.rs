@@ -4,7 +4,8 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-use super::key::{Caption, Card};
+use super::explain::full;
+use super::key::{Caption, Card, Header};
 use super::value::{Kind, Value};
 use super::*;
 
@@ -110,10 +111,9 @@ fn document(
         Header::Top => return (text, at.0, at.1),
         Header::Table | Header::Array => caption.title.to_owned(),
         Header::Named => "[policy.tried]".to_owned(),
-        Header::Within => {
-            "[policy.tried]\nauth = { scheme = \"client-certificate\" }\n[[policy.tried.rate_limit]]"
-                .to_owned()
-        }
+        Header::Within => "[policy.tried]\nauth = { scheme = \"client-certificate\" }\n\
+             [[policy.tried.rate_limit]]"
+            .to_owned(),
     };
     text.push_str(&format!("{header}\n{}\n", companions(caption.name, card.name)));
     for other in cards.iter().filter(|it| it.required && it.name != card.name) {
@@ -334,7 +334,8 @@ fn the_schema_and_the_page_are_those_of_the_table() {
     assert!(wrong.is_empty(), "FEZZ_BLESS=1 writes them: {}", wrong.join("\n"));
 }
 
-const GENERATED: &str = "<!-- What follows is generated: FEZZ_BLESS=1 cargo test -p fezz-server --lib config::file -->\n";
+const GENERATED: &str = "<!-- What follows is generated: \
+                         FEZZ_BLESS=1 cargo test -p fezz-server --lib config::file -->\n";
 
 #[test]
 fn keys_are_explained() {
@@ -350,7 +351,7 @@ fn keys_are_explained() {
     assert_eq!(explain("zzzzzzz"), Err(UnknownTerm { nearest: None }));
     for (caption, cards) in table::all() {
         for card in cards {
-            let name = explain::full(&caption, card);
+            let name = full(&caption, card);
             assert!(explain(&name).is_ok_and(|text| text.starts_with(&name)), "{name}");
             assert!(!card.meaning.ends_with('.'), "{name}: the page sets the full stop");
         }
@@ -435,4 +436,7 @@ fn the_shipped_examples_are_sound() {
     }
     let fenced = page.split("   ```toml\n").nth(1).and_then(|it| it.split("   ```").next());
     load(fenced.expect("the page has an example"));
+    let readme = std::fs::read_to_string(packaging.join("../README.md")).unwrap();
+    let fenced = readme.split("```toml\n").nth(1).and_then(|it| it.split("```").next());
+    load(fenced.expect("the first page has an example"));
 }

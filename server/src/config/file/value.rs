@@ -305,7 +305,7 @@ fn path(text: &str, prefix: &'static str, base: &Path) -> Result<String, Fault> 
 pub(crate) fn show_time(time: Duration) -> String {
     let ms = time.as_millis();
     let units = [(3_600_000, "h"), (60_000, "m"), (1_000, "s")];
-    let unit = units.into_iter().find(|(factor, _)| ms > 0 && ms % factor == 0);
+    let unit = units.into_iter().find(|(factor, _)| ms > 0 && ms.is_multiple_of(*factor));
     match unit {
         Some((factor, unit)) => format!("{}{unit}", ms / factor),
         None if ms == 0 => "0s".to_owned(),
@@ -316,7 +316,7 @@ pub(crate) fn show_time(time: Duration) -> String {
 /// In the largest unit that leaves a whole number.
 pub(crate) fn show_size(octets: u64) -> String {
     let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    let unit = units.into_iter().find(|(factor, _)| octets > 0 && octets % factor == 0);
+    let unit = units.into_iter().find(|(factor, _)| octets > 0 && octets.is_multiple_of(*factor));
     unit.map_or_else(|| format!("{octets}B"), |(factor, unit)| format!("{}{unit}", octets / factor))
 }
 

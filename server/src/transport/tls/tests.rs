@@ -70,7 +70,7 @@ fn client(old: bool) -> ClientConnection {
     static CONFIGS: OnceLock<[Arc<ClientConfig>; 2]> = OnceLock::new();
     let configs = CONFIGS.get_or_init(|| {
         [&[&rustls::version::TLS13], &[&rustls::version::TLS12]].map(|versions| {
-            let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+            let provider = crate::tls::provider();
             let config = ClientConfig::builder_with_provider(provider)
                 .with_protocol_versions(versions)
                 .unwrap()

@@ -64,8 +64,7 @@ impl Page {
         for sample in &self.samples {
             assert!(series.insert((&sample.name, &sample.labels)), "twice: {sample:?}");
         }
-        let mut buckets: BTreeMap<(&str, BTreeMap<String, String>), Vec<(f64, f64)>> =
-            BTreeMap::new();
+        let mut buckets: BTreeMap<_, Vec<(f64, f64)>> = BTreeMap::new();
         for sample in &self.samples {
             let Some(name) = sample.name.strip_suffix("_bucket") else { continue };
             let mut labels = sample.labels.clone();

@@ -12,7 +12,11 @@ fn shown(page: &str) -> Config {
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page))
             .expect("the page");
     let blocks = text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
-    let mut whole = "version = 1\n[[listener]]\naddress = \"127.0.0.1:0\"\n".to_owned();
+    let mut whole = "version = 1\n\
+                     [[listener]]\naddress = \"127.0.0.1:0\"\ntls = true\n\
+                     client_auth.ca = \"ca.pem\"\n\
+                     [[certificate]]\ncert = \"c.pem\"\nkey = \"k.pem\"\n"
+        .to_owned();
     for (name, version) in
         [("orders", "2.1.4"), ("orders", "2.0.3"), ("search", "3.0"), ("search", "4.0")]
     {

@@ -6,4 +6,5 @@ mod clients;
 mod files;
 pub(crate) mod meta;
 pub(crate) mod pki;
+mod tokio;
 mod trust;

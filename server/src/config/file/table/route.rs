@@ -199,8 +199,9 @@ pub(crate) static ROUTE: Section<RouteDraft> = Section {
         name: "route",
         header: Header::Array,
         title: "[[route]]",
-        meaning: "Which requests go to which function. The exact host wins over *.example.org, that \
-                  over none; then the most specific path; then a match on a header over none. Two \
+        meaning: "Which requests go to which function. The exact host wins over *.example.org, \
+                  that over none; then the most specific path; then a match on a header \
+                  over none. Two \
                   routes that could both win are an error.",
     },
     within: &[],

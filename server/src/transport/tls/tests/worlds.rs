@@ -73,7 +73,7 @@ impl Channel for Ours {
         let scratch = &mut self.memory.borrow_mut().0;
         scratch.handshakes_left = u32::from(!waits);
         let Some(Beginning::Handshake(session)) = self.transport.beginning() else {
-            unreachable!("asked while it shakes hands");
+            panic!("whoever asks has asked whether there is one");
         };
         match session.shake(wire, readable, false, scratch) {
             Shaken::Secured => {
