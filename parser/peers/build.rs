@@ -26,8 +26,9 @@ fn main() {
         .include(place.join("include"))
         .opt_level(2)
         .warnings(false)
-        // The sanitizers of rustc and of this compiler need not be one.
+        // The sanitizers of rustc and of this compiler need not be of one kind.
         .inherit_rustflags(false)
+        .flag("-fno-sanitize=all")
         .try_compile("fezz_llhttp");
     if let Err(error) = compiled {
         panic!("llhttp: {error}");

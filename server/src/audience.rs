@@ -181,6 +181,9 @@ impl Audience {
         };
         if let Some(exchange) = exchange {
             fill(&mut record, exchange, &self.fields, one);
+            if self.wants_words {
+                record.trace = exchange.trace.as_ref().map(|it| (it.trace_id(), it.span_id()));
+            }
         }
         for observer in &mut self.observers {
             observer.exchange(now, &record);
@@ -192,7 +195,6 @@ impl Audience {
 fn fill<'e>(record: &mut Record<'e>, exchange: &'e Exchange, fields: &'e [String], one: &Summary) {
     record.said = exchange.said(fields);
     record.principal = exchange.principal();
-    record.trace = exchange.trace.as_ref().map(|trace| (trace.trace_id(), trace.span_id()));
     record.method = Some(exchange.method.name());
     record.minor_version = Some(exchange.minor_version);
     record.route = exchange.route.map(|label| &*label.text);

@@ -128,7 +128,7 @@ pub struct Record<'a> {
     pub outcome: Outcome,
     /// Why it was refused, if it was.
     pub refusal: Option<Refusal>,
-    /// The trace it belongs to: 32 and 16 hexadecimal digits.
+    /// The trace it belongs to: 32 and 16 hexadecimal digits; told to those who want words.
     pub trace: Option<(&'a str, &'a str)>,
     /// Octets received for it.
     pub received_bytes: u64,

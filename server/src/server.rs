@@ -207,6 +207,7 @@ impl Server {
             let mut hub = Hub::new(settings.tuning.limits);
             let fields = hub.set_secured_fields(&settings.secured_fields);
             debug_assert!(fields.is_ok(), "one short line");
+            let lists = Lists::with_places(hub.reserve());
             loops.push(Loop {
                 poll,
                 listeners,
@@ -225,7 +226,7 @@ impl Server {
                 clock,
                 tuning: settings.tuning,
                 events: Events::with_capacity(EVENTS_PER_TURN_MAX),
-                lists: Lists::default(),
+                lists,
             });
         }
         let handle = Handle {

@@ -79,6 +79,13 @@ pub(crate) struct Lists {
     handshaking: u32,
 }
 
+impl Lists {
+    /// Room for as many links as there may be connections.
+    pub(crate) fn with_places(places: usize) -> Self {
+        Self { links: Vec::with_capacity(places), ..Self::default() }
+    }
+}
+
 /// How a loop ended.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ended {

@@ -32,7 +32,9 @@ const NEW_MS: u32 = 1_000;
 struct Pending {
     route: bool,
     dispatch: bool,
+    /// An exchange is over and was not told of: the present one, or the one before it.
     finished: bool,
+    over: bool,
     shut: bool,
     close: bool,
     reset: bool,
@@ -77,6 +79,7 @@ impl Conn {
                 route: false,
                 dispatch: false,
                 finished: false,
+                over: false,
                 shut: false,
                 close: false,
                 reset: false,
@@ -269,7 +272,8 @@ impl Conn {
     /// Whether [`Self::poll_action`] would find something, as far as a look at two words tells.
     #[inline]
     pub(crate) fn may_act(&self) -> bool {
-        let Pending { route, dispatch, finished, shut, close, reset: _, void: _ } = self.pending;
+        let Pending { route, dispatch, finished, over: _, shut, close, reset: _, void: _ } =
+            self.pending;
         self.forgotten != 0 || route | dispatch | finished | shut | close
     }
 

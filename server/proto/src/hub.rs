@@ -23,6 +23,9 @@ use crate::ticket::{ConnId, Ticket};
 use crate::time::Instant;
 use crate::wheel::Wheel;
 
+/// Connections for which room is made ahead; for more it is made when they come.
+const PLACES_RESERVED_MAX: u32 = 1 << 16;
+
 /// How a hub's life goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -65,6 +68,17 @@ impl Hub {
             granted: false,
             due: Vec::new(),
         }
+    }
+
+    /// Makes room for as many connections as there may be; the number of places. Memory that nobody
+    /// has used costs addresses and nothing else, while a table that grows leaves its former places
+    /// behind in the heap.
+    pub fn reserve(&mut self) -> usize {
+        let places = self.shared.limits.connections_max.min(PLACES_RESERVED_MAX) as usize;
+        let places = places + room::SHED_OVER_MAX;
+        self.conns.reserve_exact(places);
+        self.wheel.reserve(places);
+        places
     }
 
     // ---- what is true now ----

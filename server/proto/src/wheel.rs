@@ -53,6 +53,17 @@ impl Wheel {
         Self { slots, busy: [0; WORDS], busy_words: 0, entries: Vec::new(), next_tick: 0 }
     }
 
+    /// Makes room for `keys` keys, so that none has to move for another.
+    pub fn reserve(&mut self, keys: usize) {
+        self.entries.reserve_exact(keys);
+    }
+
+    /// One more than the largest key that was ever booked.
+    #[must_use]
+    pub const fn keys(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Makes sure that `key` fires at `at` or, at the horizon, before it. A later booking than the
     /// present one changes nothing: the owner is asked again when that one fires.
     #[inline]

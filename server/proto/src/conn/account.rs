@@ -6,16 +6,17 @@ use crate::shared::Shared;
 use crate::summary::{End, Summary};
 use crate::time::Instant;
 
-/// Exchanges of one connection that can be over and not yet told of: one whose reply was promised,
-/// and the next one if the server ends it before the driver looks.
-pub(super) const FINISHED_MAX: usize = 2;
-
 impl Conn {
     /// The first octet of a request was looked at.
     pub(super) fn begin_exchange(&mut self, shared: &mut Shared, now: Instant) {
         self.exchange = shared.next_exchange();
         self.served += 1;
         if let Some(work) = self.work.as_mut() {
+            // Its reply was promised, and the driver has not looked since.
+            if core::mem::take(&mut self.pending.over) {
+                debug_assert!(work.earlier.is_none(), "nobody listens");
+                work.earlier = Some(work.account);
+            }
             work.account = Summary::begin(self.exchange, self.served, now);
         }
         self.fire(Event::Started, shared, now);
@@ -39,9 +40,8 @@ impl Conn {
             account.received_bytes = work.inbox.len() as u64;
         }
         account.end = End::of(event);
-        debug_assert!(work.finished.len() < FINISHED_MAX, "nobody listens");
-        work.finished.push(*account);
         self.pending.finished = true;
+        self.pending.over = true;
     }
 
     /// The next exchange to be told of, unless it is the one whose ticket is to be told of first.
@@ -50,14 +50,17 @@ impl Conn {
         if !self.pending.finished {
             return None;
         }
-        let finished = &mut self.work.as_mut()?.finished;
-        let first = *finished.first()?;
-        if first.exchange == self.forgotten {
+        let work = self.work.as_mut()?;
+        if let Some(earlier) = work.earlier.take() {
+            self.pending.finished = self.pending.over;
+            return Some(earlier);
+        }
+        if work.account.exchange == self.forgotten {
             return None;
         }
-        finished.remove(0);
-        self.pending.finished = !finished.is_empty();
-        Some(first)
+        self.pending.finished = false;
+        self.pending.over = false;
+        Some(work.account)
     }
 }
 

@@ -1,7 +1,6 @@
 //! What a connection needs while it is not idle, in one record that goes round.
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 
 use fezz_parser::Framing;
 
@@ -30,8 +29,8 @@ pub(crate) struct Work {
     pub(super) outbox: Outbox,
     /// What is known of the present exchange so far.
     pub(super) account: Summary,
-    /// Exchanges that are over and were not told of.
-    pub(super) finished: Vec<Summary>,
+    /// One before it that is over and was not told of.
+    pub(super) earlier: Option<Summary>,
 }
 
 impl Work {
@@ -64,6 +63,6 @@ impl Work {
         self.late = None;
         self.fields = None;
         self.exchange = Exchange::default();
-        self.finished.clear();
+        self.earlier = None;
     }
 }

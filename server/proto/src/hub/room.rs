@@ -10,7 +10,7 @@ use crate::time::Instant;
 /// Places looked at to find an idle connection that can be shed.
 const SHED_LOOKS_MAX: usize = 256;
 /// Places beyond the limit for those who leave in order while their successors are served.
-const SHED_OVER_MAX: usize = 64;
+pub(super) const SHED_OVER_MAX: usize = 64;
 
 impl Hub {
     /// Whether a connection could be shed for a new one. Looks at a few places, and at the next few
@@ -48,7 +48,8 @@ impl Hub {
     /// The oldest idle connection of a few places. The hand stays where somebody was found and goes
     /// on where nobody was, so that no stretch of busy connections hides the idle ones behind it.
     fn oldest_idle(&mut self, now: Instant) -> Option<usize> {
-        let places = self.conns.capacity().max(1);
+        // Whoever was ever here had a deadline.
+        let places = self.wheel.keys().max(1);
         let looks = SHED_LOOKS_MAX.min(places);
         let found = (0..looks)
             .map(|step| (self.shed_hand + step) % places)
