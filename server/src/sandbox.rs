@@ -107,8 +107,8 @@ impl Plan {
         }
     }
 
-    /// Gives it up, for good, and makes sure that it is gone. To be called with one thread. `file` is
-    /// the configuration's.
+    /// Gives it up, for good, and makes sure that it is gone. To be called with one thread.
+    /// `file` is the configuration's.
     ///
     /// # Errors
     /// The step that failed: the process must not serve.

@@ -34,7 +34,10 @@ fn start(unit: &BTreeMap<String, String>, root: &Path) -> Serving {
     assert!(binary.ends_with("/fezz"));
     // It is told to reload by the verb that says how it went.
     assert_eq!(unit["Service.ExecReload"], format!("{binary} reload --config {file}"));
-    assert_eq!((unit["Service.Type"].as_str(), unit["Service.NotifyAccess"].as_str()), ("notify", "main"));
+    assert_eq!(
+        (unit["Service.Type"].as_str(), unit["Service.NotifyAccess"].as_str()),
+        ("notify", "main")
+    );
     Serving::start(&[], &["--root", root.to_str().expect("text")])
 }
 
