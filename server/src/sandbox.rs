@@ -108,10 +108,15 @@ impl Plan {
     }
 
     /// Gives it up, for good, and makes sure that it is gone. To be called with one thread.
+    /// `file` is the configuration's.
     ///
     /// # Errors
     /// The step that failed: the process must not serve.
-    pub(crate) fn carry_out(self, config: &Config) -> Result<Given, SandboxFault> {
+    pub(crate) fn carry_out(
+        self,
+        config: &Config,
+        file: Option<&Path>,
+    ) -> Result<Given, SandboxFault> {
         let mut words = Vec::new();
         let sheds = matches!(self.identity, Identity::Already(_) | Identity::Become(_));
         if (sheds || self.landlock) && !identity::is_alone().map_err(refused("count threads"))? {
@@ -124,7 +129,7 @@ impl Plan {
         }
         if self.landlock {
             identity::gain_nothing().map_err(refused("give up gaining rights"))?;
-            words.push(confine(config)?);
+            words.push(confine(config, file)?);
         }
         Ok(Given { words })
     }
@@ -165,14 +170,14 @@ fn shed(user: &User, changes: bool) -> Result<(), SandboxFault> {
 
 /// Leaves the files that the configuration names, and those that every program needs. What a
 /// kernel cannot do is said, and no reason not to serve.
-fn confine(config: &Config) -> Result<String, SandboxFault> {
+fn confine(config: &Config, file: Option<&Path>) -> Result<String, SandboxFault> {
     let Some(version) = landlock::version() else {
         return Ok("landlock=unavailable (this kernel has none: files are not confined)".to_owned());
     };
     let doing = "confine files with landlock";
     let ruleset = Ruleset::new().map_err(refused(doing))?;
     let mut left = 0_u32;
-    for (path, right) in paths(config) {
+    for (path, right) in paths(config, file) {
         left += u32::from(ruleset.leave(&path, right).map_err(refused(doing))?);
     }
     ruleset.obey().map_err(refused(doing))?;
@@ -181,7 +186,7 @@ fn confine(config: &Config) -> Result<String, SandboxFault> {
 
 /// What has to stay open for serving, for a reload and for an upgrade. Files are named by their
 /// folders: whoever replaces a file makes a new one.
-fn paths(config: &Config) -> Vec<(PathBuf, Right)> {
+fn paths(config: &Config, file: Option<&Path>) -> Vec<(PathBuf, Right)> {
     let folder = |path: &Path| match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
@@ -189,6 +194,7 @@ fn paths(config: &Config) -> Vec<(PathBuf, Right)> {
     let mut reads: Vec<PathBuf> = SYSTEM.iter().map(PathBuf::from).collect();
     reads.extend(config.functions.iter().map(|function| folder(&function.artifact)));
     reads.extend(config.root.clone());
+    reads.extend(file.map(folder));
     for certificate in &config.tls.certificates {
         reads.extend([folder(&certificate.chain), folder(&certificate.key)]);
     }
@@ -204,7 +210,11 @@ fn paths(config: &Config) -> Vec<(PathBuf, Right)> {
         }
     }
     reads.extend(std::env::current_exe().ok().map(|path| folder(&path)));
-    let outputs = [Some(&config.log.output), config.access_log.as_ref().map(|it| &it.output)];
+    let outputs = [
+        Some(&config.log.output),
+        config.access_log.as_ref().map(|it| &it.output),
+        config.audit_log.as_ref().map(|it| &it.output),
+    ];
     let mut writes: Vec<PathBuf> = DEVICES.iter().map(PathBuf::from).collect();
     writes.push(std::env::temp_dir());
     writes.extend(config.admin.socket.as_deref().map(folder));

@@ -53,6 +53,9 @@ pub struct Server {
     monitor: Option<Monitor>,
 }
 
+/// Sockets by the names under which they are handed over.
+type Accepting = Vec<(String, Weak<TcpListener>)>;
+
 /// The server's remote control: cheap to clone, usable from any thread.
 #[derive(Clone)]
 pub struct Handle {
@@ -68,7 +71,7 @@ pub struct Handle {
     pub(crate) life: Arc<Life>,
     pub(crate) listeners: Arc<[ListenerStatus]>,
     /// What can be handed over, under which name, until it is closed.
-    pub(crate) accepting: Arc<OnceLock<Vec<(String, Weak<TcpListener>)>>>,
+    pub(crate) accepting: Arc<OnceLock<Accepting>>,
 }
 
 impl Handle {
@@ -243,14 +246,7 @@ impl Server {
             accepting: Arc::default(),
         };
         handle.reloads.begin(Clock::unix_seconds());
-        let monitor = match monitor {
-            None => None,
-            Some((name, socket)) => {
-                let monitor = Monitor::open(socket, handle.clone())?;
-                accepting.push((name, Arc::downgrade(monitor.socket())));
-                Some(monitor)
-            }
-        };
+        let monitor = watched(monitor, &handle, &mut accepting)?;
         handle.accepting.get_or_init(|| accepting);
         Ok(Self { loops, addresses, doors, place, handle, monitor })
     }
@@ -406,12 +402,24 @@ fn queues(event_loops: usize) -> io::Result<(Vec<Poll>, Vec<Arc<Outbound>>)> {
     Ok((polls, outbound))
 }
 
+/// Where the server is watched, if it is; that can be handed over, too.
+fn watched(
+    socket: Option<(String, std::net::TcpListener)>,
+    handle: &Handle,
+    accepting: &mut Accepting,
+) -> Result<Option<Monitor>, StartError> {
+    let Some((name, socket)) = socket else { return Ok(None) };
+    let monitor = Monitor::open(socket, handle.clone())?;
+    accepting.push((name, Arc::downgrade(monitor.socket())));
+    Ok(Some(monitor))
+}
+
 /// The listeners of one loop, known to its poll; what can be handed over is noted in `accepting`.
 fn listeners(
     poll: &Poll,
     share: Vec<Share>,
     openings: &[Opening],
-    accepting: &mut Vec<(String, Weak<TcpListener>)>,
+    accepting: &mut Accepting,
 ) -> Result<Vec<Listener>, StartError> {
     let mut listeners = Vec::new();
     for Share { opening: number, socket, original } in share {

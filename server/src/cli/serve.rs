@@ -140,8 +140,9 @@ impl Host {
         plan: Plan,
         inherited: &mut Inherited,
     ) -> Result<Prepared, StartError> {
+        let file = self.flags.config_file();
         if !plan.gives_up() {
-            let given = plan.carry_out(config).map_err(StartError::Sandbox)?;
+            let given = plan.carry_out(config, file.as_deref()).map_err(StartError::Sandbox)?;
             log::open(&config.log).map_err(unopened(&config.log.output))?;
             let functions = load(config, Gates::of(config))?;
             let (sockets, admin) = self.open(config, None, inherited)?;
@@ -153,7 +154,7 @@ impl Host {
         }
         let (sockets, admin) = self.open(config, plan.user(), inherited)?;
         let gates = Gates::of(config);
-        let given = plan.carry_out(config).map_err(StartError::Sandbox)?;
+        let given = plan.carry_out(config, file.as_deref()).map_err(StartError::Sandbox)?;
         log::open(&config.log).map_err(unopened(&config.log.output))?;
         Ok(Prepared { given, functions: load(config, gates)?, sockets, admin })
     }

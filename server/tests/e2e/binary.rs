@@ -79,6 +79,7 @@ pub(crate) struct Serving {
     pub(crate) output: BufReader<Box<dyn Read>>,
     pub(crate) address: SocketAddr,
     ready: String,
+    before: String,
 }
 
 impl Serving {
@@ -111,8 +112,9 @@ impl Serving {
             .expect("fezz starts");
         let said: Box<dyn Read> = Box::new(Unstamped::of(child.stderr.take().expect("piped")));
         let mut output = BufReader::new(said);
-        let mut ready = String::new();
+        let (mut ready, mut before) = (String::new(), String::new());
         while !ready.starts_with("fezz ready:") {
+            before += &ready;
             ready.clear();
             assert_ne!(output.read_line(&mut ready).expect("a line"), 0, "it ended instead");
         }
@@ -122,7 +124,7 @@ impl Serving {
             .unwrap_or_else(|| panic!("no address in {ready:?}"))
             .parse()
             .expect("an address");
-        Self { child, output, address, ready }
+        Self { child, output, address, ready, before }
     }
 
     pub(crate) fn signal(&self, name: &str) {
@@ -160,6 +162,11 @@ impl Serving {
     pub(crate) fn secured(&self) -> Vec<SocketAddr> {
         let found = self.ready.split_whitespace().filter_map(|word| word.strip_prefix("https://"));
         found.map(|address| address.parse().expect("an address")).collect()
+    }
+
+    /// What it said before it was ready.
+    pub(crate) fn before(&self) -> &str {
+        &self.before
     }
 
     /// The number of its process.

@@ -25,13 +25,19 @@ fn unit() -> BTreeMap<String, String> {
     values
 }
 
-/// Starts what the unit file says, with our binary, folder and port in place of the installed ones.
+/// Starts what the unit file says, with our binary and a folder in place of the installed ones.
 fn start(unit: &BTreeMap<String, String>, root: &Path) -> Serving {
     let words: Vec<&str> = unit["Service.ExecStart"].split_whitespace().collect();
-    let [binary, "serve", "--root", _, "--listen", _] = words.as_slice() else {
+    let [binary, "serve", "--config", file] = words.as_slice() else {
         panic!("another command: {words:?}");
     };
     assert!(binary.ends_with("/fezz"));
+    // It is told to reload by the verb that says how it went.
+    assert_eq!(unit["Service.ExecReload"], format!("{binary} reload --config {file}"));
+    assert_eq!(
+        (unit["Service.Type"].as_str(), unit["Service.NotifyAccess"].as_str()),
+        ("notify", "main")
+    );
     Serving::start(&[], &["--root", root.to_str().expect("text")])
 }
 

@@ -79,26 +79,27 @@ fn start(words: &[&str]) -> Serving {
 }
 
 #[test]
-fn root_has_to_be_asked_for() {
+fn root_is_warned_of_unless_it_is_asked_for() {
     if !is_root() {
         return;
     }
     let function = example("hello").display().to_string();
-    let refused = |words: &[&str], word: &str| {
-        let output = Command::new(env!("CARGO_BIN_EXE_fezz"))
-            .args(["serve", "--listen", "127.0.0.1:0", "-f", &function])
-            .args(words)
-            .output()
-            .expect("fezz runs");
-        let (code, text) = said(&output);
-        assert_eq!(code, Some(1), "{text}");
-        assert!(text.contains(word), "{text}");
-    };
-    refused(&[], "say --user root if it has to be");
-    refused(&["--user", "nobody-of-that-name"], "there is no user 'nobody-of-that-name'");
-    let server = start(&["-f", &function, "--user", "root"]);
-    server.signal("TERM");
-    assert_eq!(server.end().1, Some(0));
+    for (words, warned) in [(&[][..], true), (&["--user", "root"], false)] {
+        let mut server = start(&[&["-f", &function][..], words].concat());
+        // Said before it serves, so that the next lines are those of the end.
+        assert_eq!(server.before().contains("this is root, and so is every function"), warned);
+        server.signal("TERM");
+        assert!(server.line_with("fezz drain").starts_with("fezz draining"));
+        assert_eq!(server.end().1, Some(0));
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_fezz"))
+        .args(["serve", "--listen", "127.0.0.1:0", "-f", &function])
+        .args(["--user", "nobody-of-that-name"])
+        .output()
+        .expect("fezz runs");
+    let (code, text) = said(&output);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("there is no user 'nobody-of-that-name'"), "{text}");
 }
 
 #[test]
