@@ -2,7 +2,6 @@
 //! where there is none, descriptors, exceptions, half a function.
 
 use std::os::unix::process::ExitStatusExt as _;
-use std::time::Duration;
 
 use fezz_server::assemble::Functions;
 
