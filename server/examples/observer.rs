@@ -2,10 +2,10 @@
 //! `observer ARTIFACT [bare|counts|observed] [ADDRESS]`.
 //!
 //! It serves one artifact with one loop and one worker: on an address until it is ended, or on a
-//! port of the system's choice until its standard input ends. `observed`, which is the default, attaches an
-//! observer that keeps the slowest exchange, and says at the end which it was. The other two words
-//! are for comparing what looking on costs: `counts` is the server as it is without an observer,
-//! and `bare` one that counts nothing at all.
+//! port of the system's choice until its standard input ends. `observed`, which is the default,
+//! attaches an observer that keeps the slowest exchange, and says at the end which it was. The
+//! other two words are for comparing what looking on costs: `counts` is the server as it is
+//! without an observer, and `bare` one that counts nothing at all.
 #![expect(clippy::print_stdout, reason = "what was seen is what there is to say")]
 
 use std::error::Error;
