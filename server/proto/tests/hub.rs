@@ -275,6 +275,19 @@ fn whoever_has_just_come_may_ask_once_in_a_drain() {
 }
 
 #[test]
+fn whoever_shakes_hands_may_ask_once_in_a_drain() {
+    let mut hub = hub();
+    let id = hub.handle_accepted(true, ms(0)).expect("there is room");
+    hub.handle_drain(ms(3_000), &mut Vec::new());
+    assert_eq!(hub.phase(id), Some(Phase::Handshake));
+    hub.handle_secured(id, ms(3_100));
+    let ticket = ask(&mut hub, id, b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", ms(3_200));
+    hub.handle_reply(ticket, Ok(reply()), ms(3_300));
+    assert!(send(&mut hub, id, ms(3_300)).contains("connection: close"));
+    assert_eq!(hub.phase(id), Some(Phase::Linger));
+}
+
+#[test]
 fn what_was_promised_survives_a_drain() {
     let mut hub = hub();
     let id = accept(&mut hub, ms(0));
