@@ -236,10 +236,9 @@ impl Conn {
         self.advance(shared, now);
     }
 
-    /// The server drains. Whoever has just come may still ask once: its request may be here before
-    /// it learns that it came too late.
+    /// The server drains. Whoever has just come, or shakes hands, may still ask once: its request
+    /// may be here before it learns that it came too late.
     pub(crate) fn handle_drain(&mut self, shared: &mut Shared, now: Instant) {
-        // Whoever shakes hands has a request in hand; its handshake has a deadline of its own.
         if self.is_new(now) || self.phase == Phase::Handshake {
             self.keep = false;
         } else {
