@@ -5,12 +5,11 @@
 
 mod account;
 mod content;
+mod reading;
 mod say;
 mod work;
 
 use alloc::boxed::Box;
-
-use fezz_parser::parse_head;
 
 pub(crate) use self::work::Work;
 use crate::action::{Action, Opening, Void};
@@ -128,6 +127,7 @@ impl Conn {
         self.work.as_ref().map_or(0, |work| work.outbox.left())
     }
 
+    #[inline]
     pub(crate) fn unsent(&self) -> [&[u8]; 4] {
         self.work.as_ref().map_or([&[]; 4], |work| work.outbox.unsent())
     }
@@ -161,6 +161,7 @@ impl Conn {
 
     // ---- what happens ----
 
+    #[inline]
     pub(crate) fn recv_space<'a>(&'a mut self, shared: &'a mut Shared) -> &'a mut [u8] {
         if self.eof {
             return &mut [];
@@ -186,6 +187,7 @@ impl Conn {
         }
     }
 
+    #[inline]
     pub(crate) fn handle_received(&mut self, bytes: usize, shared: &mut Shared, now: Instant) {
         shared.notice(Notice::Received { bytes: u32::try_from(bytes).unwrap_or(u32::MAX) });
         match self.phase {
@@ -246,6 +248,7 @@ impl Conn {
         }
     }
 
+    #[inline]
     pub(crate) fn handle_sent(&mut self, bytes: usize, shared: &mut Shared, now: Instant) {
         shared.notice(Notice::Sent { bytes: u32::try_from(bytes).unwrap_or(u32::MAX) });
         let Some(work) = self.work.as_mut() else { return };
@@ -277,6 +280,7 @@ impl Conn {
         self.forgotten != 0 || route | dispatch | finished | shut | close
     }
 
+    #[inline]
     pub(crate) fn poll_action(&mut self, index: u32, limits: &Limits) -> Option<Action> {
         if let Some(summary) = self.poll_finished() {
             return Some(Action::Finished(summary));
@@ -307,6 +311,7 @@ impl Conn {
     }
 
     /// Gives back what is not needed until the next octet.
+    #[inline]
     pub(crate) fn settle(&mut self, shared: &mut Shared) {
         let Some(work) = self.work.as_mut() else { return };
         if let Some(buffer) = work.inbox.give_back() {
@@ -339,70 +344,6 @@ impl Conn {
     }
 
     // ---- inside ----
-
-    /// Goes on as far as the octets that are here allow.
-    fn advance(&mut self, shared: &mut Shared, now: Instant) {
-        loop {
-            match self.phase {
-                Phase::Idle if self.has_input() => self.begin_exchange(shared, now),
-                Phase::Head => {
-                    if !self.read_head(shared, now) {
-                        break;
-                    }
-                }
-                _ => break,
-            }
-        }
-        let needs_octets = matches!(
-            self.phase,
-            Phase::Handshake | Phase::Idle | Phase::Head | Phase::Body | Phase::Linger
-        );
-        if self.eof && needs_octets && self.nothing_unsent() {
-            self.fire(Event::PeerEof, shared, now);
-        }
-    }
-
-    fn has_input(&self) -> bool {
-        self.work.as_ref().is_some_and(|work| !work.inbox.is_empty())
-    }
-
-    fn nothing_unsent(&self) -> bool {
-        self.work.as_ref().is_none_or(|work| work.outbox.is_empty())
-    }
-
-    /// Looks at the head; false when it is not whole yet.
-    fn read_head(&mut self, shared: &mut Shared, now: Instant) -> bool {
-        let Some(work) = self.work.as_mut() else { return false };
-        let inbox = &mut work.inbox;
-        let mut resume = inbox.resume;
-        let read = parse_head(inbox.filled(), &shared.limits.head, &mut resume, &mut shared.index);
-        inbox.resume = resume;
-        shared.index_exchange = 0;
-        match read {
-            Ok(None) => false,
-            Ok(Some(head_bytes)) => {
-                let head = fezz_parser::Head::new(inbox.filled(), &shared.index);
-                work.exchange = Exchange::of(&head, head_bytes);
-                work.late = None;
-                work.account.has_head = true;
-                work.account.received_bytes = head_bytes as u64;
-                work.fields = None;
-                shared.index_exchange = self.exchange;
-                shared.notice(Notice::HeadDone);
-                self.fire(Event::HeadDone, shared, now);
-                true
-            }
-            Err(error) => {
-                // What stands behind the wrong octet must not matter: it may not have arrived yet.
-                let right = usize::try_from(error.offset()).unwrap_or(usize::MAX);
-                let right = right.min(inbox.len());
-                work.exchange = Exchange::of_part(inbox.filled().get(..right).unwrap_or_default());
-                work.account.received_bytes = right as u64;
-                self.refuse(Refusal::Head(error), None, shared, now);
-                true
-            }
-        }
-    }
 
     /// Moves by an event that brings nothing to say.
     #[inline(always)]
