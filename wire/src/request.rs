@@ -168,7 +168,7 @@ pub fn write_request<'h, S: AsRef<[u8]> + ?Sized>(
         headers,
         |(name, value)| ENTRY_ROOM + name.len() + value.len(),
         #[inline(always)]
-        |room, (name, value)| put_entry(room, name, value),
+        |room, (name, value)| room.put_short_entry([&key::NAME, &key::VALUE], name, value),
     );
     debug_assert_eq!(written, head.header_count, "headers as announced");
     let mut deadline_at = 0;
@@ -337,13 +337,6 @@ fn put_nullable<const N: usize, S: AsRef<[u8]> + ?Sized>(
         Some(text) => room.put_string(key, text.as_ref()),
         None => room.put(with_last(*key, NULL)),
     }
-}
-
-/// Writes one header entry; shared with the writer of responses.
-#[inline(always)]
-pub(crate) fn put_entry(room: &mut Room<'_>, name: &[u8], value: &[u8]) {
-    room.put_entry_string(&key::NAME, name);
-    room.put_entry_string(&key::VALUE, value);
 }
 
 #[inline]
