@@ -37,7 +37,7 @@ fn function() -> PathBuf {
     PATH.get_or_init(compile).clone()
 }
 
-/// `--user` with whoever runs the tests, for `serve`: root has to be asked for by name.
+/// `--user` with whoever runs the tests, for `serve`: whoever stays root says so, or is warned.
 fn present_user(words: &[&str]) -> Vec<String> {
     use std::os::unix::fs::MetadataExt as _;
     let user = std::fs::metadata("/proc/self").unwrap().uid();
