@@ -15,9 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Lets the shim have a bug; what the oracle says about it.
 fn found(name: &str, canary: Canary) -> String {
     let mut server = Server::start(folder(name), "");
-    let calm = Calm::of(&mut server);
+    let mut calm = Calm::of(&mut server);
     for seed in 0..SEEDS_MAX {
-        let outcome = seeds::run(&mut server, &calm, seed, canary, PATIENCE);
+        let outcome = seeds::run(&mut server, &mut calm, seed, canary, PATIENCE);
         if !outcome.wrong.is_empty() {
             return outcome.wrong.join("\n");
         }

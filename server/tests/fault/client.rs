@@ -23,8 +23,8 @@ enum Due {
     Content(Vec<u8>),
     /// A head that announces so many octets, and none of them.
     Head(usize),
-    /// No answer of the function's: it is given up.
-    Late,
+    /// Usually none of the function's, because it is given up; this content if nobody had time to.
+    Late(Vec<u8>),
     /// A refusal; the connection ends.
     Refused,
 }
@@ -166,7 +166,11 @@ impl Client {
                 let head = format!(
                     "GET /delay/{delay} HTTP/1.1\r\nHost: localhost\r\nX-Way: late\r\n\r\n"
                 );
-                Ask { octets: head.into_bytes(), due: Due::Late, closes: false }
+                Ask {
+                    octets: head.into_bytes(),
+                    due: Due::Late(format!("delay {delay}\n").into_bytes()),
+                    closes: false,
+                }
             }
             36 => {
                 let octets = b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n".to_vec();
@@ -248,7 +252,11 @@ impl Client {
         }
         if self.dice.once_in(6) {
             // Leaves in the middle of something; nobody hears what is said to that.
-            drop(line.send(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc"));
+            drop(
+                line.send(
+                    b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nabc",
+                ),
+            );
         } else if self.dice.once_in(3) {
             drop(line.stream.socket().shutdown(Shutdown::Write));
             if let Err(broken) = line.end() {
@@ -377,7 +385,8 @@ impl Line {
         let served = match (&ask.due, head.status) {
             (Due::Content(due), 200) => content == due,
             (Due::Head(due), 200) => announced == *due,
-            (Due::Late, 504) => true,
+            (Due::Late(_), 504) => true,
+            (Due::Late(due), 200) => content == due,
             (Due::Refused, 400) => return Ok(true),
             (_, 503) => return Ok(false),
             _ => false,

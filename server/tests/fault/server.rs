@@ -16,8 +16,13 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(2);
 
 /// Waits for a condition; what it came to, or nothing when it did not come true.
-pub(crate) fn until<T>(mut condition: impl FnMut() -> Option<T>) -> Option<T> {
-    for _ in 0..PATIENCE.as_millis() / LOOK.as_millis() {
+pub(crate) fn until<T>(condition: impl FnMut() -> Option<T>) -> Option<T> {
+    within(PATIENCE, condition)
+}
+
+/// The same, with another patience. Looks are counted: a machine that stands still loses none.
+pub(crate) fn within<T>(patience: Duration, mut condition: impl FnMut() -> Option<T>) -> Option<T> {
+    for _ in 0..patience.as_millis() / LOOK.as_millis() {
         if let Some(found) = condition() {
             return Some(found);
         }
