@@ -14,7 +14,7 @@ mod contender;
 mod counts;
 mod error;
 mod isolation;
-mod machine;
+pub(crate) mod machine;
 mod memory;
 mod native;
 mod page;
