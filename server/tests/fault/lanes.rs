@@ -30,7 +30,7 @@ struct Found {
     growth: Vec<(u64, u64)>,
 }
 
-fn number(variable: &str, otherwise: u64) -> u64 {
+pub(crate) fn number(variable: &str, otherwise: u64) -> u64 {
     let text = std::env::var(variable).ok();
     text.map_or(otherwise, |text| text.parse().expect("a number"))
 }
