@@ -2,7 +2,10 @@
 
 use super::failure::Result;
 use super::stage::Stage;
-use super::short;
+use super::{
+    amplification, descriptors, drain, endings, endless, handshakes, idle, kept, limit_bodies,
+    memory, million, pipelining, reload, short, slow_bodies, slow_heads, slow_readers, workers,
+};
 
 /// One scenario.
 #[derive(Clone, Copy)]
@@ -18,4 +21,23 @@ pub(super) struct Scenario {
 }
 
 /// All of them.
-pub(super) const SCENARIOS: &[Scenario] = &[short::SCENARIO];
+pub(super) const SCENARIOS: &[Scenario] = &[
+    short::SCENARIO,
+    kept::SCENARIO,
+    pipelining::SCENARIO,
+    slow_heads::SCENARIO,
+    slow_bodies::SCENARIO,
+    slow_readers::SCENARIO,
+    limit_bodies::SCENARIO,
+    endings::SCENARIO,
+    idle::SCENARIO,
+    workers::SCENARIO,
+    endless::SCENARIO,
+    descriptors::SCENARIO,
+    memory::SCENARIO,
+    handshakes::SCENARIO,
+    reload::SCENARIO,
+    drain::SCENARIO,
+    million::SCENARIO,
+    amplification::SCENARIO,
+];

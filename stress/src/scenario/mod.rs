@@ -21,7 +21,25 @@ mod settings;
 mod stage;
 mod strict;
 
+mod amplification;
+mod descriptors;
+mod drain;
+mod endings;
+mod endless;
+mod handshakes;
+mod idle;
+mod kept;
+mod limit_bodies;
+mod memory;
+mod million;
+mod pipelining;
+mod reload;
 mod short;
+mod slow_bodies;
+mod slow_heads;
+mod slow_readers;
+mod trickle;
+mod workers;
 
 use std::fs;
 use std::path::{Path, PathBuf};
