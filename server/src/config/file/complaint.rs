@@ -62,6 +62,23 @@ impl Snippet {
     }
 }
 
+impl Complaint {
+    /// The same in one line, for a log.
+    pub(crate) fn brief(&self) -> String {
+        let mut line = self.path.display().to_string();
+        if let Some(Snippet { line: number, column, .. }) = &self.spot {
+            line += &format!(":{number}:{column}");
+        }
+        for part in [self.key.clone(), self.fault.to_string()] {
+            if !part.is_empty() {
+                line += &format!(": {part}");
+            }
+        }
+        let remedy = self.fault.remedy();
+        if remedy.is_empty() { line } else { line + "; " + &remedy }
+    }
+}
+
 impl fmt::Display for Complaint {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.key.is_empty() {
@@ -88,6 +105,24 @@ impl fmt::Display for Complaint {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_has_one_line_for_it() {
+        let text = "[limits]\nbody = 7\n";
+        let mut complaint = Complaint {
+            key: "limits.body".to_owned(),
+            fault: Fault::RatePer,
+            path: PathBuf::from("/etc/fezz.toml"),
+            spot: Some(Snippet::of(text, &(16..17))),
+        };
+        let what = "limits.body: this is not a number of requests in a time; write \"50/s\", \
+                    \"100/m\" or \"1000/h\"";
+        assert_eq!(complaint.brief(), format!("/etc/fezz.toml:2:8: {what}"));
+        complaint.spot = None;
+        complaint.key.clear();
+        complaint.fault = Fault::SelfInclude;
+        assert_eq!(complaint.brief(), "/etc/fezz.toml: the file includes itself");
+    }
 
     #[test]
     fn a_place_is_counted_in_characters() {
