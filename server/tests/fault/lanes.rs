@@ -13,7 +13,7 @@ use super::seeds::{self, Calm, all};
 use super::server::{PATIENCE, Server, until};
 
 /// Servers side by side: much of a seed is waiting.
-const LANES: u64 = 4;
+const LANES: u64 = 8;
 /// Seeds of an ordinary run.
 const SEEDS: u64 = 2_000;
 /// Seeds after which memory is looked at first: caches are full by then.
