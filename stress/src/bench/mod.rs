@@ -19,7 +19,7 @@ mod draw;
 mod error;
 mod growth;
 mod isolation;
-mod machine;
+pub(crate) mod machine;
 mod many;
 mod memory;
 mod native;
