@@ -339,7 +339,8 @@ pub fn imf_fixdate(unix_seconds: u64) -> [u8; 29] {
 /// Year, month and day of the proleptic Gregorian calendar, `days` after 1970-01-01.
 ///
 /// Years begin in March here, so that the day that comes and goes is the last one.
-const fn civil_date(days: u64) -> (u64, u64, u64) {
+#[must_use]
+pub const fn civil_date(days: u64) -> (u64, u64, u64) {
     const DAYS_TO_1970: u64 = 719_468;
     const DAYS_PER_ERA: u64 = 146_097;
     let days = days + DAYS_TO_1970;

@@ -238,16 +238,10 @@ impl Host {
         if let Some(successor) = &mut self.successor {
             successor.wait().map_err(|_| StartError::Abandoned)?;
         }
-        if let Some(socket) = &mut admin {
+        if let Some(socket) = &admin {
             let listener = socket.listener().map_err(refused(Task::Serve))?;
             let operator = Arc::clone(bridge) as Arc<dyn admin::Operator>;
             admin::start(&listener, operator).map_err(refused(Task::Thread))?;
-            if let Err(error) = socket.publish() {
-                let fields = [("why", log::Value::Shown(&error))];
-                let message =
-                    "the operator's socket cannot be put in its place: verbs reach nobody";
-                log::warn("fezz::admin", &fields, message);
-            }
         }
         let ready = ReadyReport {
             addresses: server.plain_addresses(),
@@ -259,6 +253,14 @@ impl Host {
             workers: server.workers(),
         };
         let serves = || {
+            // Not before every thread is there: a predecessor that serves on after all would have
+            // lost its own.
+            if let Some(Err(error)) = admin.as_mut().map(AdminSocket::publish) {
+                let fields = [("why", log::Value::Shown(&error))];
+                let message =
+                    "the operator's socket cannot be put in its place: verbs reach nobody";
+                log::warn("fezz::admin", &fields, message);
+            }
             log::say(ready);
             if let Some(successor) = &mut self.successor.take() {
                 // When it does not hear us it is gone, and there is nobody to make place.

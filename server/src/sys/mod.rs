@@ -11,6 +11,7 @@ pub mod exit;
 pub mod guarded;
 pub mod handed;
 pub mod identity;
+#[cfg_attr(not(target_os = "linux"), path = "unconfined.rs")]
 pub mod landlock;
 pub mod monotonic;
 pub mod process;

@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use super::compare::Comparison;
 use super::error::BenchError;
 use super::results::Results;
-use super::table::{outcome, rows};
+use super::table::{changes, outcome, rows};
 use super::workload::WORKLOADS;
 
 /// Writes the page of `results`, which were saved in `saved`.
@@ -25,7 +26,8 @@ fn render(results: &Results, saved: &Path) -> String {
          Written by `stress/bench` from [{saved}]({saved}); how it measures is in \
          [README.md](README.md), what is promised in [BUDGETS.md](BUDGETS.md).\n\
          {rounds} rounds of {seconds} s; medians, with the least and the greatest round.\n\n\
-         ![Rates beside the null server]({chart})\n\n",
+         How cost grows with what there is more of: [GROWTH.md](GROWTH.md).\n\n\
+         ![Fezz beside the null server and its peers]({chart})\n\n",
         saved = link(saved),
         chart = link(&chart),
         rounds = results.rounds,
@@ -44,6 +46,7 @@ fn render(results: &Results, saved: &Path) -> String {
     }));
     push_table(&mut page, &verdicts);
     push_disturbances(&mut page, results);
+    push_comparison(&mut page, results);
     page.push_str("\n## Figures\n");
     for workload in WORKLOADS {
         let rows = rows(workload, results);
@@ -64,6 +67,20 @@ fn push_disturbances(page: &mut String, results: &Results) {
     for warning in &results.warnings {
         push(page, format_args!("- {warning}\n"));
     }
+}
+
+fn push_comparison(page: &mut String, results: &Results) {
+    let Some(comparison) = &results.comparison else { return };
+    let Comparison { date, commit, newly_met, newly_missed, .. } = comparison;
+    push(page, format_args!("\n## Since {date} (sources {commit})\n\n"));
+    page.push_str("Flagged is what changed by more than the spread of its rounds.");
+    for (what, ids) in [("met", newly_met), ("missed", newly_missed)] {
+        if !ids.is_empty() {
+            push(page, format_args!(" Now {what}: {}.", ids.join(", ")));
+        }
+    }
+    page.push_str("\n\n");
+    push_table(page, &changes(comparison));
 }
 
 fn push_conditions(page: &mut String, results: &Results) {
