@@ -27,6 +27,8 @@ const WARMUP_SHARE: f64 = 0.2;
 /// The series that stand beside `functions`: octets and milliseconds for each.
 pub(super) const FUNCTIONS_MEMORY: &str = "functions_memory";
 pub(super) const FUNCTIONS_START: &str = "functions_start";
+/// The series that stands beside `routes`: milliseconds until the server is ready.
+pub(super) const ROUTES_START: &str = "routes_start";
 
 impl Many {
     /// What the servers with few and with many have to do.
@@ -82,6 +84,11 @@ fn compare(
     let servers = [one, other];
     if many == Many::Functions {
         add_price_of_functions(bench, contender, &servers, results)?;
+    }
+    if many == Many::Routes {
+        let milliseconds = servers[1].ready_seconds * 1e3;
+        let remark = "ms until it is ready";
+        results.add(ROUTES_START, &contender.name, vec![milliseconds], remark);
     }
     let quiet = if many == Many::Connections {
         let arguments = contender.load_arguments(Role::Hello, &bench.places);

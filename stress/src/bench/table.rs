@@ -1,7 +1,7 @@
 //! What the benchmark prints while it runs: a table per workload, then the verdicts.
 
 use super::compare::Comparison;
-use super::growth::{FUNCTIONS_MEMORY, FUNCTIONS_START};
+use super::growth::{FUNCTIONS_MEMORY, FUNCTIONS_START, ROUTES_START};
 use super::results::{LOOPS_CPU, Results, Sample, Series, Verdict};
 use super::rounds::{BUSY_MIN, FOREIGN_MAX};
 use super::slow::SLOW_RATE;
@@ -89,6 +89,7 @@ pub(super) fn beside(workload: &Workload) -> &'static [&'static str] {
     match workload.kind {
         Kind::Loops => &[LOOPS_CPU],
         Kind::Many(Many::Functions) => &[FUNCTIONS_MEMORY, FUNCTIONS_START],
+        Kind::Many(Many::Routes) => &[ROUTES_START],
         Kind::Slow => &[SLOW_RATE],
         _ => &[],
     }

@@ -20,6 +20,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
             memory is counted in each case, beyond what is held for a connection that said \
             nothing.",
     figures: &["per_octet", "one_octet", "silent"],
+    without: &[],
     play,
 };
 

@@ -16,6 +16,8 @@ pub(super) struct Scenario {
     pub(super) about: &'static str,
     /// Ids of what it measures, without those of [`super::stage::COMMON`].
     pub(super) figures: &'static [&'static str],
+    /// Ids of common ones that make no sense in it.
+    pub(super) without: &'static [&'static str],
     /// Plays it.
     pub(super) play: fn(&mut Stage) -> Result<()>,
 }

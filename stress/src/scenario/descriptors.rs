@@ -22,6 +22,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
             accepted to be dropped, and as soon as they have left, a hundred questions in a row \
             are answered.",
     figures: &["unanswered", "recovery", "exhausted"],
+    without: &[],
     play,
 };
 

@@ -21,6 +21,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
             half-closed after a whole request is answered, everybody else is let go, and then \
             the server uses no processor time.",
     figures: &["half_closed_wrong", "not_let_go", "idle_cpu"],
+    without: &[],
     play,
 };
 

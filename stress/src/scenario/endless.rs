@@ -15,14 +15,18 @@ use crate::clock::Clock;
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "endless",
     about: "Clients call one function that never wakes and one that never stops computing: 504 at \
-            the deadline, then 503 without a call. A function beside them is answered throughout, \
-            and when the two are released, every thread comes back.",
+            the deadline, then 503 without a call, and now and then one call on trial. A function \
+            beside them is answered throughout, and when the two are released, every thread comes \
+            back.",
     figures: &["other_answers", "late", "slowdown", "stuck_left"],
+    without: &[],
     play,
 };
 
-const CALLERS: usize = 24;
-const ROUNDS: usize = 3;
+/// Three for each function: two workers of eight are left.
+const CALLERS: usize = 6;
+/// Who was refused asks again after so long.
+const PAUSE: Duration = Duration::from_millis(50);
 /// `timeout` of the endless functions, in seconds.
 const DEADLINE_S: f64 = 1.0;
 const RELEASE_SECONDS_MAX: f64 = 40.0;
@@ -33,7 +37,8 @@ fn play(stage: &mut Stage) -> Result<()> {
     let keys = [("timeout", "\"1s\""), ("quarantine", "\"2s\"")];
     let settings = stage
         .settings()
-        .set("workers.threads", "4")
+        .set("workers.threads", "8")
+        .set("workers.abandon_max", "16")
         .function("sleep", &stage.hostile("endless_sleep"), &keys)
         .route("sleep", None, "/sleep/{*rest}")
         .function("loop", &stage.hostile("endless_loop"), &keys)
@@ -44,7 +49,8 @@ fn play(stage: &mut Stage) -> Result<()> {
     let crowd = honest::gather(&mix, 11)?;
     let target = stage.plain(&server);
     let of = target.clone();
-    let outcomes = together(CALLERS, move |place| call(of.clone(), place))?;
+    let seconds = stage.scale.pick(4.0, 15.0);
+    let outcomes = together(CALLERS, move |place| call(of.clone(), place, seconds))?;
     let beside = honest::dismiss(crowd)?;
     let (latest, other) = judge(outcomes.into_iter().flatten().collect());
     let first = other.first().cloned().unwrap_or_default();
@@ -62,13 +68,15 @@ fn play(stage: &mut Stage) -> Result<()> {
 
 type Outcome = (f64, std::result::Result<u16, Flaw>);
 
-async fn call(target: Target, place: usize) -> Vec<Outcome> {
+async fn call(target: Target, place: usize, seconds: f64) -> Vec<Outcome> {
+    let begun = Clock::start();
     let path = ["/sleep/now", "/loop/now"][place % 2];
     let mut outcomes = Vec::new();
-    for _ in 0..ROUNDS {
+    while begun.seconds() < seconds {
         let clock = Clock::start();
         let status = ask(&target, place, path).await.map(|answer| answer.status);
         outcomes.push((clock.seconds(), status));
+        tokio::time::sleep(PAUSE).await;
     }
     outcomes
 }

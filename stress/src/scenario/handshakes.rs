@@ -22,11 +22,12 @@ pub(super) const SCENARIO: Scenario = Scenario {
             ClientHellos, whose answers cost it a key exchange and a signature each. Connections \
             that are secured already keep at least half of their requests per second.",
     figures: &["kept_share", "hellos", "fresh_wrong"],
+    without: &[],
     play,
 };
 
 const FLOODERS: usize = 48;
-const KEPT: usize = 4;
+const KEPT: usize = 64;
 /// Octets of a ServerHello with its certificate that are taken before the end; the flight is
 /// there when the first of them is.
 const FLIGHT_BYTES: usize = 2048;

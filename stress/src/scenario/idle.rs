@@ -6,7 +6,7 @@ use super::catalog::Scenario;
 use super::crowd::alone;
 use super::dice::Dice;
 use super::failure::{Failure, Result};
-use super::honest;
+
 use super::peer::{Peer, Target};
 use super::question::Question;
 use super::stage::{Stage, Terms, count};
@@ -19,6 +19,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
             counted, honest clients are compared with themselves before, and then each of the \
             ten thousand asks again on the same connection.",
     figures: &["memory_each", "forgotten", "slowdown"],
+    without: &[],
     play,
 };
 

@@ -14,6 +14,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
             over TLS, a thousand questions per second in all. Nobody may starve, and latencies \
             count from when a question was due.",
     figures: &["p99", "starved"],
+    without: &[],
     play,
 };
 

@@ -16,6 +16,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
             chunks, over TLS as well. The former come back whole, the latter are refused with \
             413, and no memory stays behind.",
     figures: &["at_limit_wrong", "over_limit_wrong", "buffered_left"],
+    without: &[],
     play,
 };
 

@@ -24,6 +24,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
             together, to a process whose data segment may not grow by more than 160 MiB. Some are \
             refused with 503, the others get their body back, and the server goes on.",
     figures: &["other_answers", "refused", "held", "buffered_left"],
+    without: &[],
     play,
 };
 

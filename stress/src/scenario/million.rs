@@ -13,6 +13,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
             honest clients beside them. From the end of the first tenth to the last connection \
             resident memory grows by no more than a few MiB.",
     figures: &["growth", "answers_off"],
+    without: &[],
     play,
 };
 

@@ -22,6 +22,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
             while. What the server holds for each is bounded, and afterwards every answer comes \
             in its order.",
     figures: &["memory_each", "out_of_order", "p99"],
+    without: &[],
     play,
 };
 

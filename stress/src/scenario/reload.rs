@@ -15,6 +15,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
             over kept and over new connections. Every good one is taken, every bad one is refused \
             whole, and no handshake and no answer is lost.",
     figures: &["bad_taken", "good_refused", "reloads"],
+    without: &[],
     play,
 };
 

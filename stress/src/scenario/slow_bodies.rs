@@ -12,6 +12,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
             five octets a second. All are told 408 and are gone when their time is over, and \
             honest clients do not notice.",
     figures: &["overdue", "wrong_ends", "slowdown"],
+    without: &[],
     play,
 };
 

@@ -12,6 +12,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
             field lines without an end. All are gone at their deadline, those that said anything \
             with 408, and honest clients do not notice.",
     figures: &["overdue", "wrong_ends", "slowdown"],
+    without: &[],
     play,
 };
 

@@ -9,7 +9,7 @@ use super::catalog::Scenario;
 use super::crowd::alone;
 use super::dice::Dice;
 use super::failure::{Failure, Result};
-use super::honest;
+use super::honest::{self, Mix, Report};
 use super::peer::connect;
 use super::question::Question;
 use super::server::Server;
@@ -22,6 +22,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
             an octet now and then. What is held for them is bounded by what they sent, and all \
             are reset when their time is over.",
     figures: &["overdue", "held", "slowdown"],
+    without: &[],
     play,
 };
 
@@ -42,10 +43,8 @@ fn play(stage: &mut Stage) -> Result<()> {
     let server = stage.serve(&settings)?;
     let mix = stage.mix(&server)?;
     let quiet = stage.quiet(&mix)?;
-    let crowd = honest::gather(&mix, 7)?;
     let before = server.resident_bytes();
-    let (held, seconds) = alone(endure(&server, peers, f64::from(given)))??;
-    let beside = honest::dismiss(crowd)?;
+    let (first, beside, held, seconds) = alone(endure(&server, &mix, peers, f64::from(given)))??;
     let sent = count((peers * BODY_BYTES) as u64);
     let held = count(held.saturating_sub(before));
     let each = held / count(peers as u64) / 1024.0;
@@ -53,12 +52,18 @@ fn play(stage: &mut Stage) -> Result<()> {
     let remark = format!("{seconds:.1} s of {given} s");
     stage.measure("overdue", seconds / f64::from(given), "", remark);
     stage.measure_slowdown(&quiet, &beside);
-    stage.close(server, &[&quiet, &beside], Terms::default())
+    stage.close(server, &[&quiet, &first, &beside], Terms::default())
 }
 
-/// The most memory while they are there, and how long it took to be rid of them after the last one
-/// had asked.
-async fn endure(server: &Server, peers: usize, given: f64) -> Result<(u64, f64)> {
+/// Honest clients while the peers ask, and while they do not read; the most memory, and how long it
+/// took to be rid of them after the last one had asked.
+async fn endure(
+    server: &Server,
+    mix: &Mix,
+    peers: usize,
+    given: f64,
+) -> Result<(Report, Report, u64, f64)> {
+    let crowd = honest::gather(mix, 7)?;
     let address = server.plain;
     let mut asking = JoinSet::new();
     for place in 0..peers {
@@ -86,12 +91,15 @@ async fn endure(server: &Server, peers: usize, given: f64) -> Result<(u64, f64)>
         });
     }
     let clock = Clock::start();
+    let first = honest::dismiss(crowd)?;
+    let crowd = honest::gather(mix, 8)?;
     let mut held = 0;
     while clock.seconds() < given * BORNE_MAX {
         held = held.max(server.resident_bytes());
         let timeouts = server.page()?.sum("fezz_http_timeouts_total", &[("phase", "write")]);
         if timeouts >= count(peers as u64) {
-            return Ok((held, clock.seconds()));
+            let seconds = clock.seconds();
+            return Ok((first, honest::dismiss(crowd)?, held, seconds));
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }

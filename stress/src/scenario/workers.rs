@@ -21,6 +21,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
             green. Then the sleeper is granted eight requests at a time, and the function beside \
             it is refused nothing.",
     figures: &["other_answers", "refusal_p99", "unhealthy", "refused_beside"],
+    without: &[],
     play,
 };
 
@@ -29,6 +30,9 @@ const CALL: &[u8] = b"GET /delay/100 HTTP/1.1\r\nHost: any.test\r\n\r\n";
 /// A refused caller asks again after so long.
 const PAUSE: Duration = Duration::from_millis(50);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Each refusal is worth a line.
+const WARNINGS: &[&str] = &["refused: as many requests"];
 
 /// What one caller saw.
 #[derive(Debug, Default)]
@@ -50,7 +54,7 @@ fn play(stage: &mut Stage) -> Result<()> {
     stage.measure("refusal_p99", p99, "ms", remark);
     stage.measure("unhealthy", count(unhealthy), "", "");
     let mut other: Vec<String> = calls.into_iter().flat_map(|one| one.other).collect();
-    stage.close(server, &[&beside], Terms::default())?;
+    stage.close(server, &[&beside], Terms { warnings: WARNINGS, ..Terms::default() })?;
 
     let bounded =
         settings.grant("echo", "max_in_flight", "8").grant("echo", "max_concurrency", "2");
@@ -60,7 +64,7 @@ fn play(stage: &mut Stage) -> Result<()> {
     stage.measure("refused_beside", count(beside.busy), "", format!("{} answers", beside.answers));
     let first = other.first().cloned().unwrap_or_default();
     stage.measure("other_answers", count(other.len() as u64), "", first);
-    stage.close(server, &[&beside], Terms::default())
+    stage.close(server, &[&beside], Terms { warnings: WARNINGS, ..Terms::default() })
 }
 
 /// Callers and honest clients at once; how often the health page was not green.

@@ -45,7 +45,8 @@ impl Snippet {
         }
         let begin = text[..start].rfind('\n').map_or(0, |at| at + 1);
         let end = text[start..].find('\n').map_or(text.len(), |at| start + at);
-        let line = text[..begin].matches('\n').count() + 1;
+        // Octets, not letters: a file has many lines, and may have as many places to point at.
+        let line = text[..begin].bytes().filter(|&octet| octet == b'\n').count() + 1;
         let column = text[begin..start].chars().count() + 1;
         let mut stop = span.end.clamp(start, end);
         while !text.is_char_boundary(stop) {
