@@ -51,7 +51,10 @@ mod tests {
     fn names_come_in_any_form() {
         let words = ["ci/stress", "--only", "a", "b,c", "--scale", "full"];
         let args = Args::try_parse_from(words).unwrap();
-        assert_eq!((args.only, args.scale), (vec!["a".into(), "b".into(), "c".into()], Scale::Full));
+        assert_eq!(
+            (args.only, args.scale),
+            (vec!["a".into(), "b".into(), "c".into()], Scale::Full)
+        );
         assert!(Args::try_parse_from(["ci/stress", "--scale", "huge"]).is_err());
     }
 }

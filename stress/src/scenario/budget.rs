@@ -182,12 +182,14 @@ impl Row {
 #[must_use]
 pub fn mismatches(rows: &[Row], declared: &[(&str, &str)]) -> Vec<BudgetError> {
     let measured = |row: &&Row| {
-        !declared.iter().any(|&(scenario, id)| (row.scenario.as_str(), row.id.as_str()) == (scenario, id))
+        !declared
+            .iter()
+            .any(|&(scenario, id)| (row.scenario.as_str(), row.id.as_str()) == (scenario, id))
     };
-    let unmeasured = rows.iter().filter(measured).map(|row| BudgetError::Unmeasured {
-        scenario: row.scenario.clone(),
-        id: row.id.clone(),
-    });
+    let unmeasured = rows
+        .iter()
+        .filter(measured)
+        .map(|row| BudgetError::Unmeasured { scenario: row.scenario.clone(), id: row.id.clone() });
     let judged = |&&(scenario, id): &&(&str, &str)| {
         !rows.iter().any(|row| (row.scenario.as_str(), row.id.as_str()) == (scenario, id))
     };

@@ -1,8 +1,8 @@
 //! The scenarios in their order; the number of each is its place in this list.
 
 use super::failure::Result;
-use super::stage::Stage;
 use super::short;
+use super::stage::Stage;
 
 /// One scenario.
 #[derive(Clone, Copy)]

@@ -239,8 +239,13 @@ mod tests {
             }
         });
         let target = Target { address, tls: None };
-        let mix =
-            Mix { kept: Vec::new(), fresh: vec![(target, 1)], every: None, takes_busy: true, short: true };
+        let mix = Mix {
+            kept: Vec::new(),
+            fresh: vec![(target, 1)],
+            every: None,
+            takes_busy: true,
+            short: true,
+        };
         let crowd = gather(&mix, 1).unwrap();
         std::thread::sleep(Duration::from_millis(50));
         dismiss(crowd).unwrap()

@@ -1,12 +1,12 @@
 //! Connections as only the clients of a stress run make them: from any loopback address, secured
 //! or not, with a small window, and ended by FIN, by RST or not at all.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use std::io;
 
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};

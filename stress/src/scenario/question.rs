@@ -81,8 +81,7 @@ impl Question {
     }
 
     fn echo(dice: &mut Dice, head: &str, chunked: bool) -> Self {
-        let most =
-            if dice.below(LONG_ONE_IN) == 0 { LONG_BYTES_MAX } else { SHORT_BYTES_MAX };
+        let most = if dice.below(LONG_ONE_IN) == 0 { LONG_BYTES_MAX } else { SHORT_BYTES_MAX };
         let length = 16 + dice.below(most);
         let body = dice.octets(length);
         Self::post(dice, head, body, chunked)
@@ -106,7 +105,8 @@ impl Question {
         if answer.status != self.status {
             return Err(Flaw::Status(answer.status));
         }
-        if self.content_type.is_some() && answer.field("content-type") != self.content_type.as_deref()
+        if self.content_type.is_some()
+            && answer.field("content-type") != self.content_type.as_deref()
         {
             return Err(Flaw::ContentType);
         }

@@ -84,7 +84,8 @@ impl Play {
     /// Figures that no row is about.
     #[must_use]
     pub fn unbudgeted(&self, rows: &[Row]) -> Vec<&Figure> {
-        let has = |figure: &&Figure| !rows.iter().any(|row| row.is_about(&self.scenario, &figure.id));
+        let has =
+            |figure: &&Figure| !rows.iter().any(|row| row.is_about(&self.scenario, &figure.id));
         self.figures.iter().filter(has).collect()
     }
 
@@ -113,7 +114,8 @@ impl Results {
     /// is broken.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
-        let unrun = |name: &str| self.plays.iter().any(|play| play.scenario == name && play.is_unrun());
+        let unrun =
+            |name: &str| self.plays.iter().any(|play| play.scenario == name && play.is_unrun());
         let broken = |verdict: &Verdict| {
             verdict.row.promised
                 && !verdict.met
@@ -199,16 +201,18 @@ impl Results {
     }
 
     fn rows_of_page(&self) -> String {
-        let mut text = String::from("| scenario | figure | measured | budget | verdict | remark |\n");
+        let mut text =
+            String::from("| scenario | figure | measured | budget | verdict | remark |\n");
         text.push_str("|---|---|---|---|---|---|\n");
-        let worst = |verdict: &&Verdict| {
-            let value = |other: &Verdict| other.figure.as_ref().map_or(f64::MAX, |it| it.value);
-            let same = self.verdicts.iter().filter(|other| other.row == verdict.row);
-            same.clone().all(|other| value(other) <= value(verdict))
-                && self.verdicts.iter().position(|other| {
-                    other.row == verdict.row && value(other) == value(verdict)
-                }) == self.verdicts.iter().position(|other| std::ptr::eq(other, *verdict))
-        };
+        let worst =
+            |verdict: &&Verdict| {
+                let value = |other: &Verdict| other.figure.as_ref().map_or(f64::MAX, |it| it.value);
+                let same = self.verdicts.iter().filter(|other| other.row == verdict.row);
+                same.clone().all(|other| value(other) <= value(verdict))
+                    && self.verdicts.iter().position(|other| {
+                        other.row == verdict.row && value(other) == value(verdict)
+                    }) == self.verdicts.iter().position(|other| std::ptr::eq(other, *verdict))
+            };
         for verdict in self.verdicts.iter().filter(worst) {
             let figure = verdict.figure.as_ref();
             let _written = writeln!(

@@ -89,18 +89,18 @@ impl Settings {
              [sandbox]\nuser = \"{user}\"\n"
         );
         for (section, keys) in &self.sections {
-            let keys: String = keys.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
+            let keys: String =
+                keys.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
             // Writing to a String cannot fail.
             let _written = write!(text, "[{section}]\n{keys}");
         }
         for function in &self.functions {
             let Function { name, artifact, keys, routes } = function;
-            let keys: String = keys.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
+            let keys: String =
+                keys.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
             let artifact = artifact.display();
-            let _written = write!(
-                text,
-                "[[function]]\nname = \"{name}\"\nartifact = \"{artifact}\"\n{keys}"
-            );
+            let _written =
+                write!(text, "[[function]]\nname = \"{name}\"\nartifact = \"{artifact}\"\n{keys}");
             for (host, path) in routes {
                 let host = host.map_or_else(String::new, |host| format!("host = \"{host}\"\n"));
                 let _written =
@@ -125,7 +125,11 @@ mod tests {
         let text = settings.text(Path::new("/tmp/x"), 0);
         assert_eq!(text.matches("[timeouts]").count(), 1);
         assert!(text.contains("[timeouts]\nqueue = \"1s\"\nhandler = \"2s\"\n"), "{text}");
-        assert!(text.contains("name = \"echo\"\nartifact = \"/x/libecho.so\"\nmax_concurrency = 2"));
-        assert!(text.contains("host = \"honest.test\"\npath = \"/{*rest}\"\nfunction = \"honest\""));
+        assert!(
+            text.contains("name = \"echo\"\nartifact = \"/x/libecho.so\"\nmax_concurrency = 2")
+        );
+        assert!(
+            text.contains("host = \"honest.test\"\npath = \"/{*rest}\"\nfunction = \"honest\"")
+        );
     }
 }

@@ -166,19 +166,9 @@ impl Stage {
     }
 
     /// Writes a figure down.
-    pub(super) fn measure(
-        &mut self,
-        id: &str,
-        value: f64,
-        unit: &str,
-        remark: impl Into<String>,
-    ) {
-        let figure = Figure {
-            id: id.to_owned(),
-            value,
-            unit: unit.to_owned(),
-            remark: remark.into(),
-        };
+    pub(super) fn measure(&mut self, id: &str, value: f64, unit: &str, remark: impl Into<String>) {
+        let figure =
+            Figure { id: id.to_owned(), value, unit: unit.to_owned(), remark: remark.into() };
         self.figures.push(figure);
     }
 
@@ -239,9 +229,8 @@ impl Stage {
     fn check_holdings(&mut self, server: &mut Server) -> Result<()> {
         let clock = Clock::start();
         let before = server.before;
-        let settled = |now: Holdings| {
-            now.descriptors <= before.descriptors && now.threads >= before.threads
-        };
+        let settled =
+            |now: Holdings| now.descriptors <= before.descriptors && now.threads >= before.threads;
         let mut now = server.holdings();
         while !settled(now) && clock.seconds() < SETTLE_SECONDS_MAX {
             server.alive()?;
@@ -252,7 +241,11 @@ impl Stage {
         let remark = format!("{} → {}", before.descriptors, now.descriptors);
         self.add("descriptors_left", count(left as u64), &remark);
         let lost = before.threads.saturating_sub(now.threads);
-        self.add("threads_lost", count(lost as u64), &format!("{} → {}", before.threads, now.threads));
+        self.add(
+            "threads_lost",
+            count(lost as u64),
+            &format!("{} → {}", before.threads, now.threads),
+        );
         Ok(())
     }
 
@@ -296,9 +289,7 @@ pub(super) fn secured(server: &Server, roots: RootCertStore) -> Result<Target> {
 }
 
 /// The certificates in a file.
-pub(super) fn certificates(
-    file: &Path,
-) -> Result<Vec<rustls::pki_types::CertificateDer<'static>>> {
+pub(super) fn certificates(file: &Path) -> Result<Vec<rustls::pki_types::CertificateDer<'static>>> {
     use rustls::pki_types::pem::PemObject;
     let octets = fs::read(file).map_err(|error| Failure::file(file, error))?;
     let read = rustls::pki_types::CertificateDer::pem_slice_iter(&octets);
@@ -310,10 +301,9 @@ pub(super) fn certificates(
 pub(super) fn identity(folder: &Path) -> Result<()> {
     let names = ["localhost", HONEST_HOST, "127.0.0.1"].map(str::to_owned);
     let made = rcgen::generate_simple_self_signed(names).map_err(Failure::Certificate)?;
-    for (name, text) in [
-        ("server.key", made.signing_key.serialize_pem()),
-        ("server.pem", made.cert.pem()),
-    ] {
+    for (name, text) in
+        [("server.key", made.signing_key.serialize_pem()), ("server.pem", made.cert.pem())]
+    {
         let (file, new) = (folder.join(name), folder.join(format!("{name}.new")));
         fs::write(&new, text).map_err(|error| Failure::file(&new, error))?;
         fs::rename(&new, &file).map_err(|error| Failure::file(&file, error))?;
