@@ -10,6 +10,7 @@ pub mod environment;
 pub mod exit;
 pub mod guarded;
 pub mod handed;
+pub mod heap;
 pub mod identity;
 pub mod landlock;
 pub mod monotonic;
