@@ -136,7 +136,8 @@ fn persistence(octets: &[u8], index: &mut Index) -> Result<Persistence, Error> {
     let seen = index.facts.seen.connection;
     let options = match (seen.count, index.first(seen).value().of(octets)) {
         (0, _) => Options::default(),
-        (1, value) if value.eq_ignore_ascii_case(b"keep-alive") => {
+        // As nearly everybody writes it: compared in two words, where other cases take ten steps.
+        (1, value) if value == b"keep-alive" || value.eq_ignore_ascii_case(b"keep-alive") => {
             Options { close: false, keep_alive: true }
         }
         _ => connection_options(octets, index)?,

@@ -61,6 +61,19 @@ impl Place {
         Self(u64::from(value.0) << 32 | u64::from(name.0))
     }
 
+    /// A line with one space behind its colon and none before its end: the colon stands in two of
+    /// the four places, which one multiplication fills.
+    #[inline(always)]
+    pub(crate) fn usual(line: usize, colon: usize, end: usize) -> Self {
+        let place = Self(
+            (end as u64) << 48
+                | ((colon as u64).wrapping_mul(1 << 32 | 1 << 16)).wrapping_add(2 << 32)
+                | line as u64,
+        );
+        debug_assert_eq!(place, Self::new(Span::new(line, colon), Span::new(colon + 2, end)));
+        place
+    }
+
     #[inline(always)]
     pub(crate) const fn name(self) -> Span {
         Span((self.0 & 0xffff_ffff) as u32)

@@ -57,6 +57,7 @@ mod framing;
 mod head;
 mod index;
 mod limits;
+mod plain;
 mod quick;
 mod reply;
 mod scan;

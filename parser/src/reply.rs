@@ -5,6 +5,7 @@
 
 use crate::class::Class;
 use crate::index::Known;
+use crate::plain;
 use core::fmt;
 
 /// Takes the octets of a response head, in order.
@@ -198,7 +199,10 @@ pub fn write_field(
     name: &[u8],
     value: &[u8],
 ) -> Result<FieldFate, ReplyError> {
-    if name.is_empty() || !Class::TOKEN.has_all(name) || !Class::VALUE.has_all(value) {
+    let right = !name.is_empty()
+        && (plain::is_plain_name(name) || Class::TOKEN.has_all(name))
+        && (plain::is_plain_value(value) || Class::VALUE.has_all(value));
+    if !right {
         return Err(what_is_wrong(name, value));
     }
     if is_host_field(name) {

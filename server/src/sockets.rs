@@ -104,7 +104,7 @@ impl Handed {
 
 fn judge(socket: &Socket) -> Result<(), HandedFault> {
     let kind = socket.r#type().map_err(|_| HandedFault::NoSocket)?;
-    let domain = socket.domain().map_err(|_| HandedFault::NoSocket)?;
+    let domain = socket.local_addr().map_err(|_| HandedFault::NoSocket)?.domain();
     if kind != Type::STREAM || domain != Domain::IPV4 && domain != Domain::IPV6 {
         return Err(HandedFault::NoStream);
     }

@@ -299,8 +299,13 @@ fn len<S: AsRef<[u8]> + ?Sized>(text: Option<&S>) -> usize {
 
 #[inline(always)]
 fn put_line<S: AsRef<[u8]> + ?Sized>(room: &mut Room<'_>, head: &RequestHead<'_, S>) {
-    room.put_string(&key::METHOD, head.method.as_ref());
-    put_nullable(room, &key::SCHEME, head.scheme);
+    match (head.method.as_ref(), head.scheme.map(AsRef::as_ref)) {
+        (b"GET", Some(b"http")) => room.put(key::GET_HTTP),
+        (b"GET", Some(b"https")) => room.put(key::GET_HTTPS),
+        (b"POST", Some(b"http")) => room.put(key::POST_HTTP),
+        (b"POST", Some(b"https")) => room.put(key::POST_HTTPS),
+        (method, scheme) => put_start(room, method, scheme),
+    }
     put_nullable(room, &key::AUTHORITY, head.authority);
     let path = head.path.as_ref();
     match head.query.map(AsRef::as_ref) {
@@ -313,6 +318,13 @@ fn put_line<S: AsRef<[u8]> + ?Sized>(room: &mut Room<'_>, head: &RequestHead<'_,
         }
     }
     room.put_keyed(&key::HEADERS, head.header_count as u64);
+}
+
+/// Writes any method and scheme.
+#[inline(never)]
+fn put_start(room: &mut Room<'_>, method: &[u8], scheme: Option<&[u8]>) {
+    room.put_string(&key::METHOD, method);
+    put_nullable(room, &key::SCHEME, scheme);
 }
 
 #[inline(always)]
@@ -341,9 +353,14 @@ fn strings_len<S: AsRef<[u8]> + ?Sized>(meta: &Meta<'_, S>) -> usize {
 
 #[inline(always)]
 fn put_before_deadline<S: AsRef<[u8]> + ?Sized>(room: &mut Room<'_>, meta: &Meta<'_, S>) {
+    const DEADLINE: [u8; 12] = lead(key::DEADLINE_MS);
+    let trace_id = meta.trace_id.map(AsRef::as_ref);
+    if let Some(trace_id) = trace_id.and_then(|it| <&[u8; key::TRACE_ID_LEN]>::try_from(it).ok()) {
+        return room.put_around(key::TRACED, trace_id, DEADLINE);
+    }
     room.put(key::META);
-    put_nullable(room, &key::TRACE_ID, meta.trace_id);
-    room.put(lead::<13, 12>(key::DEADLINE_MS));
+    put_nullable(room, &key::TRACE_ID, trace_id);
+    room.put(DEADLINE);
 }
 
 #[inline(always)]

@@ -119,6 +119,27 @@ impl<'v> Room<'v> {
         }
     }
 
+    /// Writes octets of a known number between constant ones.
+    #[inline(always)]
+    pub(crate) fn put_around<const A: usize, const N: usize, const B: usize>(
+        &mut self,
+        before: [u8; A],
+        octets: &[u8; N],
+        behind: [u8; B],
+    ) {
+        let rest = core::mem::take(&mut self.rest);
+        debug_assert!(rest.len() >= A + N + B, "room was measured");
+        if let Some((to_before, after)) = rest.split_first_chunk_mut::<A>()
+            && let Some((to_octets, after)) = after.split_first_chunk_mut::<N>()
+            && let Some((to_behind, after)) = after.split_first_chunk_mut::<B>()
+        {
+            *to_before = before;
+            *to_octets = *octets;
+            *to_behind = behind;
+            self.rest = after;
+        }
+    }
+
     /// Writes octets of any number.
     #[inline(always)]
     pub(crate) fn put_slice(&mut self, octets: &[u8]) {

@@ -12,6 +12,7 @@ pub mod guarded;
 pub mod handed;
 pub mod heap;
 pub mod identity;
+#[cfg_attr(not(target_os = "linux"), path = "unconfined.rs")]
 pub mod landlock;
 pub mod monotonic;
 pub mod process;

@@ -5,7 +5,7 @@
 //! to somebody else's question, an answer that is whole although it was cut, and silence.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -68,6 +68,9 @@ pub(crate) struct Client {
     secured: bool,
     /// Whether it asks for an answer that takes long where a loop makes the call.
     may_keep_loops: bool,
+    /// Whether the server may be about to leave: it may be gone, and its answers may be the last
+    /// of their connections.
+    leaving: bool,
     tag: String,
     dice: Dice,
     patience: Duration,
@@ -75,6 +78,8 @@ pub(crate) struct Client {
 
 /// How an exchange ended that is not whole.
 enum Broken {
+    /// Nobody listens.
+    Nobody,
     Ended,
     Cut,
     Wrong(String),
@@ -85,22 +90,44 @@ impl Client {
         let mut dice = Dice::of(seed, 1_000 + number as u64);
         let secured = dice.once_in(5);
         let may_keep_loops = seed % 64 == 1;
-        Self { secured, may_keep_loops, tag: format!("{seed}-{number}"), dice, patience }
+        Self {
+            secured,
+            may_keep_loops,
+            leaving: false,
+            tag: format!("{seed}-{number}"),
+            dice,
+            patience,
+        }
     }
 
     /// A client that asks once for itself, when all is well.
     pub(crate) fn honest(seed: u64, number: usize, secured: bool, patience: Duration) -> Self {
         let dice = Dice::of(seed, 2_000 + number as u64);
         let tag = format!("{seed}-after-{number}");
-        Self { secured, may_keep_loops: false, tag, dice, patience }
+        Self { secured, may_keep_loops: false, leaving: false, tag, dice, patience }
+    }
+
+    /// One whose server may leave meanwhile.
+    pub(crate) fn of_leaving(self) -> Self {
+        Self { leaving: true, ..self }
     }
 
     /// Asks once, over a connection of its own.
-    pub(crate) fn ask_once(mut self, server: &Server) -> Story {
+    pub(crate) fn ask_once(self, server: &Server) -> Story {
+        let address = self.address(server);
+        self.ask_once_at(address)
+    }
+
+    /// The same, of whoever listens there.
+    pub(crate) fn ask_once_at(mut self, address: SocketAddr) -> Story {
         let ask = self.plain_ask(0, "worker");
         let mut story = Story::default();
-        self.converse(server, &[vec![ask]], &mut story);
+        self.converse(address, &[vec![ask]], &mut story);
         story
+    }
+
+    fn address(&self, server: &Server) -> SocketAddr {
+        if self.secured { server.secured } else { server.plain }
     }
 
     /// Goes through its script, over as many connections as that takes.
@@ -121,7 +148,7 @@ impl Client {
                     asks
                 })
                 .collect();
-            self.converse(server, &batches, &mut story);
+            self.converse(self.address(server), &batches, &mut story);
         }
         story
     }
@@ -220,9 +247,10 @@ impl Client {
     }
 
     /// One connection: batches of requests that are sent together.
-    fn converse(&mut self, server: &Server, batches: &[Vec<Ask>], story: &mut Story) {
-        let mut line = match Line::to(server, self.secured, self.patience) {
+    fn converse(&mut self, address: SocketAddr, batches: &[Vec<Ask>], story: &mut Story) {
+        let mut line = match Line::to(address, self.secured, self.patience) {
             Ok(line) => line,
+            Err(Broken::Nobody) if self.leaving => return,
             Err(broken) => return note(story, broken, &self.tag),
         };
         for batch in batches {
@@ -237,12 +265,13 @@ impl Client {
                 return note(story, Broken::Wrong(format!("sending: {error}")), &self.tag);
             }
             for ask in batch {
-                match line.answer(ask) {
-                    Ok(true) => story.answered += 1,
-                    Ok(false) => story.unserved += 1,
+                let answer = match line.answer(ask, self.leaving) {
+                    Ok(answer) => answer,
                     Err(broken) => return note(story, broken, &self.tag),
-                }
-                if ask.closes {
+                };
+                story.answered += u64::from(answer.served);
+                story.unserved += u64::from(!answer.served);
+                if answer.closes {
                     if let Err(broken) = line.end() {
                         note(story, broken, &self.tag);
                     }
@@ -268,6 +297,7 @@ impl Client {
 
 fn note(story: &mut Story, broken: Broken, tag: &str) {
     match broken {
+        Broken::Nobody => story.wrong.push(format!("client {tag}: nobody listens")),
         Broken::Ended => story.ended += 1,
         Broken::Cut => story.cut += 1,
         Broken::Wrong(what) => story.wrong.push(format!("client {tag}: {what}")),
@@ -303,10 +333,8 @@ struct Line {
 }
 
 impl Line {
-    fn to(server: &Server, secured: bool, patience: Duration) -> Result<Self, Broken> {
-        let address = if secured { server.secured } else { server.plain };
-        let socket = TcpStream::connect(address)
-            .map_err(|error| Broken::Wrong(format!("nobody listens: {error}")))?;
+    fn to(address: SocketAddr, secured: bool, patience: Duration) -> Result<Self, Broken> {
+        let socket = TcpStream::connect(address).map_err(|_| Broken::Nobody)?;
         socket.set_nodelay(true).expect("an option");
         socket.set_read_timeout(Some(patience)).expect("a timeout");
         socket.set_write_timeout(Some(patience)).expect("a timeout");
@@ -361,8 +389,8 @@ impl Line {
         }
     }
 
-    /// The answer to `ask`; false when it is one that says that nobody was there to give it.
-    fn answer(&mut self, ask: &Ask) -> Result<bool, Broken> {
+    /// The answer to `ask`. Who is `leaving` may say that it is the last one.
+    fn answer(&mut self, ask: &Ask, leaving: bool) -> Result<Answer, Broken> {
         let end = self.wait(|held| held.windows(4).position(|four| four == b"\r\n\r\n"))?;
         let head = Head::read(&self.held[..end]).map_err(Broken::Wrong)?;
         let announced = head.length;
@@ -382,20 +410,19 @@ impl Line {
         let rest = self.held.split_off(whole);
         let came = std::mem::replace(&mut self.held, rest);
         let content = &came[end + 4..];
-        let served = match (&ask.due, head.status) {
-            (Due::Content(due), 200) => content == due,
+        let served = head.status != 503;
+        let right = match (&ask.due, head.status) {
+            (Due::Content(due) | Due::Late(due), 200) => content == due,
             (Due::Head(due), 200) => announced == *due,
-            (Due::Late(_), 504) => true,
-            (Due::Late(due), 200) => content == due,
-            (Due::Refused, 400) => return Ok(true),
-            (_, 503) => return Ok(false),
+            (Due::Late(_), 504) | (Due::Refused, 400) | (_, 503) => true,
             _ => false,
         };
-        if !served || head.closes != ask.closes {
+        let ends = head.closes == ask.closes || head.closes && (leaving || !served);
+        if !right || !ends {
             let (asked, came) = (shown(&ask.octets), shown(&came));
             return Err(Broken::Wrong(format!("asked {asked:?}, and got {came:?}")));
         }
-        Ok(true)
+        Ok(Answer { served, closes: head.closes })
     }
 
     /// Nothing comes any more but the end.
@@ -407,6 +434,13 @@ impl Line {
         }
         Err(Broken::Wrong(format!("octets behind the last answer: {:?}", shown(&self.held))))
     }
+}
+
+/// A whole answer, and right.
+struct Answer {
+    /// Not one that says that nobody was there to give it.
+    served: bool,
+    closes: bool,
 }
 
 /// The first octets, as text.

@@ -40,11 +40,12 @@ pub(crate) enum Call {
     Name,
     Seek,
     Truncate,
+    Spawn,
 }
 
 impl Call {
     /// Every one, with the names of the functions of the C library.
-    pub(crate) const ALL: [(Self, &'static str); 29] = [
+    pub(crate) const ALL: [(Self, &'static str); 30] = [
         (Self::Accept, "accept4"),
         (Self::Recv, "recv"),
         (Self::Send, "send"),
@@ -74,6 +75,7 @@ impl Call {
         (Self::Name, "getsockname"),
         (Self::Seek, "lseek"),
         (Self::Truncate, "ftruncate"),
+        (Self::Spawn, "posix_spawn"),
     ];
 
     pub(crate) fn name(self) -> &'static str {

@@ -13,7 +13,7 @@ use super::seeds::{self, Calm, all};
 use super::server::{PATIENCE, Server, until};
 
 /// Servers side by side: much of a seed is waiting.
-const LANES: u64 = 4;
+const LANES: u64 = 8;
 /// Seeds of an ordinary run.
 const SEEDS: u64 = 2_000;
 /// Seeds after which memory is looked at first: caches are full by then.
@@ -27,10 +27,11 @@ struct Found {
     injected: Injected,
     /// By seed.
     wrong: BTreeMap<u64, Vec<String>>,
-    growth: Vec<(u64, u64)>,
+    /// KiB of each server, every so many seeds.
+    resident: Vec<Vec<u64>>,
 }
 
-fn number(variable: &str, otherwise: u64) -> u64 {
+pub(crate) fn number(variable: &str, otherwise: u64) -> u64 {
     let text = std::env::var(variable).ok();
     text.map_or(otherwise, |text| text.parse().expect("a number"))
 }
@@ -45,7 +46,7 @@ fn no_seed_breaks_the_promise() {
         story: Story::default(),
         injected: Injected::none(),
         wrong: BTreeMap::new(),
-        growth: Vec::new(),
+        resident: Vec::new(),
     });
     thread::scope(|scope| {
         for lane in 0..LANES.min(seeds) {
@@ -74,7 +75,7 @@ fn no_seed_breaks_the_promise() {
 fn run(lane: u64, next: &AtomicU64, end: u64, stop: &AtomicBool, found: &Mutex<Found>) {
     let mut server = Server::start(folder(&format!("lane-{lane}")), "");
     let mut calm = Calm::of(&mut server);
-    let (mut done, mut warm) = (0, 0);
+    let (mut done, mut resident) = (0, Vec::new());
     while !stop.load(Ordering::Relaxed) {
         let seed = next.fetch_add(1, Ordering::Relaxed);
         if seed >= end {
@@ -85,8 +86,8 @@ fn run(lane: u64, next: &AtomicU64, end: u64, stop: &AtomicBool, found: &Mutex<F
         }
         let outcome = seeds::run(&mut server, &mut calm, seed, Canary::None, PATIENCE);
         done += 1;
-        if done == WARM {
-            warm = server.resident_kib();
+        if done % WARM == 0 {
+            resident.push(server.resident_kib());
         }
         let mut found = found.lock().expect("no lane panics");
         found.injected.add(&outcome.injected);
@@ -101,17 +102,14 @@ fn run(lane: u64, next: &AtomicU64, end: u64, stop: &AtomicBool, found: &Mutex<F
             return;
         }
     }
-    let grown = (warm, server.resident_kib());
     let ends = last_words(server);
     let mut found = found.lock().expect("no lane panics");
-    if warm > 0 {
-        found.growth.push(grown);
-        if grown.1 > grown.0 + GROWTH_KIB_MAX {
-            found
-                .wrong
-                .insert(end, vec![format!("memory grew from {} to {} KiB", grown.0, grown.1)]);
-        }
+    if let (Some(warm), Some(last)) = (resident.first(), resident.last())
+        && *last > warm + GROWTH_KIB_MAX
+    {
+        found.wrong.insert(end + lane, vec![format!("memory grew, in KiB: {resident:?}")]);
     }
+    found.resident.push(resident);
     if !ends.is_empty() {
         found.wrong.insert(end + lane, ends);
     }
@@ -165,10 +163,9 @@ fn table(found: &Found, seeds: u64) -> String {
     for (call, fault, times) in found.injected.all() {
         let _always = writeln!(text, "| {} | {} | {times} |", call.name(), fault.name());
     }
-    let _always = writeln!(
-        text,
-        "resident memory after {WARM} seeds and at the end, KiB, by server: {:?}",
-        found.growth
-    );
+    let _always = writeln!(text, "resident KiB, every {WARM} seeds, by server:");
+    for resident in &found.resident {
+        let _always = writeln!(text, "{resident:?}");
+    }
     text
 }

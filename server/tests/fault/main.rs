@@ -14,9 +14,12 @@ mod canaries;
 mod client;
 mod control;
 mod dice;
+mod endings;
 mod lanes;
+mod reloads;
 mod seeds;
 mod server;
+mod starts;
 
 use std::path::{Path, PathBuf};
 

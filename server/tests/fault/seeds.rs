@@ -181,7 +181,7 @@ pub(crate) fn run(
 }
 
 /// Ends of connections for which nothing is to blame.
-fn unexplained(story: &Story, injected: &Injected) -> Vec<String> {
+pub(crate) fn unexplained(story: &Story, injected: &Injected) -> Vec<String> {
     let sum = |kinds: &[(Call, Fault)]| kinds.iter().map(|it| injected.of(it.0, it.1)).sum::<u64>();
     let (deadly, scarce) = (sum(&DEADLY), sum(&SCARCE));
     let mut wrong = Vec::new();

@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
@@ -31,23 +32,30 @@ pub(crate) fn within<T>(patience: Duration, mut condition: impl FnMut() -> Optio
     None
 }
 
-/// Builds the example function once: it echoes, shows the fields, and takes its time.
+/// Builds the example function once: it echoes, shows the fields, and takes its time. Stripped,
+/// because every start reads all of it.
 pub(crate) fn function() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
-        if let Some(folder) = std::env::var_os("FEZZ_EXAMPLES") {
-            return PathBuf::from(folder).join("libecho.so");
-        }
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("functions");
-        let status = Command::new(env!("CARGO"))
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .args(["build", "--quiet", "-p", "example-echo", "--target-dir"])
-            .arg(&target)
-            .status()
-            .expect("cargo runs");
-        assert!(status.success(), "the example function builds");
-        target.join("debug/libecho.so")
+        let built = std::env::var_os("FEZZ_EXAMPLES").map_or_else(build, PathBuf::from);
+        let stripped = super::folder("function").join("libecho.so");
+        let mut strip = Command::new("strip");
+        strip.arg("-o").args([&stripped, &built.join("libecho.so")]);
+        assert!(strip.status().expect("strip runs").success(), "the function is stripped");
+        stripped
     })
+}
+
+fn build() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("functions");
+    let status = Command::new(env!("CARGO"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["build", "--quiet", "-p", "example-echo", "--target-dir"])
+        .arg(&target)
+        .status()
+        .expect("cargo runs");
+    assert!(status.success(), "the example function builds");
+    target.join("debug")
 }
 
 /// How long a call of the function `late` may take, in milliseconds.
@@ -171,7 +179,25 @@ impl Server {
     /// Asks it to end in order, and waits for that.
     pub(crate) fn end(mut self) -> ExitStatus {
         self.signal("TERM");
+        self.wait()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         until(|| self.ended()).expect("it ends")
+    }
+
+    /// Asks it over the operator's socket: whether it did that, and what it said.
+    pub(crate) fn order(&self, line: &str) -> (bool, String) {
+        let socket = self.folder.join("a.sock");
+        let mut stream = UnixStream::connect(socket).expect("the operator's socket");
+        stream.set_read_timeout(Some(2 * PATIENCE)).expect("a timeout");
+        stream.write_all(format!("{line}\n").as_bytes()).expect("asked");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer in time");
+        let (word, said) = answer.split_once('\n').expect("two lines");
+        assert!(["ok", "failed"].contains(&word), "{answer}");
+        (word == "ok", said.to_owned())
     }
 }
 

@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -34,7 +35,7 @@
 enum call {
     ACCEPT, RECV, SEND, WRITEV, EPOLL_WAIT, EPOLL_CTL, OPEN, LOG_WRITE, THREAD,
     READ, WRITE, SOCKET, BIND, LISTEN, SETSOCKOPT, EVENTFD, EPOLL_CREATE, PIPE, SOCKETPAIR, FCNTL,
-    MEMFD, DLOPEN, MMAP, STAT, RENAME, CHANGE, NAME, SEEK, TRUNCATE, CALLS
+    MEMFD, DLOPEN, MMAP, STAT, RENAME, CHANGE, NAME, SEEK, TRUNCATE, SPAWN, CALLS
 };
 enum fault {
     F_EMFILE, F_ENFILE, F_ENOMEM, F_ENOBUFS, F_EINTR, F_EAGAIN, F_ECONNABORTED, F_EPROTO,
@@ -456,6 +457,14 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *terms, void *(*work)
     int fault = decide(THREAD);
     if (fault < 0) return REAL(pthread_create)(thread, terms, work, with);
     refuse(THREAD, fault);
+    return numbers[fault];
+}
+
+int posix_spawn(pid_t *child, const char *path, const posix_spawn_file_actions_t *actions,
+                const posix_spawnattr_t *terms, char *const words[], char *const variables[]) {
+    int fault = decide_counted(SPAWN);
+    if (fault < 0) return REAL(posix_spawn)(child, path, actions, terms, words, variables);
+    refuse(SPAWN, fault);
     return numbers[fault];
 }
 

@@ -21,7 +21,25 @@ mod settings;
 mod stage;
 mod strict;
 
+mod amplification;
+mod descriptors;
+mod drain;
+mod endings;
+mod endless;
+mod handshakes;
+mod idle;
+mod kept;
+mod limit_bodies;
+mod memory;
+mod million;
+mod pipelining;
+mod reload;
 mod short;
+mod slow_bodies;
+mod slow_heads;
+mod slow_readers;
+mod trickle;
+mod workers;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -112,15 +130,16 @@ fn play_all(args: &Args, rows: &[Row]) -> Result<Results, Failure> {
     let scratch = Scratch::new()?;
     for (index, scenario) in chosen {
         println!("\n{} {}: {}", index + 1, scenario.name, scenario.about);
-        let play = play(args, scenario, &scratch.0);
+        let mut play = play(args, scenario, &scratch.0);
+        play.find_unbudgeted(rows);
         for figure in &play.figures {
             let judged = rows.iter().find(|row| row.is_about(scenario.name, &figure.id));
             let met = judged.is_some_and(|row| row.budget.is_met(figure));
             let mark = if met { ' ' } else { '!' };
             println!("  {mark} {:<20} {figure:<12} {}", figure.id, figure.remark);
         }
-        for figure in play.unbudgeted(rows) {
-            eprintln!("{BUDGETS_FILE}: {} of {} has no row", figure.id, scenario.name);
+        for id in &play.unbudgeted {
+            eprintln!("{BUDGETS_FILE}: {id} of {} has no row", scenario.name);
         }
         if let Some(failure) = &play.failure {
             println!("  ! {failure}");
@@ -148,6 +167,8 @@ fn play(args: &Args, scenario: &Scenario, scratch: &Path) -> Play {
         seconds: clock.seconds(),
         blames_server: failure.as_ref().is_some_and(Failure::blames_server),
         failure: failure.map(|failure| failure.to_string()),
+        unbudgeted: Vec::new(),
+        without: scenario.without.iter().map(|id| (*id).to_owned()).collect(),
         figures: stage.figures,
     }
 }
@@ -221,6 +242,7 @@ mod tests {
             assert_eq!(scenario.about.matches(". ").count(), 1, "{}", scenario.about);
             assert!(scenario.about.ends_with('.') && !scenario.about.contains('|'));
             assert!(scenario.figures.iter().all(|id| !COMMON.contains(id)));
+            assert!(scenario.without.iter().all(|id| COMMON.contains(id)));
         }
     }
 }

@@ -57,6 +57,12 @@ impl Question {
         Self::post(dice, &format!(" HTTP/1.1\r\nHost: {host}\r\n"), body, false)
     }
 
+    /// The same in chunks.
+    pub(super) fn in_chunks(dice: &mut Dice, host: &str, bytes: usize) -> Self {
+        let body = dice.octets(bytes);
+        Self::post(dice, &format!(" HTTP/1.1\r\nHost: {host}\r\n"), body, true)
+    }
+
     fn status(dice: &mut Dice, head: &str) -> Self {
         let status = STATUSES[dice.below(STATUSES.len())];
         Self {

@@ -39,6 +39,10 @@ pub struct Play {
     pub failure: Option<String>,
     /// Whether that is the server's fault.
     pub blames_server: bool,
+    /// Ids of figures of all scenarios that make no sense in this one.
+    pub without: Vec<String>,
+    /// Ids of figures that no budget is about.
+    pub unbudgeted: Vec<String>,
     /// What was measured.
     pub figures: Vec<Figure>,
 }
@@ -71,7 +75,9 @@ impl Play {
     /// Holds its figures against the rows that are about it.
     #[must_use]
     pub fn judge(&self, rows: &[Row]) -> Vec<Verdict> {
-        let about = |row: &&Row| row.scenario == self.scenario || row.scenario == EVERY;
+        let applies = |row: &Row| !self.without.contains(&row.id);
+        let about =
+            |row: &&Row| row.scenario == self.scenario || row.scenario == EVERY && applies(row);
         rows.iter().filter(about).map(|row| self.judge_row(row)).collect()
     }
 
@@ -81,12 +87,12 @@ impl Play {
         Verdict { scenario: self.scenario.clone(), row: row.clone(), figure, met }
     }
 
-    /// Figures that no row is about.
-    #[must_use]
-    pub fn unbudgeted(&self, rows: &[Row]) -> Vec<&Figure> {
+    /// Finds the figures that no row is about.
+    pub fn find_unbudgeted(&mut self, rows: &[Row]) {
         let has =
-            |figure: &&Figure| !rows.iter().any(|row| row.is_about(&self.scenario, &figure.id));
-        self.figures.iter().filter(has).collect()
+            |figure: &&Figure| rows.iter().any(|row| row.is_about(&self.scenario, &figure.id));
+        let without = self.figures.iter().filter(|figure| !has(figure));
+        self.unbudgeted = without.map(|figure| figure.id.clone()).collect();
     }
 
     /// Whether it could not be played, for reasons that are not the server's.
@@ -122,7 +128,8 @@ impl Results {
                 && (verdict.figure.is_some() || !unrun(&verdict.scenario))
         };
         let blamed = self.plays.iter().any(|play| play.failure.is_some() && play.blames_server);
-        if blamed || self.verdicts.iter().any(broken) {
+        let unjudged = self.plays.iter().any(|play| !play.unbudgeted.is_empty());
+        if blamed || unjudged || self.verdicts.iter().any(broken) {
             Outcome::Broken
         } else if self.plays.iter().any(Play::is_unrun) {
             Outcome::Unrun
@@ -253,6 +260,8 @@ mod tests {
             seconds: 1.0,
             failure: failure.map(str::to_owned),
             blames_server,
+            without: vec!["n".to_owned()],
+            unbudgeted: Vec::new(),
             figures: figures.iter().map(figure).collect(),
         }
     }
@@ -264,7 +273,12 @@ mod tests {
 
     #[test]
     fn a_run_is_what_its_worst_promise_is() {
-        let rows = [row("a", "s", true), row("b", EVERY, true), row("c", "s", false)];
+        let rows = [
+            row("a", "s", true),
+            row("b", EVERY, true),
+            row("c", "s", false),
+            row("n", EVERY, true),
+        ];
         let good = play(&[("a", 1.0), ("b", 0.0), ("c", 9.0)], None, false);
         assert_eq!(outcome(good, &rows), Outcome::Kept);
         let over = play(&[("a", 1.1), ("b", 0.0), ("c", 0.0)], None, false);
@@ -281,10 +295,11 @@ mod tests {
 
     #[test]
     fn a_figure_without_a_row_is_found() {
-        let play = play(&[("a", 1.0), ("x", 1.0)], None, false);
-        let found = play.unbudgeted(&[row("a", EVERY, true), row("x", "t", true)]);
-        assert_eq!(found.len(), 1);
-        assert_eq!(found[0].id, "x");
+        let rows = [row("a", EVERY, true), row("x", "t", true)];
+        let mut play = play(&[("a", 1.0), ("x", 1.0)], None, false);
+        play.find_unbudgeted(&rows);
+        assert_eq!(play.unbudgeted, ["x"]);
+        assert_eq!(outcome(play, &rows), Outcome::Broken);
     }
 
     #[test]

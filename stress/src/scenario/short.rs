@@ -20,6 +20,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
             first, a third resets after the answer. Every answer is compared, and the number of \
             accepts has to be exactly that of the connections.",
     figures: &["rate", "p99", "answers_off"],
+    without: &[],
     play,
 };
 

@@ -299,7 +299,7 @@ pub(super) fn certificates(file: &Path) -> Result<Vec<rustls::pki_types::Certifi
 
 /// Makes a new certificate and its key in `folder`.
 pub(super) fn identity(folder: &Path) -> Result<()> {
-    let names = ["localhost", HONEST_HOST, "127.0.0.1"].map(str::to_owned);
+    let names = ["localhost", HONEST_HOST, "any.test", "127.0.0.1"].map(str::to_owned);
     let made = rcgen::generate_simple_self_signed(names).map_err(Failure::Certificate)?;
     for (name, text) in
         [("server.key", made.signing_key.serialize_pem()), ("server.pem", made.cert.pem())]

@@ -43,14 +43,14 @@ fn write(request: &Parsed, into: &mut Vec<u8>) -> usize {
     let fields = head.end_to_end_fields().map(|field| (field.name, field.value));
     let line = RequestHead {
         method: head.method_octets(),
-        scheme: Some(&b"http"[..]),
+        scheme: Some(black_box(&b"http"[..])),
         authority: head.authority_octets(),
         path: head.path_octets(),
         query: head.query_octets(),
         meta: Meta {
-            trace_id: Some(&b"4bf92f3577b34da6a3ce929d0e0e4736"[..]),
+            trace_id: Some(black_box(&b"4bf92f3577b34da6a3ce929d0e0e4736"[..])),
             deadline_ms: Some(30_000),
-            client_ip: Some(b"127.0.0.1"),
+            client_ip: Some(black_box(&b"127.0.0.1"[..])),
             ..Meta::default()
         },
         header_count: head.end_to_end_count(),

@@ -18,7 +18,7 @@ pub(crate) const BORDER: &str = "border_between_two_parts";
 /// One thing whose instructions are counted. The inner function makes what is needed beforehand.
 type Case = fn() -> Box<dyn FnMut()>;
 
-const CASES: [(&str, Case); 26] = [
+const CASES: [(&str, Case); 27] = [
     ("parser/minimal/avx2", || parser::chosen("minimal")),
     ("parser/minimal/portable", || parser::portable("minimal")),
     ("parser/browser/avx2", || parser::chosen("browser")),
@@ -34,6 +34,7 @@ const CASES: [(&str, Case); 26] = [
     ("codec/host-reads", codec::host_reads),
     ("codec/host-writes-none", || codec::host_writes(codec::NONE)),
     ("codec/host-writes-browser", || codec::host_writes(codec::BROWSER)),
+    ("codec/function-reads-none", || codec::function_reads(codec::NONE)),
     ("codec/function-reads-browser", || codec::function_reads(codec::BROWSER)),
     ("codec/host-reads-unusual", codec::host_reads_unusual),
     ("sdk/hello", codec::hello),
