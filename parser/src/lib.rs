@@ -57,6 +57,7 @@ mod framing;
 mod head;
 mod index;
 mod limits;
+mod plain;
 mod quick;
 mod reply;
 mod scan;
@@ -74,7 +75,7 @@ pub use limits::{
     LimitsError, METHOD_BYTES_MAX,
 };
 pub use reply::{
-    CONTINUE, Cursor, Ending, FieldFate, Octets, ReplyBody, ReplyError, TAIL_BYTES_MAX,
+    CONTINUE, Cursor, Ending, FieldFate, Octets, ReplyBody, ReplyError, TAIL_BYTES_MAX, civil_date,
     imf_fixdate, status_has_content, write_field, write_framing, write_status_line, write_tail,
 };
 pub use target::{Scheme, TargetForm};

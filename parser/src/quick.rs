@@ -53,6 +53,9 @@ fn skip_empty_lines(octets: &[u8]) -> Option<usize> {
         .last()
 }
 
+/// The method whose target is never in origin-form (RFC 9112 §3.2.3).
+const CONNECT: &[u8] = b"CONNECT";
+
 /// RFC 9112 §3; returns where the field section begins.
 #[inline(always)]
 fn request_line<S: Scan>(
@@ -69,7 +72,8 @@ fn request_line<S: Scan>(
     }
     let method = Span::new(start, method_end);
     let at = method_end + 1;
-    let (target, end) = if *octets.get(at)? == b'/' && method.of(octets) != b"CONNECT" {
+    let is_connect = length == CONNECT.len() && method.of(octets) == CONNECT;
+    let (target, end) = if *octets.get(at)? == b'/' && !is_connect {
         origin(scan, octets, at)?
     } else {
         let end = Class::TARGET.end(octets, at);
@@ -96,7 +100,7 @@ fn request_line<S: Scan>(
 #[inline(always)]
 fn method_end(octets: &[u8], start: usize) -> usize {
     match octets.get(start..).and_then(|rest| rest.first_chunk::<4>()) {
-        Some(b"GET ") => start + 3,
+        Some(word) if u32::from_le_bytes(*word) == u32::from_le_bytes(*b"GET ") => start + 3,
         _ => Class::TOKEN.end(octets, start),
     }
 }
@@ -147,23 +151,23 @@ fn field_section<S: Scan>(
     while first != b'\r' {
         let (colon, stop) = scan.line(octets, line);
         // The shortest right answer from the colon on is itself and two line ends.
-        let [mark, space, ahead, _] = *octets.get(colon..)?.first_chunk::<4>()?;
+        let begin = u32::from_le_bytes(*octets.get(colon..)?.first_chunk()?);
         let around = u32::from_le_bytes(*octets.get(stop - 1..)?.first_chunk()?);
         let [last, _, _, next] = around.to_le_bytes();
-        let is_likely = Known::is_likely(first, colon - line);
-        let usual = mark == b':' && space == b' ' && ahead > b' ' && last > b' ';
-        let (value, end, after) = if usual && around & MIDDLE == LINE_END {
-            first = next;
-            (colon + 2, stop, stop + 2)
+        let ahead = begin.to_le_bytes()[2];
+        let usual = begin & FRONT == MARK_AND_SPACE && ahead > b' ' && last > b' ';
+        let (place, after, first_after) = if usual && around & MIDDLE == LINE_END {
+            (Place::usual(line, colon, stop), stop + 2, next)
         } else {
             let (value, end, after) = unusual_value(octets, colon)?;
-            first = *octets.get(after)?;
-            (value, end, after)
+            let place = Place::new(Span::new(line, colon), Span::new(value, end));
+            (place, after, *octets.get(after)?)
         };
-        let place = Place::new(Span::new(line, colon), Span::new(value, end));
         if !index.put(count, place) {
             return None;
         }
+        let is_likely = Known::is_likely(first, colon - line);
+        first = first_after;
         if is_likely {
             if colon == line {
                 return None;
@@ -183,6 +187,9 @@ fn field_section<S: Scan>(
     (count <= count_max && *octets.get(line + 1)? == b'\n').then_some(line + 2)
 }
 
+/// A colon and a space before two other octets, as a word.
+const MARK_AND_SPACE: u32 = u32::from_le_bytes([b':', b' ', 0, 0]);
+const FRONT: u32 = u32::from_le_bytes([0xff, 0xff, 0, 0]);
 /// A line end between two other octets, as a word.
 const LINE_END: u32 = u32::from_le_bytes([0, b'\r', b'\n', 0]);
 const MIDDLE: u32 = u32::from_le_bytes([0, 0xff, 0xff, 0]);

@@ -5,6 +5,7 @@
 
 use crate::class::Class;
 use crate::index::Known;
+use crate::plain;
 use core::fmt;
 
 /// Takes the octets of a response head, in order.
@@ -198,10 +199,14 @@ pub fn write_field(
     name: &[u8],
     value: &[u8],
 ) -> Result<FieldFate, ReplyError> {
-    if name.is_empty() || !Class::TOKEN.has_all(name) || !Class::VALUE.has_all(value) {
+    // Nearly every response has this field: its name is right, and it is not the host's.
+    let usual = name == b"content-type";
+    let right =
+        (usual || is_token(name)) && (plain::is_plain_value(value) || Class::VALUE.has_all(value));
+    if !right {
         return Err(what_is_wrong(name, value));
     }
-    if is_host_field(name) {
+    if !usual && is_host_field(name) {
         return Ok(FieldFate::Dropped);
     }
     out.put(name);
@@ -209,6 +214,12 @@ pub fn write_field(
     out.put(value);
     out.put(b"\r\n");
     Ok(FieldFate::Written)
+}
+
+/// RFC 9110 §5.6.2.
+#[inline]
+fn is_token(name: &[u8]) -> bool {
+    !name.is_empty() && (plain::is_plain_name(name) || Class::TOKEN.has_all(name))
 }
 
 /// RFC 9110 §5.1, §5.5.
@@ -328,7 +339,8 @@ pub fn imf_fixdate(unix_seconds: u64) -> [u8; 29] {
 /// Year, month and day of the proleptic Gregorian calendar, `days` after 1970-01-01.
 ///
 /// Years begin in March here, so that the day that comes and goes is the last one.
-const fn civil_date(days: u64) -> (u64, u64, u64) {
+#[must_use]
+pub const fn civil_date(days: u64) -> (u64, u64, u64) {
     const DAYS_TO_1970: u64 = 719_468;
     const DAYS_PER_ERA: u64 = 146_097;
     let days = days + DAYS_TO_1970;

@@ -2,18 +2,16 @@
 
 use std::fmt::{Display, Write as _};
 
-/// `text` as a JSON string (RFC 8259 §7); every control character is escaped.
+use crate::escape::{Into, escape};
+
+/// `text` as a JSON string (RFC 8259 §7); whatever does something to a line instead of standing in
+/// it is escaped.
 pub(crate) fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for it in text.chars() {
-        match it {
-            '"' | '\\' => out.extend(['\\', it]),
-            '\0'..='\x1f' | '\x7f'..='\u{9f}' => out += &format!("\\u{:04x}", u32::from(it)),
-            _ => out.push(it),
-        }
-    }
-    out.push('"');
-    out
+    let mut out = vec![b'"'];
+    escape(&mut out, text.as_bytes(), Into::Json);
+    out.push(b'"');
+    // Text was put between ASCII.
+    String::from_utf8(out).unwrap_or_default()
 }
 
 /// `["a","b"]`
@@ -70,7 +68,7 @@ mod tests {
 
     #[test]
     fn nothing_breaks_out_of_a_string() {
-        assert_eq!(quoted("x\"\\\n\u{1b}\u{9b}é"), "\"x\\\"\\\\\\u000a\\u001b\\u009bé\"");
+        assert_eq!(quoted("x\"\\\n\u{1b}\u{9b}é"), "\"x\\\"\\\\\\n\\u001b\\u009bé\"");
         assert_eq!(list(["a", "\""]), "[\"a\",\"\\\"\"]");
     }
 

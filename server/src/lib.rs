@@ -15,6 +15,7 @@ mod desk;
 mod dispatch;
 mod envelope;
 pub mod error;
+mod escape;
 mod exchange;
 mod fault;
 pub mod health;

@@ -37,7 +37,7 @@ fn function() -> PathBuf {
     PATH.get_or_init(compile).clone()
 }
 
-/// `--user` with whoever runs the tests, for `serve`: root has to be asked for by name.
+/// `--user` with whoever runs the tests, for `serve`: whoever stays root says so, or is warned.
 fn present_user(words: &[&str]) -> Vec<String> {
     use std::os::unix::fs::MetadataExt as _;
     let user = std::fs::metadata("/proc/self").unwrap().uid();
@@ -127,6 +127,12 @@ impl Drop for Serving {
 fn wrong_words_are_2_and_a_wrong_configuration_is_1() {
     assert_eq!(fezz(&[]).status.code(), Some(2));
     assert_eq!(fezz(&["serve", "--nonsense"]).status.code(), Some(2));
+    // What only means something beside a listener with TLS is never ignored in silence.
+    for words in [&["--tls-client-ca", "ca.pem"][..], &["--tls-self-signed"], &["--hsts", "60"]] {
+        let (code, said) = code_and_error(&[&["serve", "--function", "f.so"], words].concat());
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains("--listen-tls <ADDR>"), "{said}");
+    }
     assert_eq!(fezz(&["--help"]).status.code(), Some(0));
     let (code, error) = code_and_error(&["serve"]);
     assert_eq!((code, error.lines().count()), (Some(1), 1), "{error}");

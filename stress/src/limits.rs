@@ -1,6 +1,8 @@
 //! What a process asks of the operating system before it opens thousands of sockets.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::io;
+
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
 
 /// Raises the soft limit of open descriptors to the hard one and returns what holds now.
 ///
@@ -12,6 +14,17 @@ pub fn raise_descriptor_limit() -> Option<u64> {
         Ok(()) => wanted.current,
         Err(_) => old.current,
     }
+}
+
+/// Sets both limits of `resource` of the process `pid`, which is ours.
+///
+/// # Errors
+/// When the operating system refuses it, for example because the process is gone.
+pub fn limit_of(pid: u32, resource: Resource, number: u64) -> io::Result<()> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let limit = Rlimit { current: Some(number), maximum: Some(number) };
+    prlimit(pid, resource, limit)?;
+    Ok(())
 }
 
 #[cfg(test)]

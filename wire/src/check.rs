@@ -30,7 +30,11 @@ pub(crate) fn is_text(octets: &[u8]) -> bool {
 /// Whether all octets are ASCII, as almost all text here is.
 #[inline(always)]
 pub(crate) fn is_plain_text(octets: &[u8]) -> bool {
-    every(octets, is_ascii)
+    every(
+        octets,
+        #[inline(always)]
+        |lanes| is_ascii(*lanes),
+    )
 }
 
 /// [`name_fault`] for a string that may come in segments.
@@ -65,9 +69,10 @@ const fn is_value_octet(octet: u8) -> bool {
 /// over arrays of this size have no branches, so that compilers turn them into a few instructions.
 const LANES: usize = 16;
 
-/// Whether all octets are letters, digits or hyphens: most names are nothing else.
-#[inline(always)]
-fn is_plain_name(lanes: [u8; LANES]) -> bool {
+/// Whether all octets are letters, digits or hyphens: most names are nothing else. A function of
+/// its own, since compilers find the vector instructions only where nothing else is around.
+#[inline(never)]
+fn is_plain_name(lanes: &[u8; LANES]) -> bool {
     lanes.iter().fold(0, |other, &octet| {
         let letter = (octet | 0x20).wrapping_sub(b'a') < 26;
         let digit = octet.wrapping_sub(b'0') < 10;
@@ -76,25 +81,30 @@ fn is_plain_name(lanes: [u8; LANES]) -> bool {
 }
 
 /// Whether all octets are neither controls nor HTAB.
-#[inline(always)]
-fn is_plain_value(lanes: [u8; LANES]) -> bool {
+#[inline(never)]
+fn is_plain_value(lanes: &[u8; LANES]) -> bool {
     lanes.iter().fold(0, |other, &octet| other | u8::from((octet < 0x20) | (octet == 0x7f))) == 0
 }
 
 /// Whether all octets are ASCII.
 #[inline(always)]
-fn is_ascii(lanes: [u8; LANES]) -> bool {
+pub(crate) fn is_ascii<const N: usize>(lanes: [u8; N]) -> bool {
     lanes.iter().fold(0, |other, &octet| other | u8::from(octet >= 0x80)) == 0
 }
 
 /// Whether `is_plain` holds for all octets, sixteen at a time; the last ones may be seen twice.
 #[inline(always)]
-fn every(octets: &[u8], is_plain: impl Fn([u8; LANES]) -> bool) -> bool {
+fn every(octets: &[u8], is_plain: impl Fn(&[u8; LANES]) -> bool) -> bool {
     let Some(last) = octets.last_chunk::<LANES>() else {
-        return octets.is_empty() || is_plain(spread(octets));
+        return octets.is_empty() || is_plain(&spread(octets));
     };
     let (chunks, _) = octets.as_chunks::<LANES>();
-    chunks.iter().all(|chunk| is_plain(*chunk)) && is_plain(*last)
+    for chunk in chunks {
+        if !is_plain(chunk) {
+            return false;
+        }
+    }
+    is_plain(last)
 }
 
 /// Sixteen octets that are all of one to fifteen, some of them more than once.

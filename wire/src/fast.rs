@@ -107,48 +107,58 @@ fn nullable<'b, const N: usize>(rest: &'b [u8], key: &[u8; N]) -> Found<'b, Opti
 /// Whether these texts, which stand with their keys between `from` and `to`, are texts. Where all
 /// octets in between are ASCII, keys and all, so are the texts: one look instead of several.
 #[inline(always)]
-fn are_texts(from: &[u8], to: &[u8], texts: [Option<&[u8]>; 4]) -> bool {
+fn are_texts(from: &[u8], to: &[u8], texts: [Option<&[u8]>; 2]) -> bool {
     let between = from.get(..from.len() - to.len()).unwrap_or_default();
     check::is_plain_text(between) || each_is_text(texts)
 }
 
 #[cold]
 #[inline(never)]
-fn each_is_text(texts: [Option<&[u8]>; 4]) -> bool {
+fn each_is_text(texts: [Option<&[u8]>; 2]) -> bool {
     texts.iter().flatten().all(|text| check::is_text(text))
 }
 
 /// Consumes a key of seven octets with the first octet of a byte string, and the string. Seen as
 /// one number, what stands here differs from the key of an empty string by what the first octet
 /// adds: the length, or that the length stands in the next octet, which is part of the number too.
-/// Anything else differs by more, and the other forms are tried.
+/// Anything else differs by more, and is left to [`other_entry`].
 #[inline(always)]
-fn entry_string<'b>(rest: &'b [u8], key: &'static [u8; 7]) -> Found<'b, Plain<'b>> {
+fn entry_string<'b>(rest: &'b [u8], key: &'static [u8; 7]) -> Found<'b, &'b [u8]> {
     let [a, b, c, d, e, f, g] = *key;
-    let word = rest.first_chunk::<8>().map_or(u64::MAX, |word| u64::from_be_bytes(*word));
+    let word = u64::from_be_bytes(*rest.first_chunk::<8>()?);
     let difference = (word ^ u64::from_be_bytes([a, b, c, d, e, f, g, 0])) >> 8;
-    let (octets, after) = if difference < u64::from(ONE) {
-        rest.get(7..)?.split_at_checked(difference as usize)?
+    if difference < u64::from(ONE) {
+        rest.get(7..)?.split_at_checked(difference as usize)
     } else if difference == u64::from(ONE) {
-        rest.get(8..)?.split_at_checked((word & 0xff) as usize)?
+        rest.get(8..)?.split_at_checked((word & 0xff) as usize)
     } else {
-        return entry_string_other(rest, key);
-    };
-    Some((Plain { octets, text: false }, after))
+        None
+    }
 }
 
-#[cold]
+/// Consumes a header entry of two byte strings with fewer than 256 octets.
+#[inline(always)]
+fn short_entry(rest: &[u8]) -> Found<'_, (&[u8], &[u8])> {
+    let (name, after) = entry_string(rest, &key::NAME)?;
+    let (value, after) = entry_string(after, &key::VALUE)?;
+    Some(((name, value), after))
+}
+
+/// Consumes a header entry that has both keys in their order, and strings that are right.
 #[inline(never)]
-fn entry_string_other<'b>(rest: &'b [u8], key: &'static [u8; 7]) -> Found<'b, Plain<'b>> {
-    string(rest, key)
+fn other_entry(rest: &[u8]) -> Found<'_, (&[u8], &[u8])> {
+    let (name, after) = string(rest, &key::NAME)?;
+    let (value, after) = string(after, &key::VALUE)?;
+    (name.is_valid() && value.is_valid()).then_some(((name.octets, value.octets), after))
 }
 
 /// Consumes a header entry in the usual form.
 #[inline(always)]
-pub(crate) fn entry(rest: &[u8]) -> Found<'_, (Plain<'_>, Plain<'_>)> {
-    let (name, after) = entry_string(rest, &key::NAME)?;
-    let (value, after) = entry_string(after, &key::VALUE)?;
-    Some(((name, value), after))
+pub(crate) fn entry(rest: &[u8]) -> Found<'_, (&[u8], &[u8])> {
+    match short_entry(rest) {
+        Some(found) => Some(found),
+        None => other_entry(rest),
+    }
 }
 
 /// Consumes `headers`, every entry of which passes `accept`.
@@ -156,7 +166,7 @@ pub(crate) fn entry(rest: &[u8]) -> Found<'_, (Plain<'_>, Plain<'_>)> {
 fn headers<'b>(
     rest: &'b [u8],
     limits: &WireLimits,
-    accept: impl Fn(Plain<'b>, Plain<'b>) -> bool,
+    accept: impl Fn(&'b [u8], &'b [u8]) -> bool,
 ) -> Found<'b, List<'b>> {
     let (first, after) = keyed(rest, &key::HEADERS)?;
     let (count, entries) = argument(after, first.wrapping_sub(LEAD_ARRAY))?;
@@ -190,47 +200,115 @@ const fn tail(key: &[u8; 11]) -> [u8; 10] {
 const NESTING: u8 = 3;
 
 /// Reads a request as [`write_request`](crate::write_request) lays it out.
-#[inline]
+#[inline(always)]
 pub(crate) fn request<'b>(octets: &'b [u8], limits: &WireLimits) -> Option<RequestView<'b>> {
-    let (_, line) = octets.split_first()?;
-    let (method, rest) = text(octets, &key::METHOD)?;
-    let (scheme, rest) = nullable(rest, &key::SCHEME)?;
-    let (authority, rest) = nullable(rest, &key::AUTHORITY)?;
-    let (path_and_query, rest) = text(rest, &key::PATH_AND_QUERY)?;
-    if !are_texts(line, rest, [Some(method), scheme, authority, Some(path_and_query)]) {
-        return None;
-    }
-    let (list, rest) = headers(rest, limits, |name, value| name.is_valid() && value.is_valid())?;
-    let map = rest.strip_prefix(&key::META)?;
-    let (trace_id, rest) = match nullable(map, &key::TRACE_ID) {
+    let ((method, scheme), line) = match usual_start(octets) {
         Some(found) => found,
-        None => trace_id_of_more(map)?,
+        None => start(octets)?,
     };
-    let after_trace_id = rest;
-    let (first, after) = keyed(rest, &key::DEADLINE_MS)?;
-    let (deadline_ms, rest) = match first {
-        NULL => (None, after),
-        _ => argument(after, first).map(|(deadline_ms, rest)| (Some(deadline_ms), rest))?,
-    };
-    let after_deadline = rest;
-    let (client_ip, rest) = nullable(rest, &key::CLIENT_IP)?;
-    let (&map_head, in_map) = map.split_first()?;
-    if !are_texts(in_map, after_trace_id, [trace_id, None, None, None])
-        || !are_texts(after_deadline, rest, [client_ip, None, None, None])
-    {
+    let (authority, rest) = nullable(line, &key::AUTHORITY)?;
+    let (path_and_query, rest) = text(rest, &key::PATH_AND_QUERY)?;
+    if !are_texts(line, rest, [authority, Some(path_and_query)]) {
         return None;
     }
-    let (negotiated, rest) = match map_head {
-        META_OF_THREE => (Negotiated::default(), rest),
-        _ => negotiated(rest, map_head.wrapping_sub(META_OF_THREE))?,
+    let (list, rest) = headers(rest, limits, |_, _| true)?;
+    let (mut meta, rest) = match traced_meta(rest) {
+        Some(found) => found,
+        None => meta(rest)?,
     };
+    let in_meta = rest;
+    let (client_ip, mut rest) = nullable(rest, &key::CLIENT_IP)?;
+    if !are_texts(in_meta, rest, [client_ip, None]) {
+        return None;
+    }
+    meta.client_ip = client_ip;
+    if meta.map.first() != Some(&META_OF_THREE) {
+        (meta.negotiated, rest) = negotiated(rest, meta.map)?;
+    }
     let (body, rest) = string(rest, &key::BODY)?;
     if !rest.is_empty() || !body.is_valid() || limits.nesting_max < NESTING {
         return None;
     }
     let body = body.octets;
-    let meta = MetaView { map, trace_id, deadline_ms, client_ip, negotiated };
     Some(RequestView { method, scheme, authority, path_and_query, list, meta, body })
+}
+
+/// A request's method and its scheme.
+type Start<'b> = (&'b [u8], Option<&'b [u8]>);
+
+/// Consumes the method and the scheme where they are the most usual ones.
+#[inline(always)]
+fn usual_start(octets: &[u8]) -> Found<'_, Start<'_>> {
+    let start = |method: &'static [u8], scheme: &'static [u8]| (method, Some(scheme));
+    if let Some(rest) = octets.strip_prefix(&key::GET_HTTP) {
+        Some((start(b"GET", b"http"), rest))
+    } else if let Some(rest) = octets.strip_prefix(&key::GET_HTTPS) {
+        Some((start(b"GET", b"https"), rest))
+    } else if let Some(rest) = octets.strip_prefix(&key::POST_HTTP) {
+        Some((start(b"POST", b"http"), rest))
+    } else if let Some(rest) = octets.strip_prefix(&key::POST_HTTPS) {
+        Some((start(b"POST", b"https"), rest))
+    } else {
+        None
+    }
+}
+
+/// Consumes any method and scheme.
+#[inline(never)]
+fn start(octets: &[u8]) -> Found<'_, Start<'_>> {
+    let (_, line) = octets.split_first()?;
+    let (method, rest) = text(octets, &key::METHOD)?;
+    let (scheme, rest) = nullable(rest, &key::SCHEME)?;
+    are_texts(line, rest, [Some(method), scheme]).then_some(((method, scheme), rest))
+}
+
+/// Consumes a `meta` of three entries up to the key of the third, where the trace id has its usual
+/// length: constants at constant places.
+#[inline(always)]
+fn traced_meta(rest: &[u8]) -> Found<'_, MetaView<'_>> {
+    const KEY: [u8; 12] = key::lead(key::DEADLINE_MS);
+    let (before, after) = rest.split_first_chunk::<{ key::TRACED.len() }>()?;
+    let (trace_id, after) = after.split_first_chunk::<{ key::TRACE_ID_LEN }>()?;
+    let (behind, after) = after.split_first_chunk::<{ KEY.len() }>()?;
+    if *before != key::TRACED || *behind != KEY || !check::is_ascii(*trace_id) {
+        return None;
+    }
+    let (deadline_ms, after) = deadline(after)?;
+    let map = rest.get(key::META.len()..)?;
+    let trace_id = Some(&trace_id[..]);
+    Some((MetaView { map, trace_id, deadline_ms, ..MetaView::default() }, after))
+}
+
+/// Consumes any `meta` up to the key of the third entry.
+#[inline(never)]
+fn meta(rest: &[u8]) -> Found<'_, MetaView<'_>> {
+    let map = rest.strip_prefix(&key::META)?;
+    let (trace_id, rest) = match nullable(map, &key::TRACE_ID) {
+        Some(found) => found,
+        None => trace_id_of_more(map)?,
+    };
+    let (_, in_map) = map.split_first()?;
+    if !are_texts(in_map, rest, [trace_id, None]) {
+        return None;
+    }
+    let after = rest.strip_prefix(&key::lead::<13, 12>(key::DEADLINE_MS))?;
+    let (deadline_ms, after) = deadline(after)?;
+    Some((MetaView { map, trace_id, deadline_ms, ..MetaView::default() }, after))
+}
+
+/// Consumes an unsigned integer or `null`.
+#[inline(always)]
+fn deadline(rest: &[u8]) -> Found<'_, Option<u64>> {
+    let (&first, after) = rest.split_first()?;
+    match first {
+        // Between a quarter of a second and a minute: what calls are given.
+        TWO => {
+            let (octets, after) = after.split_first_chunk()?;
+            Some((Some(u64::from(u16::from_be_bytes(*octets))), after))
+        }
+        NULL => Some((None, after)),
+        _ => argument(after, first).map(|(number, after)| (Some(number), after)),
+    }
 }
 
 /// Reads the first entry of a `meta` with more than the usual three.
@@ -242,9 +320,10 @@ fn trace_id_of_more(map: &[u8]) -> Found<'_, Option<&[u8]>> {
     nullable(rest, &KEY)
 }
 
-/// Reads the `entries` behind the usual three.
+/// Reads the entries of `map` behind the usual three.
 #[inline(never)]
-fn negotiated(mut rest: &[u8], entries: u8) -> Found<'_, Negotiated> {
+fn negotiated<'b>(mut rest: &'b [u8], map: &[u8]) -> Found<'b, Negotiated> {
+    let entries = map.first()?.wrapping_sub(META_OF_THREE);
     let mut found = Negotiated::default();
     if entries == 2 || rest.get(1) == Some(&key::VERSION[1]) {
         let (&first, after) = rest.strip_prefix(&key::VERSION)?.split_first()?;
@@ -259,17 +338,27 @@ fn negotiated(mut rest: &[u8], entries: u8) -> Found<'_, Negotiated> {
     Some((found, rest))
 }
 
+/// Consumes the head of the map and the status, which takes one octet or two behind its first.
+#[inline(always)]
+fn status(octets: &[u8]) -> Found<'_, u16> {
+    let (&[ref lead @ .., high, low], after) =
+        octets.split_first_chunk::<{ key::STATUS.len() + 2 }>()?;
+    let (status, rest) = match lead.strip_prefix(&key::lead::<9, 8>(key::STATUS))? {
+        [ONE] => (u16::from(high), octets.get(key::STATUS.len() + 1..)?),
+        [TWO] => (u16::from_be_bytes([high, low]), after),
+        _ => return None,
+    };
+    STATUS_RANGE.contains(&status).then_some((status, rest))
+}
+
 /// Reads a response as [`encode_response`](crate::encode_response) lays it out, without `meta`.
 #[inline]
 pub(crate) fn response<'b>(octets: &'b [u8], limits: &WireLimits) -> Option<ResponseView<'b>> {
-    let (first, after) = keyed(octets, &key::STATUS)?;
-    let (status, rest) = argument(after, first)?;
-    let status = u16::try_from(status).ok().filter(|status| STATUS_RANGE.contains(status))?;
+    let (status, rest) = status(octets)?;
     let (list, rest) = headers(rest, limits, |name, value| {
-        !name.octets.is_empty()
-            && check::name_fault(name.octets).is_none()
-            && check::value_fault(value.octets).is_none()
-            && value.is_valid()
+        // The one name that nearly every answer has is known to be right.
+        (name == b"content-type" || !name.is_empty() && check::name_fault(name).is_none())
+            && check::value_fault(value).is_none()
     })?;
     let (body, rest) = string(rest, &key::BODY)?;
     if !rest.is_empty()

@@ -157,7 +157,7 @@ impl<'b> Iterator for Headers<'b> {
         self.list.count = self.list.count.checked_sub(1)?;
         if let Some(((name, value), rest)) = fast::entry(self.list.entries) {
             self.list.entries = rest;
-            return Some((Str::whole(name.octets), Str::whole(value.octets)));
+            return Some((Str::whole(name), Str::whole(value)));
         }
         next_entry(&mut self.list)
     }

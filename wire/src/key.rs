@@ -78,6 +78,18 @@ pub(crate) const STATUS: [u8; 9] = *b"\xa3\x66status\x00";
 pub(crate) const STATUS_WITH_META: [u8; 9] = *b"\xa4\x66status\x00";
 pub(crate) const PANIC: [u8; 13] = *b"\x64meta\xa1\x65panic\xf5";
 
+// How most envelopes begin, and the `meta` of a request that has a trace id of 32 octets and
+// nothing unusual behind it: several keys and values that are compared and written at once.
+
+pub(crate) const GET_HTTP: [u8; 24] = *b"\xa7\x66method\x63GET\x66scheme\x64http";
+pub(crate) const GET_HTTPS: [u8; 25] = *b"\xa7\x66method\x63GET\x66scheme\x65https";
+pub(crate) const POST_HTTP: [u8; 25] = *b"\xa7\x66method\x64POST\x66scheme\x64http";
+pub(crate) const POST_HTTPS: [u8; 26] = *b"\xa7\x66method\x64POST\x66scheme\x65https";
+/// Before the trace id.
+pub(crate) const TRACED: [u8; 17] = *b"\x64meta\xa3\x68trace_id\x78\x20";
+/// Octets of such a trace id.
+pub(crate) const TRACE_ID_LEN: usize = 32;
+
 /// `key` without its last octet: the part before a string of any length.
 pub(crate) const fn lead<const N: usize, const M: usize>(key: [u8; N]) -> [u8; M] {
     assert!(M + 1 == N, "the lead is one octet shorter");

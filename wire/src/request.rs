@@ -168,7 +168,7 @@ pub fn write_request<'h, S: AsRef<[u8]> + ?Sized>(
         headers,
         |(name, value)| ENTRY_ROOM + name.len() + value.len(),
         #[inline(always)]
-        |room, (name, value)| put_entry(room, name, value),
+        |room, (name, value)| room.put_short_entry([&key::NAME, &key::VALUE], name, value),
     );
     debug_assert_eq!(written, head.header_count, "headers as announced");
     let mut deadline_at = 0;
@@ -218,6 +218,15 @@ pub fn close_body(buf: &mut [u8], layout: &mut Layout) {
 #[inline]
 pub fn set_deadline(buf: &mut [u8], layout: &mut Layout, deadline_ms: u64) {
     let at = layout.deadline_at as usize;
+    // From a quarter of a second to a minute, before and after: what calls have, as a rule.
+    let usual = buf.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<3>());
+    if let Some([TWO, high, low]) = usual
+        && let Ok(short) = u16::try_from(deadline_ms)
+        && short >= 0x100
+    {
+        [*high, *low] = short.to_be_bytes();
+        return;
+    }
     let (room, most) = match buf.get(at) {
         Some(0..=0x17) => (1, 0x17),
         Some(&ONE) => (2, 0xff),
@@ -299,8 +308,13 @@ fn len<S: AsRef<[u8]> + ?Sized>(text: Option<&S>) -> usize {
 
 #[inline(always)]
 fn put_line<S: AsRef<[u8]> + ?Sized>(room: &mut Room<'_>, head: &RequestHead<'_, S>) {
-    room.put_string(&key::METHOD, head.method.as_ref());
-    put_nullable(room, &key::SCHEME, head.scheme);
+    match (head.method.as_ref(), head.scheme.map(AsRef::as_ref)) {
+        (b"GET", Some(b"http")) => room.put(key::GET_HTTP),
+        (b"GET", Some(b"https")) => room.put(key::GET_HTTPS),
+        (b"POST", Some(b"http")) => room.put(key::POST_HTTP),
+        (b"POST", Some(b"https")) => room.put(key::POST_HTTPS),
+        (method, scheme) => put_start(room, method, scheme),
+    }
     put_nullable(room, &key::AUTHORITY, head.authority);
     let path = head.path.as_ref();
     match head.query.map(AsRef::as_ref) {
@@ -315,6 +329,13 @@ fn put_line<S: AsRef<[u8]> + ?Sized>(room: &mut Room<'_>, head: &RequestHead<'_,
     room.put_keyed(&key::HEADERS, head.header_count as u64);
 }
 
+/// Writes any method and scheme.
+#[inline(never)]
+fn put_start(room: &mut Room<'_>, method: &[u8], scheme: Option<&[u8]>) {
+    room.put_string(&key::METHOD, method);
+    put_nullable(room, &key::SCHEME, scheme);
+}
+
 #[inline(always)]
 fn put_nullable<const N: usize, S: AsRef<[u8]> + ?Sized>(
     room: &mut Room<'_>,
@@ -327,13 +348,6 @@ fn put_nullable<const N: usize, S: AsRef<[u8]> + ?Sized>(
     }
 }
 
-/// Writes one header entry; shared with the writer of responses.
-#[inline(always)]
-pub(crate) fn put_entry(room: &mut Room<'_>, name: &[u8], value: &[u8]) {
-    room.put_entry_string(&key::NAME, name);
-    room.put_entry_string(&key::VALUE, value);
-}
-
 #[inline]
 fn strings_len<S: AsRef<[u8]> + ?Sized>(meta: &Meta<'_, S>) -> usize {
     len(meta.trace_id) + len(meta.client_ip)
@@ -341,9 +355,14 @@ fn strings_len<S: AsRef<[u8]> + ?Sized>(meta: &Meta<'_, S>) -> usize {
 
 #[inline(always)]
 fn put_before_deadline<S: AsRef<[u8]> + ?Sized>(room: &mut Room<'_>, meta: &Meta<'_, S>) {
+    const DEADLINE: [u8; 12] = lead(key::DEADLINE_MS);
+    let trace_id = meta.trace_id.map(AsRef::as_ref);
+    if let Some(trace_id) = trace_id.and_then(|it| <&[u8; key::TRACE_ID_LEN]>::try_from(it).ok()) {
+        return room.put_around(key::TRACED, trace_id, DEADLINE);
+    }
     room.put(key::META);
-    put_nullable(room, &key::TRACE_ID, meta.trace_id);
-    room.put(lead::<13, 12>(key::DEADLINE_MS));
+    put_nullable(room, &key::TRACE_ID, trace_id);
+    room.put(DEADLINE);
 }
 
 #[inline(always)]

@@ -29,6 +29,7 @@ impl<'b> RequestView<'b> {
     /// # Errors
     /// Any [`WireError`] but those of statuses, header octets, head and body sizes. A
     /// [`WireError::Segmented`] envelope can be read after [`joined`](crate::joined).
+    #[inline]
     pub fn decode(octets: &'b [u8]) -> Result<Self, WireError> {
         const LIMITS: WireLimits = WireLimits::request();
         match fast::request(octets, &LIMITS) {

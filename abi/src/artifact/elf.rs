@@ -350,23 +350,28 @@ fn glibc_floor(
     dynamic: &[Dyn],
     strings: &[u8],
 ) -> Result<Option<(u32, u32)>, LoadFault> {
-    let malformed = LoadFault::Malformed { table: Table::Versions };
+    let malformed = || LoadFault::Malformed { table: Table::Versions };
     let Some(address) = value(dynamic, DT_VERNEED) else { return Ok(None) };
-    let Some(mut rest) = image.at(address) else { return Err(malformed) };
+    let mut rest = image.at(address).ok_or_else(malformed)?;
+    // The entries of an honest table are read once each. Those of a crafted one may share what
+    // follows them, so that reading it all would take the square of the file's length.
+    let mut left = rest.len() / size_of::<Vernaux<NativeEndian>>();
+    let mut one_more = || {
+        left = left.checked_sub(1).ok_or_else(malformed)?;
+        Ok::<_, LoadFault>(())
+    };
     let mut floor = None;
     for _ in 0..value(dynamic, DT_VERNEEDNUM).unwrap_or(0) {
-        let Ok((need, _)) = pod::from_bytes::<Verneed<NativeEndian>>(rest) else {
-            return Err(malformed);
-        };
-        let Some(mut versions) = rest.get(need.vn_aux.get(E) as usize..) else {
-            return Err(malformed);
-        };
+        one_more()?;
+        let (need, _) = pod::from_bytes::<Verneed<NativeEndian>>(rest).map_err(|()| malformed())?;
+        let mut versions = rest.get(need.vn_aux.get(E) as usize..).ok_or_else(malformed)?;
         for _ in 0..need.vn_cnt.get(E) {
-            let Ok((version, _)) = pod::from_bytes::<Vernaux<NativeEndian>>(versions) else {
-                return Err(malformed);
-            };
-            let name = string(strings, u64::from(version.vna_name.get(E)));
-            floor = floor.max(name.strip_prefix("GLIBC_").and_then(version_number));
+            one_more()?;
+            let (version, _) =
+                pod::from_bytes::<Vernaux<NativeEndian>>(versions).map_err(|()| malformed())?;
+            let name = text(strings, u64::from(version.vna_name.get(E)));
+            let number = name.strip_prefix(b"GLIBC_").and_then(|it| std::str::from_utf8(it).ok());
+            floor = floor.max(number.and_then(version_number));
             match advance(versions, version.vna_next.get(E)) {
                 Some(next) => versions = next,
                 None => break,
@@ -409,4 +414,49 @@ fn go_runtime(header: &Header, octets: &[u8]) -> bool {
     header
         .sections(E, octets)
         .is_ok_and(|sections| TRACES.iter().any(|name| sections.section_by_name(E, name).is_some()))
+}
+
+#[cfg(all(test, target_pointer_width = "64", target_endian = "little"))]
+mod tests {
+    use super::*;
+
+    /// `DT_VERNEED` of so many entries, each of which is followed by the same chain of versions.
+    fn shared_chain(entries: u32) -> Vec<u8> {
+        let mut octets = Vec::new();
+        for entry in 0..entries {
+            // vn_version, vn_cnt; vn_file, vn_aux, vn_next.
+            octets.extend_from_slice(&[1, 0, 0xFF, 0xFF]);
+            for word in [0, (entries - entry) * 16, 16] {
+                octets.extend_from_slice(&word.to_le_bytes());
+            }
+        }
+        for _ in 0..entries {
+            // vna_hash; vna_flags and vna_other; vna_name, vna_next.
+            for word in [0, 0, 0, 16_u32] {
+                octets.extend_from_slice(&word.to_le_bytes());
+            }
+        }
+        octets
+    }
+
+    #[test]
+    fn versions_are_read_once_each() {
+        let octets = shared_chain(8_192);
+        let bytes = (octets.len() as u64).to_le_bytes();
+        // One PT_LOAD: p_type, p_flags; p_offset, p_vaddr, p_paddr, p_filesz, p_memsz, p_align.
+        let mut header = [0; 56];
+        header[0] = 1;
+        header[32..40].copy_from_slice(&bytes);
+        header[40..48].copy_from_slice(&bytes);
+        let (headers, _) = pod::slice_from_bytes(&header, 1).unwrap();
+        let image = Image { octets: &octets, headers };
+        let dynamic = [(DT_VERNEED, 0), (DT_VERNEEDNUM, u64::from(u32::MAX))];
+        let dynamic: Vec<u8> = dynamic
+            .iter()
+            .flat_map(|(tag, value)| [tag.to_le_bytes(), value.to_le_bytes()].concat())
+            .collect();
+        let (dynamic, _) = pod::slice_from_bytes::<Dyn>(&dynamic, 2).unwrap();
+        let fault = glibc_floor(&image, dynamic, b"GLIBC_2.34\0").unwrap_err();
+        assert_eq!(fault, LoadFault::Malformed { table: Table::Versions });
+    }
 }

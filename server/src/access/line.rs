@@ -7,7 +7,7 @@ use std::time::UNIX_EPOCH;
 
 use super::Shown;
 use super::page::Page;
-use crate::log::escape::{Into as As, Out as _, cut, escape};
+use crate::escape::{Into as As, Out as _, cut, escape};
 use crate::log::stamp::Stamp;
 use crate::observe::{Outcome, Record};
 

@@ -1,7 +1,7 @@
 //! A page that lines are written on: its memory is there from the start, so that a line costs no
 //! allocation, and a constant part of it a few moves.
 
-use crate::log::escape::Out;
+use crate::escape::Out;
 
 /// Octets, filled from the front.
 pub(super) struct Page {

@@ -8,6 +8,7 @@ use fezz_proto::Refusal;
 use serde_json::Value;
 
 use super::*;
+use crate::escape;
 use crate::observe::{Fields, Outcome, Said, Steps};
 
 static ALL: Shown =
@@ -247,7 +248,7 @@ impl Dice {
 /// What a reader of the JSON finds for these octets.
 fn read(octets: &[u8]) -> Value {
     let kept = octets.len().min(line::VALUE_BYTES_MAX);
-    let (kept, _) = log::escape::cut(octets, kept);
+    let (kept, _) = escape::cut(octets, kept);
     let mut text = String::new();
     for chunk in kept.utf8_chunks() {
         text += chunk.valid();
@@ -283,7 +284,7 @@ fn whatever_is_sent_a_line_is_one_object_that_equals_the_record() {
         let text = as_json(&record, &ALL);
         longest = longest.max(text.len());
         assert_eq!(text.matches('\n').count(), 1);
-        assert!(!text.trim_end().contains(log::escape::is_hidden), "{text:?}");
+        assert!(!text.trim_end().contains(escape::is_hidden), "{text:?}");
         let object: serde_json::Map<String, Value> = serde_json::from_str(&text).unwrap();
         let keys = ["method", "host", "path", "query", "user_agent", "referer"];
         for (key, octets) in keys.iter().zip(&words) {

@@ -5,11 +5,11 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use super::json::quoted;
 use super::print;
 use crate::config::ConfigError;
 use crate::config::file::{self, Complaint, Fault, Loaded};
 use crate::error::{EXIT_CONFIG, EXIT_OK, EXIT_SYSTEM};
+use crate::json::quoted;
 
 mod named;
 

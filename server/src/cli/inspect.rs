@@ -6,9 +6,9 @@ use clap::{Args, ValueEnum};
 use fezz_abi::artifact::{self, Inspection};
 use fezz_abi::digest::Hex;
 
-use super::json::{list as array, quoted};
 use super::{fail, print};
 use crate::error::{EXIT_CONFIG, EXIT_OK, EXIT_SYSTEM};
+use crate::json::{list as array, quoted};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -136,7 +136,7 @@ mod tests {
             ("c", Value::List(vec!["1".to_owned(), "2".to_owned()])),
             ("d", Value::Nothing),
         ];
-        let line = "{\"a\":\"x\\\"\\\\\\u000a\\u001bé\",\"b\":7,\"c\":[\"1\",\"2\"],\"d\":null}\n";
+        let line = "{\"a\":\"x\\\"\\\\\\n\\u001bé\",\"b\":7,\"c\":[\"1\",\"2\"],\"d\":null}\n";
         assert_eq!(json(&facts), line);
         let lines: Vec<String> = text(&facts).lines().map(str::to_owned).collect();
         assert_eq!(lines[0], "a                 x\\\"\\\\\\n\\u{1b}é");

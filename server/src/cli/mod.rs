@@ -16,7 +16,6 @@ mod config;
 mod flags;
 mod inspect;
 mod invoke;
-mod json;
 mod life_flags;
 mod log_flags;
 mod message;

@@ -199,23 +199,21 @@ impl Reloader {
             let at_s = Clock::unix_seconds();
             let report = ReloadReport { number, at_s, took, outcome };
             self.notify.ready(report.summary());
-            for line in report.to_string().lines() {
-                log::say(line);
-            }
+            report.log();
             self.desk.lock().last = Some(Arc::new(report));
             self.desk.changed.notify_all();
         }
     }
 
     fn reload(&mut self) -> Result<Changes, Unchanged> {
-        let config = (self.source)().map_err(Unchanged::complaints)?;
+        let config = (self.source)().map_err(Unchanged::Config)?;
         self.loading.set(true);
         let functions = Functions::reload(&config, &self.registry);
         if let Err(error) = Signals::restore() {
             log::say(format_args!("fezz reload: cannot take signals over again: {error}"));
         }
         self.loading.set(false);
-        let functions = functions.map_err(Unchanged::complaints)?;
+        let functions = functions.map_err(Unchanged::Config)?;
         if self.desk.lock().draining {
             // What was loaded for nothing ends with the process.
             return Err(Unchanged::Draining);
@@ -229,7 +227,7 @@ impl Reloader {
             }
         }
         if let Err(error) = self.handle.set_limits(&config, self.descriptors) {
-            return Err(Unchanged::complaints(vec![ConfigError::Limits(error)]));
+            return Err(Unchanged::Config(vec![ConfigError::Limits(error)]));
         }
         let functions = self.handle.publish(functions);
         self.registry = registry;

@@ -29,7 +29,7 @@ use crate::supervisor::{Inherited, Notify, feed_while_loops_turn};
 use crate::sys::identity::User;
 use crate::sys::rlimit::DescriptorLimit;
 use crate::sys::signal::Signals;
-use crate::sys::{exit, open_standard_descriptors, rlimit};
+use crate::sys::{exit, heap, open_standard_descriptors, rlimit};
 use crate::tls::{Gates, TlsError};
 use crate::upgrade::{Successor, Upgrader};
 
@@ -88,6 +88,7 @@ impl Host {
     /// Serves until a signal or an order ends it.
     fn run(&mut self) -> Result<DrainReport, StartError> {
         open_standard_descriptors().map_err(refused(Task::StandardDescriptors))?;
+        heap::keep();
         let mut inherited = Inherited::take().map_err(StartError::Inherited)?;
         let predecessor = inherited.predecessor.take();
         self.successor = predecessor.map(|(line, process)| Successor::new(line, process));
@@ -238,16 +239,10 @@ impl Host {
         if let Some(successor) = &mut self.successor {
             successor.wait().map_err(|_| StartError::Abandoned)?;
         }
-        if let Some(socket) = &mut admin {
+        if let Some(socket) = &admin {
             let listener = socket.listener().map_err(refused(Task::Serve))?;
             let operator = Arc::clone(bridge) as Arc<dyn admin::Operator>;
             admin::start(&listener, operator).map_err(refused(Task::Thread))?;
-            if let Err(error) = socket.publish() {
-                let fields = [("why", log::Value::Shown(&error))];
-                let message =
-                    "the operator's socket cannot be put in its place: verbs reach nobody";
-                log::warn("fezz::admin", &fields, message);
-            }
         }
         let ready = ReadyReport {
             addresses: server.plain_addresses(),
@@ -259,6 +254,14 @@ impl Host {
             workers: server.workers(),
         };
         let serves = || {
+            // Not before every thread is there: a predecessor that serves on after all would have
+            // lost its own.
+            if let Some(Err(error)) = admin.as_mut().map(AdminSocket::publish) {
+                let fields = [("why", log::Value::Shown(&error))];
+                let message =
+                    "the operator's socket cannot be put in its place: verbs reach nobody";
+                log::warn("fezz::admin", &fields, message);
+            }
             log::say(ready);
             if let Some(successor) = &mut self.successor.take() {
                 // When it does not hear us it is gone, and there is nobody to make place.

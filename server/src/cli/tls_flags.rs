@@ -18,10 +18,10 @@ pub(super) struct TlsFlags {
     listen_tls: Vec<String>,
     /// A certificate with its chain and its key, in PEM; names choose by SNI, the first is the
     /// default
-    #[arg(long, value_name = "CERT.pem,KEY.pem")]
+    #[arg(long, value_name = "CERT.pem,KEY.pem", requires = "listen_tls")]
     certificate: Vec<String>,
     /// Make a certificate for localhost, for development
-    #[arg(long)]
+    #[arg(long, requires = "listen_tls")]
     tls_self_signed: bool,
     /// What a client gets that asks for a name without a certificate
     #[arg(long, value_name = "reject|default", default_value = "reject")]
@@ -30,16 +30,16 @@ pub(super) struct TlsFlags {
     #[arg(long, value_name = "1.2|1.3", default_value = "1.2")]
     tls_min: String,
     /// Ask clients for certificates of these authorities; with ',optional' they may have none
-    #[arg(long, value_name = "FILE[,optional]")]
+    #[arg(long, value_name = "FILE[,optional]", requires = "listen_tls")]
     tls_client_ca: Option<String>,
     /// Tell browsers for so many seconds to come with TLS only
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", requires = "listen_tls")]
     hsts: Option<String>,
     /// Answer everything on ADDRESS:PORT with the same target under https
     #[arg(long, value_name = "ADDR[=HTTPS_PORT]")]
     redirect_https: Vec<String>,
     /// Answer ACME challenges on redirecting listeners with the files of this directory
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", requires = "redirect_https")]
     acme_dir: Option<PathBuf>,
     /// TLS handshakes under way at once in one event loop; beyond it nobody new is let in
     #[arg(long, value_name = "N", default_value = "256")]

@@ -336,4 +336,14 @@ impl fmt::Display for ConfigError {
     }
 }
 
+impl ConfigError {
+    /// The same in one line, for a log.
+    pub(crate) fn brief(&self) -> String {
+        match self {
+            Self::File(complaint) => complaint.brief(),
+            other => other.to_string(),
+        }
+    }
+}
+
 impl std::error::Error for ConfigError {}

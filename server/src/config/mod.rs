@@ -33,8 +33,8 @@ pub use options::{
 pub use policy::{Auth, Cors, PolicyConfig, RateKey, RateLimit};
 pub use process::{Admin, Sandbox};
 pub use tls::{
-    CertificateFiles, ClientCa, HANDSHAKES_MAX, HTTPS_PORT, TICKETS_ROTATE, Tickets, Tls,
-    TlsVersion, UnknownSni,
+    CertificateFiles, ClientCa, HANDSHAKES_MAX, HTTPS_PORT, TICKETS_ROTATE, TICKETS_ROTATE_MIN,
+    Tickets, Tls, TlsVersion, UnknownSni,
 };
 
 use crate::plugin::pattern::Pattern;

@@ -63,7 +63,10 @@ pub enum Tickets {
     },
 }
 
-/// How long one key makes tickets, unless said otherwise.
+/// The shortest time that one key makes tickets: below it hardly a client could come back.
+pub const TICKETS_ROTATE_MIN: Duration = Duration::from_secs(60);
+/// How long one key makes tickets, unless said otherwise, and at most: whoever has the key reads
+/// what was said with its tickets.
 pub const TICKETS_ROTATE: Duration = Duration::from_secs(6 * 3_600);
 
 impl Default for Tickets {

@@ -4,9 +4,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::escape::{Into as As, cut, escape, is_hidden, shown};
 use super::stamp::Stamp;
 use crate::config::LogLevel;
+use crate::escape::{Into as As, cut, escape, is_hidden, shown};
 
 /// Octets of one line, its end included: `PIPE_BUF` of Linux (pipe(7)).
 pub(crate) const LINE_BYTES_MAX: usize = 4_096;

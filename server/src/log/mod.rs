@@ -4,7 +4,6 @@
 //! person, an object for a machine. What finds no room is lost and counted; when lines get through
 //! again, one of them says how many were lost.
 
-pub(crate) mod escape;
 mod line;
 mod sink;
 pub(crate) mod stamp;
@@ -28,6 +27,7 @@ pub(crate) use writer::{Terms, Writer};
 
 use crate::clock::Clock;
 use crate::config::{self, LogFormat, LogLevel};
+use crate::escape;
 use line::Event;
 
 /// The target of what the server says of itself as a whole.

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use super::escape::Out;
+use fezz_parser::civil_date;
+
+use crate::escape::Out;
 
 const MONTHS: [&[u8; 3]; 12] = [
     b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
@@ -41,7 +43,7 @@ impl Stamp {
             return;
         }
         self.second = Some(second);
-        let (year, month, day) = civil(second / 86_400);
+        let (year, month, day) = civil_date(second / 86_400);
         let within = second % 86_400;
         let (hour, minute, second) = (within / 3_600, within / 60 % 60, within % 60);
         self.date_time = *b"0000-00-00T00:00:00";
@@ -68,20 +70,6 @@ fn decimal(out: &mut [u8], mut value: u64) {
         *digit = b'0' + u8::try_from(value % 10).unwrap_or(0);
         value /= 10;
     }
-}
-
-/// Year, month and day of a day since 1970-01-01, in the Gregorian calendar.
-fn civil(days: u64) -> (u64, u64, u64) {
-    // Years that begin in March have their leap day at the end; 719,468 days lie between the
-    // first such year and 1970, and 146,097 make 400 years.
-    let days = days + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let of_month = day - (153 * month + 2) / 5 + 1;
-    let (month, carry) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    (era * 400 + year + carry, month, of_month)
 }
 
 #[cfg(test)]
@@ -118,7 +106,7 @@ mod tests {
     fn days_follow_each_other() {
         let mut before = (1969, 12, 31);
         for day in 0..47_482 {
-            let (year, month, of_month) = civil(day);
+            let (year, month, of_month) = civil_date(day);
             let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
             let length = match month {
                 2 => 28 + u64::from(leap),
@@ -128,7 +116,7 @@ mod tests {
             assert!((1..=length).contains(&of_month));
             let next = match before {
                 (year, 12, 31) => (year + 1, 1, 1),
-                (year, month, of_month) if (year, month, of_month + 1) == civil(day) => {
+                (year, month, of_month) if (year, month, of_month + 1) == civil_date(day) => {
                     (year, month, of_month + 1)
                 }
                 (year, month, _) => (year, month + 1, 1),

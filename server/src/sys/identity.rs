@@ -74,11 +74,14 @@ pub fn nameless(number: &str) -> Option<User> {
 }
 
 fn groups(name: &std::ffi::CStr, first: u32) -> io::Result<Vec<u32>> {
-    let mut found = vec![0; GROUPS_MAX];
+    let mut found = vec![0_u32; GROUPS_MAX];
     let mut count = libc::c_int::try_from(GROUPS_MAX).unwrap_or(0);
+    let room = found.as_mut_ptr();
+    // Numbers with a sign, and the same otherwise.
+    #[cfg(target_vendor = "apple")]
+    let (first, room) = (first.cast_signed(), room.cast::<libc::c_int>());
     // SAFETY: the name is NUL-terminated; the list has room for `count` groups.
-    let filled =
-        unsafe { libc::getgrouplist(name.as_ptr(), first, found.as_mut_ptr(), &raw mut count) };
+    let filled = unsafe { libc::getgrouplist(name.as_ptr(), first, room, &raw mut count) };
     if filled == -1 {
         return Err(io::ErrorKind::QuotaExceeded.into());
     }
@@ -99,19 +102,41 @@ pub fn is_alone() -> io::Result<bool> {
 /// # Errors
 /// What the system said about the first step it refused; what was done before it is done.
 pub fn become_user(user: &User) -> io::Result<()> {
+    let count = user.groups.len();
+    #[cfg(not(target_os = "linux"))]
+    let count = libc::c_int::try_from(count).map_err(|_| io::ErrorKind::InvalidInput)?;
     // SAFETY: the list lives through the call, and the length is its own.
-    done(unsafe { libc::setgroups(user.groups.len(), user.groups.as_ptr()) })?;
+    done(unsafe { libc::setgroups(count, user.groups.as_ptr()) })?;
+    set_ids(user.group, user.user)
+}
+
+/// Real, effective and saved group and user.
+#[cfg(not(target_vendor = "apple"))]
+fn set_ids(group: u32, user: u32) -> io::Result<()> {
     // SAFETY: takes numbers only.
-    done(unsafe { libc::setresgid(user.group, user.group, user.group) })?;
+    done(unsafe { libc::setresgid(group, group, group) })?;
     // SAFETY: takes numbers only.
-    done(unsafe { libc::setresuid(user.user, user.user, user.user) })
+    done(unsafe { libc::setresuid(user, user, user) })
+}
+
+/// Real, effective and saved group and user: for root these set all three.
+#[cfg(target_vendor = "apple")]
+fn set_ids(group: u32, user: u32) -> io::Result<()> {
+    // SAFETY: takes a number only.
+    done(unsafe { libc::setgid(group) })?;
+    // SAFETY: takes a number only.
+    done(unsafe { libc::setuid(user) })
 }
 
 /// Whether this process could be root again: it tries.
 #[must_use]
 pub fn can_come_back() -> bool {
+    #[cfg(not(target_vendor = "apple"))]
     // SAFETY: take numbers only.
-    unsafe { libc::setresuid(0, 0, 0) == 0 || libc::setresgid(0, 0, 0) == 0 }
+    return unsafe { libc::setresuid(0, 0, 0) == 0 || libc::setresgid(0, 0, 0) == 0 };
+    #[cfg(target_vendor = "apple")]
+    // SAFETY: take a number only.
+    return unsafe { libc::setuid(0) == 0 || libc::setgid(0) == 0 };
 }
 
 /// Neither this thread nor what it starts gains rights by executing a program.
@@ -124,7 +149,39 @@ pub fn gain_nothing() -> io::Result<()> {
     done(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })
 }
 
+/// Neither this thread nor what it starts gains rights by executing a program.
+///
+/// # Errors
+/// `Unsupported`: what cannot be promised is refused.
+#[cfg(not(target_os = "linux"))]
+pub fn gain_nothing() -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// The calling thread's capabilities: no other system has such parts of root's rights.
+///
+/// # Errors
+/// None.
+#[cfg(not(target_os = "linux"))]
+pub fn capabilities() -> io::Result<u64> {
+    Ok(0)
+}
+
+/// There are none to be had again.
+#[cfg(not(target_os = "linux"))]
+pub fn bound_capabilities() {}
+
+/// There are none to give up.
+///
+/// # Errors
+/// None.
+#[cfg(not(target_os = "linux"))]
+pub fn give_up_capabilities() -> io::Result<()> {
+    Ok(())
+}
+
 /// What capget(2) and capset(2) begin with.
+#[cfg(target_os = "linux")]
 #[repr(C)]
 struct CapabilityHeader {
     version: u32,
@@ -132,6 +189,7 @@ struct CapabilityHeader {
 }
 
 /// One half of a thread's capabilities.
+#[cfg(target_os = "linux")]
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 struct CapabilitySet {
@@ -141,8 +199,10 @@ struct CapabilitySet {
 }
 
 /// `_LINUX_CAPABILITY_VERSION_3`.
+#[cfg(target_os = "linux")]
 const CAPABILITY_VERSION: u32 = 0x2008_0522;
 /// Numbers of capabilities end here.
+#[cfg(target_os = "linux")]
 const CAPABILITIES_MAX: libc::c_ulong = 64;
 
 /// The calling thread's capabilities, permitted or inheritable ones.

@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _};
 
+use super::rlimit;
+
 /// What a confined process may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Confinement {
@@ -43,7 +45,7 @@ fn limit(resource: Resource, most: u64) -> io::Result<()> {
     if unsafe { libc::getrlimit(resource, &raw mut found) } == -1 {
         return Err(io::Error::last_os_error());
     }
-    let most = most.min(found.rlim_max);
+    let most = rlimit::most(most).min(found.rlim_max);
     let lowered = libc::rlimit { rlim_cur: most, rlim_max: most };
     // SAFETY: the pointer is to a live local that setrlimit only reads during the call.
     match unsafe { libc::setrlimit(resource, &raw const lowered) } {
@@ -76,6 +78,8 @@ pub fn has_ended(child: u32) -> io::Result<bool> {
     // SAFETY: siginfo_t is plain data for which all zeroes is a valid value.
     let mut found: libc::siginfo_t = unsafe { std::mem::zeroed() };
     let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    #[cfg(target_os = "freebsd")]
+    let child = i64::from(child);
     // SAFETY: the pointer is to a live local of the type waitid fills.
     match unsafe { libc::waitid(libc::P_PID, child, &raw mut found, options) } {
         -1 => Err(io::Error::last_os_error()),

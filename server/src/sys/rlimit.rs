@@ -26,7 +26,7 @@ pub const DESCRIPTORS_MAX: u64 = 1 << 20;
 /// then equals `before`, and the caller reports it.
 pub fn raise_descriptor_limit() -> io::Result<DescriptorLimit> {
     let found = read()?;
-    let wanted = found.rlim_max.min(DESCRIPTORS_MAX);
+    let wanted = found.rlim_max.min(most(DESCRIPTORS_MAX));
     if found.rlim_cur >= wanted {
         return Ok(report(&found, found.rlim_cur));
     }
@@ -36,8 +36,31 @@ pub fn raise_descriptor_limit() -> io::Result<DescriptorLimit> {
     Ok(report(&found, if result == 0 { wanted } else { found.rlim_cur }))
 }
 
-fn report(found: &libc::rlimit, now: u64) -> DescriptorLimit {
-    DescriptorLimit { before: found.rlim_cur, now, hard: found.rlim_max }
+fn report(found: &libc::rlimit, now: libc::rlim_t) -> DescriptorLimit {
+    let [before, now, hard] = [found.rlim_cur, now, found.rlim_max].map(number);
+    DescriptorLimit { before, now, hard }
+}
+
+/// A limit as this system counts.
+#[cfg(not(target_os = "freebsd"))]
+pub(super) const fn most(number: u64) -> libc::rlim_t {
+    number
+}
+
+/// A limit as this system counts, which has a sign for it.
+#[cfg(target_os = "freebsd")]
+pub(super) fn most(number: u64) -> libc::rlim_t {
+    libc::rlim_t::try_from(number).unwrap_or(libc::rlim_t::MAX)
+}
+
+#[cfg(not(target_os = "freebsd"))]
+const fn number(limit: libc::rlim_t) -> u64 {
+    limit
+}
+
+#[cfg(target_os = "freebsd")]
+fn number(limit: libc::rlim_t) -> u64 {
+    if limit == libc::RLIM_INFINITY { u64::MAX } else { u64::try_from(limit).unwrap_or(0) }
 }
 
 fn read() -> io::Result<libc::rlimit> {

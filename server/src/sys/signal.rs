@@ -2,9 +2,15 @@
 //! holds the other end reads them in its own time. What a signal means is decided elsewhere.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::Duration;
+
+#[cfg(target_os = "linux")]
+use libc::__errno_location as errno_location;
+// FreeBSD and macOS.
+#[cfg(not(target_os = "linux"))]
+use libc::__error as errno_location;
 
 /// A signal the server knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,7 +175,7 @@ extern "C" fn note(number: libc::c_int) {
     // All the numbers installed are below 32.
     let octet = number.to_ne_bytes()[if cfg!(target_endian = "little") { 0 } else { 3 }];
     // SAFETY: errno's address is this thread's own and valid while the thread runs.
-    let errno = unsafe { libc::__errno_location() };
+    let errno = unsafe { errno_location() };
     // SAFETY: as above; nobody else accesses this thread's errno.
     let saved = unsafe { *errno };
     // A full pipe (EAGAIN) loses the octet: thousands of unread signals are waiting already.
@@ -180,14 +186,18 @@ extern "C" fn note(number: libc::c_int) {
     unsafe { *errno = saved };
 }
 
+/// Both ends are closed on execution, and neither blocks.
 fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
-    let mut ends = [-1; 2];
-    // SAFETY: pipe2 fills an array of two descriptors, which this is.
-    if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_NONBLOCK | libc::O_CLOEXEC) } == -1 {
-        return Err(io::Error::last_os_error());
+    let (reading, writing) = io::pipe()?;
+    let ends = (OwnedFd::from(reading), OwnedFd::from(writing));
+    for end in [&ends.0, &ends.1] {
+        // A new pipe has no other flag that could get lost.
+        // SAFETY: takes numbers only; the descriptor is ours.
+        if unsafe { libc::fcntl(end.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) } == -1 {
+            return Err(io::Error::last_os_error());
+        }
     }
-    // SAFETY: both descriptors were just created here and belong to nobody else.
-    Ok(unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) })
+    Ok(ends)
 }
 
 fn set_action(number: libc::c_int, handler: libc::sighandler_t) -> io::Result<()> {

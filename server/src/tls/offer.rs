@@ -4,14 +4,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rustls::crypto::CryptoProvider;
+use rustls::crypto::{CryptoProvider, GetRandomFailed};
 use rustls::server::{NoServerSessionStorage, ProducesTickets, ServerConfig, WebPkiClientVerifier};
 use rustls::sign::SingleCertAndKey;
+use rustls::ticketer::TicketRotator;
 use rustls::{RootCertStore, SupportedProtocolVersion};
 
 use super::error::TlsError;
 use super::identity::{Identity, certificates};
-use crate::config::ClientCa;
+use crate::config::{ClientCa, TICKETS_ROTATE, Tickets};
 
 /// The application protocols, best first. Another one (`h2`) comes here, and the transport tells
 /// the core which was chosen. Some clients of HTTP/1.0 ask for that alone; its messages say their
@@ -57,14 +58,31 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
 #[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
 compile_error!("TLS needs a provider of cryptography: enable the feature aws-lc-rs or ring");
 
-/// Keys of tickets, which change by themselves every few hours and are kept for as long again.
-pub(crate) fn ticketer() -> Result<Arc<dyn ProducesTickets>, TlsError> {
+/// Keys of tickets, which change by themselves and are kept for as long again; none where an
+/// operator wants none.
+pub(crate) fn ticketer(wanted: Tickets) -> Result<Option<Arc<dyn ProducesTickets>>, TlsError> {
+    let Tickets::On { rotate } = wanted else { return Ok(None) };
+    let rotate_s = u32::try_from(rotate.as_secs()).unwrap_or(u32::MAX);
+    let keys: Result<Arc<dyn ProducesTickets>, _> = if rotate == TICKETS_ROTATE {
+        keys()
+    } else {
+        // One set of keys in another: those inside would change by themselves after six hours,
+        // and no longer time can be asked for.
+        let generate = || match keys() {
+            Ok(keys) => Ok(Box::new(Short(keys)) as Box<dyn ProducesTickets>),
+            Err(_) => Err(GetRandomFailed),
+        };
+        TicketRotator::new(rotate_s, generate).map(|keys| Arc::new(keys) as _)
+    };
+    keys.map(|keys| Some(Arc::new(Short(keys)) as _)).map_err(|_| TlsError::Provider)
+}
+
+/// New keys that change every [`TICKETS_ROTATE`].
+fn keys() -> Result<Arc<dyn ProducesTickets>, rustls::Error> {
     #[cfg(feature = "aws-lc-rs")]
-    let made = rustls::crypto::aws_lc_rs::Ticketer::new();
+    return rustls::crypto::aws_lc_rs::Ticketer::new();
     #[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
-    let made = rustls::crypto::ring::Ticketer::new();
-    made.map(|keys| Arc::new(Short(keys)) as Arc<dyn ProducesTickets>)
-        .map_err(|_| TlsError::Provider)
+    return rustls::crypto::ring::Ticketer::new();
 }
 
 /// Tickets hold the client's certificates. Those that are long go without one: two tickets of tens
@@ -97,7 +115,8 @@ impl ProducesTickets for Short {
 pub(crate) struct Offer {
     pub(crate) provider: Arc<CryptoProvider>,
     pub(crate) tls13_only: bool,
-    pub(crate) tickets: Arc<dyn ProducesTickets>,
+    /// None: every connection begins with a whole handshake.
+    pub(crate) tickets: Option<Arc<dyn ProducesTickets>>,
     pub(crate) authorities: Option<ClientAuthorities>,
 }
 
@@ -123,10 +142,13 @@ impl Offer {
                 .with_client_cert_verifier(Arc::clone(&verifier))
                 .with_cert_resolver(Arc::new(resolver));
             config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
-            config.ticketer = Arc::clone(&self.tickets);
             // Tickets serve both versions, and leave nothing here to be filled up.
             config.session_storage = Arc::new(NoServerSessionStorage {});
-            config.send_tls13_tickets = TICKETS;
+            config.send_tls13_tickets = 0;
+            if let Some(tickets) = &self.tickets {
+                config.ticketer = Arc::clone(tickets);
+                config.send_tls13_tickets = TICKETS;
+            }
             config.max_early_data_size = 0;
             Ok(Arc::new(config))
         };
@@ -146,5 +168,28 @@ impl Offer {
         let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
         let builder = if authorities.required { builder } else { builder.allow_unauthenticated() };
         builder.build().map_err(|_| bad())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn keys_of_tickets_change_when_they_shall() {
+        let lifetime = |rotate| {
+            let tickets = ticketer(Tickets::On { rotate }).unwrap().expect("tickets");
+            let sealed = tickets.encrypt(b"session").expect("sealed");
+            assert_eq!(tickets.decrypt(&sealed).as_deref(), Some(&b"session"[..]));
+            let other = ticketer(Tickets::On { rotate }).unwrap().expect("tickets");
+            assert_eq!(other.decrypt(&sealed), None, "keys are made anew");
+            tickets.lifetime()
+        };
+        // Read for as long again.
+        assert_eq!(lifetime(TICKETS_ROTATE), 12 * 3_600);
+        assert_eq!(lifetime(Duration::from_secs(60)), 120);
+        assert!(ticketer(Tickets::Off).unwrap().is_none());
     }
 }

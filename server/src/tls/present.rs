@@ -62,7 +62,7 @@ impl Present {
             // New keys of tickets with each set of files, and others for each trust: a session that
             // is resumed is not asked again for a certificate. Its authority may be gone meanwhile,
             // or never have counted with the listener where it is resumed.
-            let offer = ticketer().map(|tickets| Offer {
+            let offer = ticketer(terms.tickets).map(|tickets| Offer {
                 provider: Arc::clone(&provider),
                 tls13_only: terms.tls13_only,
                 tickets,

@@ -1,6 +1,6 @@
 //! What an operator says about TLS, in the terms of the gate.
 
-use crate::config::{Config, Serves, TlsVersion, TlsWish, UnknownSni};
+use crate::config::{Config, Serves, Tickets, TlsVersion, TlsWish, UnknownSni};
 
 use super::acquire::Sources;
 use super::offer::ClientAuthorities;
@@ -14,6 +14,8 @@ pub(crate) struct GateTerms {
     pub(crate) serves_unknown: bool,
     /// Whether TLS 1.2 is refused.
     pub(crate) tls13_only: bool,
+    /// Whether clients can come back without a whole handshake.
+    pub(crate) tickets: Tickets,
 }
 
 impl GateTerms {
@@ -40,6 +42,7 @@ impl GateTerms {
             },
             serves_unknown: tls.unknown_sni == UnknownSni::Default,
             tls13_only: tls.version_min == TlsVersion::V13,
+            tickets: tls.tickets,
         };
         (config.speaks_tls() && tls.has_certificate()).then_some(terms)
     }

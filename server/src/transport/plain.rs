@@ -4,8 +4,10 @@ use std::io::{ErrorKind, IoSlice, Result};
 
 use super::{Moved, Stream};
 
-/// Interrupted calls repeated before the stream counts as blocked for this turn.
-const INTERRUPTS_MAX: usize = 8;
+/// Interrupted calls repeated before the stream counts as broken. Each takes a signal that arrives
+/// within the call, so that there are never many; but to call the stream blocked would be to wait
+/// for an event that does not come, because nobody has said "blocked".
+const INTERRUPTS_MAX: usize = 1_000;
 
 pub(super) fn receive(stream: &mut impl Stream, into: &mut [u8]) -> Moved {
     if into.is_empty() {
@@ -44,5 +46,30 @@ fn uninterrupted(mut call: impl FnMut() -> Result<usize>) -> Moved {
             Err(_) => return Moved::Gone,
         }
     }
-    Moved::Blocked
+    Moved::Gone
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Interrupts so many calls, then takes everything.
+    fn moved_after(interrupts: usize) -> Moved {
+        let mut left = interrupts;
+        uninterrupted(|| {
+            if left == 0 {
+                return Ok(3);
+            }
+            left -= 1;
+            Err(ErrorKind::Interrupted.into())
+        })
+    }
+
+    #[test]
+    fn interrupts_hide_no_readiness() {
+        for interrupts in [0, 1, 8, 100] {
+            assert_eq!(moved_after(interrupts), Moved::Bytes(3), "{interrupts}");
+        }
+        assert_eq!(moved_after(INTERRUPTS_MAX), Moved::Gone, "it would never end");
+    }
 }

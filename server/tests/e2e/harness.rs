@@ -23,7 +23,7 @@ use fezz_server::{Handle, Observer, Outcome, Record, Server, Settings, Snapshot,
 /// How long a client waits for a single octet before the test fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// `--user` with whoever runs the tests: root has to be asked for by name.
+/// `--user` with whoever runs the tests: whoever stays root says so, or is warned.
 pub(crate) fn present_user() -> [String; 2] {
     use std::os::unix::fs::MetadataExt as _;
     let user = std::fs::metadata("/proc/self").expect("we are a process").uid();

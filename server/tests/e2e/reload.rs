@@ -88,7 +88,9 @@ fn a_broken_artifact_changes_nothing() {
     server.signal("HUP");
     let line = server.line_with("fezz reload:");
     assert!(
-        line.starts_with("fezz reload: nothing changed: ") && line.contains("1.1.so"),
+        line.starts_with("fezz reload: nothing changed: ")
+            && line.contains("1.1.so")
+            && line.contains(" reason="),
         "{line}"
     );
     let mut client = Client::to(server.address);

@@ -12,7 +12,9 @@ use crate::load::args::seconds;
 const AFTER_HELP: &str = "Workloads (all of them without a name):
   get64 get16 get1 pipelined browser post newconn hop    loads, in rounds
   syscalls instructions idle                             counts (strace, valgrind, /proc)
-  sleeper loops                                          ours only
+  bulk_down bulk_up                                      bodies of 1 MiB, beside nginx
+  functions routes active                                many of something, beside few
+  sleeper loops slow                                     ours only
   tls_full tls_resumed tls_get64 tls_bulk tls_idle       over TLS, beside nginx
   rescue endless stuck spinning                          ours only, a server for each round
 
@@ -22,6 +24,8 @@ Examples:
   stress/bench --only null,ours,nginx pipelined --rounds 9
   stress/bench --only ours rescue     what it costs when a call keeps the thread of a loop
   stress/bench --contender 'auto=target/release/fezz serve --listen {addr} ...' get1
+  stress/bench --curves               how cost grows with sizes and numbers
+  stress/bench --against stress/results/2026-01-31T13-05-09Z.json --no-save get64
   stress/bench --render stress/results/2026-01-31T13-05-09Z.json
   stress/bench --enforce              exit code 1 when a promise of stress/BUDGETS.md is broken";
 
@@ -31,10 +35,13 @@ Examples:
 pub struct Args {
     /// Workloads to run.
     pub workloads: Vec<String>,
+    /// Measure how cost grows, in place of workloads; rewrites stress/GROWTH.md.
+    #[arg(long, conflicts_with = "workloads")]
+    pub curves: bool,
     /// Times that each contender has its turn [default: 5; 3 with --quick].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rounds: Option<u32>,
-    /// Length of one turn in seconds [default: 1; 0.3 with --quick].
+    /// Length of one turn in seconds [default: 0.6; 0.3 with --quick].
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub seconds: Option<Duration>,
     /// Short turns, few rounds: for a look, not for a figure.
@@ -55,13 +62,16 @@ pub struct Args {
     /// Fail when a promised target is missed.
     #[arg(long)]
     pub enforce: bool,
+    /// Results to compare with; without it the newest ones that are committed.
+    #[arg(long, value_name = "FILE")]
+    pub against: Option<PathBuf>,
     /// Where results are saved.
     #[arg(long, default_value = "stress/results", value_name = "DIR")]
     pub results: PathBuf,
     /// Print only.
     #[arg(long)]
     pub no_save: bool,
-    /// Measure nothing: write stress/RESULTS.md from a saved run.
+    /// Measure nothing: write chart and page of a saved run once more.
     #[arg(long, value_name = "FILE")]
     pub render: Option<PathBuf>,
 }
@@ -91,7 +101,7 @@ impl Args {
     /// Length of one turn.
     #[must_use]
     pub fn turn(&self) -> Duration {
-        self.seconds.unwrap_or(Duration::from_millis(if self.quick { 300 } else { 1000 }))
+        self.seconds.unwrap_or(Duration::from_millis(if self.quick { 300 } else { 600 }))
     }
 
     /// Whether the contender `name` takes part.

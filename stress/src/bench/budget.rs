@@ -3,12 +3,32 @@
 //! A target is `WHO:WORKLOAD OP NUMBER`, with ` x OTHER` for "times what OTHER has in the same
 //! round": `ours:get64 >= 0.80 x null`, `ours:syscalls <= 2.2`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 /// The columns by which a budget table is known.
 const COLUMNS: [&str; 4] = ["id", "figure", "target", "status"];
+
+/// The columns of the table that says why a target is missed.
+const REASON_COLUMNS: [&str; 2] = ["id", "why it is missed"];
+
+/// Why targets are missed, by the ids of their rows; for the page of results.
+#[must_use]
+pub fn reasons(markdown: &str) -> BTreeMap<String, String> {
+    let mut rows = markdown
+        .lines()
+        .map(cells_of)
+        .skip_while(|cells| cells.as_deref() != Some(REASON_COLUMNS.as_slice()));
+    rows.next();
+    let rows = rows.map_while(|cells| cells).filter(|cells| !is_rule(cells));
+    rows.filter_map(|cells| match cells[..] {
+        [id, why] => Some((id.to_owned(), why.to_owned())),
+        _ => None,
+    })
+    .collect()
+}
 
 /// One row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -96,23 +116,24 @@ impl fmt::Display for BudgetError {
 impl std::error::Error for BudgetError {}
 
 impl Budget {
-    /// All rows of all tables in `markdown` that have the columns of budgets.
+    /// All rows of the first table in `markdown` that has the columns of budgets. Whatever other
+    /// tables have is for other readers.
     ///
     /// # Errors
     /// The first row that cannot be read; a budget is never skipped.
     pub fn parse_all(markdown: &str) -> Result<Vec<Self>, BudgetError> {
         let mut budgets: Vec<Self> = Vec::new();
-        let mut tables = 0;
-        let mut inside = false;
+        let (mut inside, mut found) = (false, false);
         for (index, text) in markdown.lines().enumerate() {
             let line = index + 1;
             let Some(cells) = cells_of(text) else {
-                inside = false;
+                if inside {
+                    break;
+                }
                 continue;
             };
-            if cells == COLUMNS {
+            if cells == COLUMNS && !inside {
                 inside = true;
-                tables += 1;
             } else if inside && !is_rule(&cells) {
                 let budget = Self::parse(&cells, line)?;
                 if budgets.iter().any(|earlier| earlier.id == budget.id) {
@@ -120,8 +141,9 @@ impl Budget {
                 }
                 budgets.push(budget);
             }
+            found |= inside;
         }
-        if tables == 0 { Err(BudgetError::NoTable) } else { Ok(budgets) }
+        if found { Ok(budgets) } else { Err(BudgetError::NoTable) }
     }
 
     fn parse(cells: &[&str], line: usize) -> Result<Self, BudgetError> {
@@ -242,13 +264,40 @@ mod tests {
     }
 
     #[test]
+    fn only_the_first_table_is_read_and_all_of_it() {
+        let row = "| a | GET | `ours:get64 >= 0.80 x null` | promised |\n";
+        let scenarios = "\n| id | scenario | limit |\n|---|---|---|\n| x | y | whatever |\n";
+        let alike = format!("\n{HEAD}| a | x | nothing we know | unknown |\n");
+        let text = format!("{HEAD}{row}{scenarios}{alike}");
+        assert_eq!(Budget::parse_all(&text).unwrap().len(), 1);
+        let broken = format!("{HEAD}{row}| b | GET | nonsense | goal |\n{scenarios}");
+        assert_eq!(Budget::parse_all(&broken), Err(BudgetError::Target { line: 4 }));
+    }
+
+    #[test]
+    fn reasons_are_known_by_the_id_of_what_is_missed() {
+        let text = format!(
+            "{HEAD}| a | x | `ours:get64 >= 1` | goal |\n\n\
+             | id | why it is missed |\n|---|---|\n| a | because |\n\n| b | no row |\n"
+        );
+        let expected = BTreeMap::from([("a".to_owned(), "because".to_owned())]);
+        assert_eq!(reasons(&text), expected);
+        assert!(reasons(HEAD).is_empty());
+        let committed = include_str!("../../BUDGETS.md");
+        let budgets = Budget::parse_all(committed).unwrap();
+        for id in reasons(committed).keys() {
+            assert!(budgets.iter().any(|budget| budget.id == *id), "{id}");
+        }
+    }
+
+    #[test]
     fn the_committed_budgets_name_workloads_that_exist() {
         let budgets = Budget::parse_all(include_str!("../../BUDGETS.md")).unwrap();
         assert!(budgets.iter().filter(|budget| budget.promised).count() >= 10);
         for budget in budgets {
-            let name = budget.target.workload.as_str();
-            let series = super::super::workload::WORKLOADS.iter().any(|other| other.name == name);
-            assert!(series || name == "loops_cpu", "{}: {name}", budget.id);
+            let name = super::super::results::measured_with(&budget.target.workload);
+            let exists = super::super::workload::WORKLOADS.iter().any(|other| other.name == name);
+            assert!(exists, "{}: {name}", budget.id);
         }
     }
 }

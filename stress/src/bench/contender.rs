@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::bodies::BULK_PATH;
+use super::many;
 use super::peers;
-use super::secure::{self, BULK_PATH};
+use super::secure;
 use super::workload::Role;
 
 // How ours is started. `{bin}` is the folder of the release build, `{addr}` the address.
@@ -21,10 +23,21 @@ const OURS_SECURE: &str = "{bin}/fezz serve --listen-tls {addr} --event-loops 1 
     --certificate {scratch}/bench.pem,{scratch}/bench.key --function {bin}/libhello.so";
 const OURS_SECURE_BULK: &str = "{bin}/fezz serve --listen-tls {addr} --event-loops 1 --workers 1 \
     --certificate {scratch}/bench.pem,{scratch}/bench.key --function {scratch}/libbulk.so";
+const OURS_BULK: &str = "{bin}/fezz serve --listen {addr} --event-loops 1 --workers 1 \
+    --function {scratch}/libbulk.so";
+/// More than a command line holds.
+const OURS_MANY: &str = "{bin}/fezz serve --config {config}";
+/// Those who are fast have one worker to themselves, as a rule.
+const OURS_SLOW: &str = "{bin}/fezz serve --listen {addr} --event-loops 1 --workers 2 \
+    --function hello={bin}/libhello.so@/hello --function echo={bin}/libecho.so@/{*rest}";
 /// Added for the contender whose function is called by the thread of the loop. Both are named after
 /// their artifacts.
 const INLINE_HELLO: &str = " --set hello.placement=inline";
 const INLINE_ECHO: &str = " --set echo.placement=inline";
+const INLINE_BULK: &str = " --set bulk.placement=inline";
+/// Added for the contender that begins on the loop and goes where its calls are better off.
+const AUTO_HELLO: &str = " --set hello.placement=auto";
+const AUTO_ECHO: &str = " --set echo.placement=auto";
 // Beside functions that do not come back. Until the first call of `echo` does not, the loop makes
 // its calls.
 const OURS_RESCUE: &str = "{bin}/fezz serve --listen {addr} --event-loops 1 --workers 4 \
@@ -58,6 +71,8 @@ enum Program {
     Ours,
     /// Ours, with the calls made by the thread of the loop.
     Inline,
+    /// Ours, with the calls made by the thread of the loop as long as they are short.
+    Auto,
     Nginx,
     H2o,
     Haproxy,
@@ -82,6 +97,7 @@ impl Contender {
             ("null", Program::Null),
             ("ours", Program::Ours),
             ("inline", Program::Inline),
+            ("auto", Program::Auto),
             ("nginx", Program::Nginx),
             ("h2o", Program::H2o),
             ("haproxy", Program::Haproxy),
@@ -101,12 +117,12 @@ impl Contender {
 
     /// Whether its figures are void once a loop had to be rescued from a call of it.
     pub(super) fn is_inline(&self) -> bool {
-        self.program == Program::Inline
+        matches!(self.program, Program::Inline | Program::Auto)
     }
 
     /// Whether the time that calls take decides how it goes on.
     pub(super) fn goes_by_time(&self) -> bool {
-        matches!(self.program, Program::Ours | Program::Inline)
+        matches!(self.program, Program::Ours | Program::Inline | Program::Auto)
     }
 
     /// Why it cannot take part; `None` when it can.
@@ -118,7 +134,9 @@ impl Contender {
         match &self.program {
             Program::Null => built("fezz-null-server"),
             Program::Hyper => built("fezz-hyper-server"),
-            Program::Ours | Program::Inline => OURS_FILES.iter().find_map(|file| built(file)),
+            Program::Ours | Program::Inline | Program::Auto => {
+                OURS_FILES.iter().find_map(|file| built(file))
+            }
             Program::Nginx | Program::H2o | Program::Haproxy => {
                 let missing = peers::find(&self.name).is_none();
                 missing.then(|| format!("{} is not installed", self.name))
@@ -136,11 +154,22 @@ impl Contender {
     ) -> Option<Vec<String>> {
         let line = match (&self.program, role) {
             (Program::Null, Role::Hello | Role::Echo) => "{bin}/fezz-null-server --listen {addr}",
-            (Program::Hyper, Role::Hello | Role::Echo) => "{bin}/fezz-hyper-server --listen {addr}",
+            (Program::Hyper, Role::Hello | Role::Echo | Role::Bulk | Role::Upload) => {
+                "{bin}/fezz-hyper-server --listen {addr}"
+            }
             (Program::Ours, Role::Hello) => OURS_HELLO,
             (Program::Ours, Role::Echo) => OURS_ECHO,
             (Program::Inline, Role::Hello) => &[OURS_HELLO, INLINE_HELLO].concat(),
             (Program::Inline, Role::Echo) => &[OURS_ECHO, INLINE_ECHO].concat(),
+            (Program::Auto, Role::Hello) => &[OURS_HELLO, AUTO_HELLO].concat(),
+            (Program::Auto, Role::Echo) => &[OURS_ECHO, AUTO_ECHO].concat(),
+            (Program::Ours, Role::Upload) => OURS_HELLO,
+            (Program::Inline, Role::Upload) => &[OURS_HELLO, INLINE_HELLO].concat(),
+            (Program::Ours, Role::Bulk) => OURS_BULK,
+            (Program::Inline, Role::Bulk) => &[OURS_BULK, INLINE_BULK].concat(),
+            (Program::Ours | Program::Inline, Role::Functions(_) | Role::Routes(_)) => OURS_MANY,
+            (Program::Ours, Role::Slow) => OURS_SLOW,
+            (Program::Inline, Role::Slow) => &[OURS_SLOW, INLINE_HELLO, INLINE_ECHO].concat(),
             (Program::Ours, Role::Secure) => OURS_SECURE,
             (Program::Ours, Role::SecureBulk) => OURS_SECURE_BULK,
             (Program::Inline, Role::Secure) => &[OURS_SECURE, INLINE_HELLO].concat(),
@@ -150,15 +179,28 @@ impl Contender {
             (Program::Ours, Role::Endless) => OURS_ENDLESS,
             (Program::Ours, Role::Stuck) => OURS_STUCK,
             (Program::Ours, Role::Spinning) => OURS_SPINNING,
-            (Program::Nginx, Role::Hello | Role::Echo | Role::Secure | Role::SecureBulk) => {
-                peers::NGINX_COMMAND
+            (
+                Program::Nginx,
+                Role::Hello
+                | Role::Echo
+                | Role::Bulk
+                | Role::Upload
+                | Role::Secure
+                | Role::SecureBulk,
+            ) => peers::NGINX_COMMAND,
+            (Program::H2o, Role::Hello | Role::Echo | Role::Bulk | Role::Upload) => {
+                peers::H2O_COMMAND
             }
-            (Program::H2o, Role::Hello | Role::Echo) => peers::H2O_COMMAND,
             (Program::Haproxy, Role::Hello | Role::Echo) => peers::HAPROXY_COMMAND,
             (Program::Given(line), Role::Hello | Role::Echo) => line,
             (
                 _,
                 Role::Both
+                | Role::Bulk
+                | Role::Upload
+                | Role::Functions(_)
+                | Role::Routes(_)
+                | Role::Slow
                 | Role::Secure
                 | Role::SecureBulk
                 | Role::TwoLoops
@@ -168,11 +210,14 @@ impl Contender {
                 | Role::Spinning,
             ) => return None,
         };
+        let config = self.configuration(role, places, address).map(|(file, _)| file);
+        let config = text(&config.unwrap_or_default());
         let found = peers::find(&self.name).unwrap_or_default();
         let words = line.split_whitespace().map(|word| {
             word.replace("{bin}", &text(&places.bin))
                 .replace("{scratch}", &text(&places.scratch))
                 .replace("{found}", &text(&found))
+                .replace("{config}", &config)
                 .replace("{addr}", address)
         });
         Some(words.collect())
@@ -187,15 +232,18 @@ impl Contender {
     ) -> Option<(PathBuf, String)> {
         let (name, text) = match self.program {
             Program::Nginx => {
-                ("nginx.conf", peers::nginx(&places.scratch, address, role.is_secure()))
+                ("nginx.conf".to_owned(), peers::nginx(&places.scratch, address, role.is_secure()))
             }
-            Program::H2o => ("h2o.conf", peers::h2o(&places.scratch, address)),
-            Program::Haproxy => ("haproxy.cfg", peers::haproxy(address)),
-            Program::Null
-            | Program::Ours
-            | Program::Inline
-            | Program::Hyper
-            | Program::Given(_) => return None,
+            Program::H2o => ("h2o.conf".to_owned(), peers::h2o(&places.scratch, address)),
+            Program::Haproxy => ("haproxy.cfg".to_owned(), peers::haproxy(address)),
+            Program::Ours | Program::Inline => {
+                let inline = self.program == Program::Inline;
+                let text = many::configuration(role, &places.bin, address, inline)?;
+                // Servers with few and with many run at the same time.
+                let port = address.rsplit_once(':').map_or("", |(_, port)| port);
+                (format!("{}-{port}.toml", self.name), text)
+            }
+            Program::Null | Program::Auto | Program::Hyper | Program::Given(_) => return None,
         };
         Some((places.scratch.join(name), text))
     }
@@ -203,13 +251,23 @@ impl Contender {
     /// What the load generator is told about target and right answer.
     pub(super) fn load_arguments(&self, role: Role, places: &Places) -> Vec<String> {
         let words: &[&str] = match (&self.program, role) {
-            (_, Role::SecureBulk) => &["--path", BULK_PATH],
-            (Program::Ours | Program::Inline, Role::Echo) => &["--path", "/echo", "--expect-echo"],
+            (_, Role::Bulk | Role::SecureBulk) => &["--path", BULK_PATH],
+            // The target is in the request that is made for it.
+            (_, Role::Upload) if self.name == "h2o" => &["--expect-status", "302"],
+            (_, Role::Upload) => &[],
+            (_, Role::Functions(_)) => &["--path", many::FUNCTION_PATH],
+            (_, Role::Routes(_)) => &["--path", many::ROUTE_PATH],
+            (Program::Ours | Program::Inline | Program::Auto, Role::Echo) => {
+                &["--path", "/echo", "--expect-echo"]
+            }
             (Program::Hyper, Role::Echo) => &["--expect-echo"],
             (Program::H2o, Role::Echo) => &["--path", peers::H2O_MOVED, "--expect-status", "302"],
             // What these answer is theirs; it has to be the same every time.
-            (Program::Ours | Program::Inline, Role::Hello | Role::Secure | Role::TwoLoops) => &[],
-            (Program::Ours | Program::Inline, _) => &["--path", "/hello"],
+            (
+                Program::Ours | Program::Inline | Program::Auto,
+                Role::Hello | Role::Secure | Role::TwoLoops,
+            ) => &[],
+            (Program::Ours | Program::Inline | Program::Auto, _) => &["--path", "/hello"],
             (Program::Given(_), _) => &[],
             _ => &["--expect-body", CONSTANT_BODY],
         };
@@ -221,6 +279,15 @@ impl Contender {
         }
     }
 
+    /// The target of the POST that has a long body.
+    pub(super) fn upload_path(&self) -> &'static str {
+        match self.program {
+            Program::H2o => peers::H2O_MOVED,
+            Program::Hyper => "/sink",
+            _ => "/",
+        }
+    }
+
     /// What it answers, for the reader of the table.
     pub(super) fn remark(&self) -> &'static str {
         match self.program {
@@ -229,6 +296,7 @@ impl Contender {
             Program::Inline => {
                 "calls the function on the event loop's thread, which can be rescued"
             }
+            Program::Auto => "calls the function wherever its calls have proved to be better off",
             Program::Nginx => "constant by `return`; POST: body read, constant answered",
             Program::H2o => "static file of 5 octets; POST: body read, constant redirect answered",
             Program::Haproxy => {
@@ -246,7 +314,9 @@ impl Contender {
             Program::Hyper => {
                 format!("hyper {}, tokio {}", locked_version("hyper"), locked_version("tokio"))
             }
-            Program::Ours | Program::Inline => said(&places.bin.join("fezz"), "--version"),
+            Program::Ours | Program::Inline | Program::Auto => {
+                said(&places.bin.join("fezz"), "--version")
+            }
             Program::Nginx | Program::H2o | Program::Haproxy => {
                 peers::find(&self.name).map_or_else(String::new, |path| said(&path, "-v"))
             }

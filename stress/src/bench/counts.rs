@@ -120,15 +120,7 @@ fn counted(bench: &Bench, contender: &Contender, requests: u64) -> Result<u64, B
     if file.exists() {
         fs::remove_file(&file).map_err(|error| BenchError::file(&file, error))?;
     }
-    let mut tool = Vec::new();
-    if contender.goes_by_time() {
-        // Below callgrind every call takes long, and the first ones more than a tick of the watch:
-        // without this the loop would be rescued and workers would make the calls.
-        let slow_time = SLOW_TIME.compile(Path::new("."), &bench.places.scratch)?;
-        tool.extend(["env".to_owned(), format!("LD_PRELOAD={}", slow_time.display())]);
-    }
-    tool.extend(words("valgrind -q --tool=callgrind --fair-sched=try"));
-    tool.push(format!("--callgrind-out-file={}", file.display()));
+    let tool = callgrind(bench, contender, &file)?;
     let started = bench.start_under(&tool, contender, Role::Hello, &bench.server_cpus())?;
     let Some(mut server) = started else {
         return Err(BenchError::NoFigure { tool: "callgrind", said: "no such role".to_owned() });
@@ -139,6 +131,24 @@ fn counted(bench: &Bench, contender: &Contender, requests: u64) -> Result<u64, B
     let text = read(&file)?;
     instructions_of(&text)
         .ok_or_else(|| BenchError::NoFigure { tool: "callgrind", said: tail(&text) })
+}
+
+/// What a server is started with so that its instructions are counted into `file`.
+pub(super) fn callgrind(
+    bench: &Bench,
+    contender: &Contender,
+    file: &Path,
+) -> Result<Vec<String>, BenchError> {
+    let mut tool = Vec::new();
+    if contender.goes_by_time() {
+        // Below callgrind every call takes long, and the first ones more than a tick of the watch:
+        // without this the loop would be rescued and workers would make the calls.
+        let slow_time = SLOW_TIME.compile(Path::new("."), &bench.places.scratch)?;
+        tool.extend(["env".to_owned(), format!("LD_PRELOAD={}", slow_time.display())]);
+    }
+    tool.extend(words("valgrind -q --tool=callgrind --fair-sched=try"));
+    tool.push(format!("--callgrind-out-file={}", file.display()));
+    Ok(tool)
 }
 
 /// After a rescue workers make the calls: then it is not what was to be counted.
@@ -158,7 +168,7 @@ fn load_arguments(bench: &Bench, contender: &Contender, requests: u64) -> Vec<St
     arguments
 }
 
-fn is_there(tool: &str, argument: &str) -> bool {
+pub(super) fn is_there(tool: &str, argument: &str) -> bool {
     let mut command = Command::new(tool);
     command.arg(argument).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
@@ -180,7 +190,7 @@ fn calls_per_request(
 
 /// What each request between the short and the long run cost.
 #[expect(clippy::cast_precision_loss, reason = "counts of one run are far below 2^53")]
-fn per_request(few: u64, many: u64, [short, long]: [u64; 2]) -> f64 {
+pub(super) fn per_request(few: u64, many: u64, [short, long]: [u64; 2]) -> f64 {
     (many as f64 - few as f64) / (long - short) as f64
 }
 
@@ -196,7 +206,7 @@ fn calls_of(table: &str) -> BTreeMap<String, u64> {
 }
 
 /// The sum over the run, from the last line of a callgrind file that has one.
-fn instructions_of(text: &str) -> Option<u64> {
+pub(super) fn instructions_of(text: &str) -> Option<u64> {
     let totals = text.lines().rev().find_map(|line| line.strip_prefix("totals: "))?;
     totals.trim().parse().ok()
 }

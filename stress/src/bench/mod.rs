@@ -5,16 +5,22 @@
 //! per request. [`run`] does what the command line says; each module measures or shows one thing.
 
 pub mod args;
+mod bodies;
 mod broken;
 pub mod budget;
 mod calls;
 mod chart;
 mod client;
+pub mod compare;
 mod contender;
 mod counts;
+pub mod curves;
+mod draw;
 mod error;
+mod growth;
 mod isolation;
-mod machine;
+pub(crate) mod machine;
+mod many;
 mod memory;
 mod native;
 mod page;
@@ -23,6 +29,7 @@ pub mod results;
 mod rounds;
 mod secure;
 mod server;
+mod slow;
 pub mod stats;
 mod table;
 pub mod workload;
@@ -49,12 +56,20 @@ pub fn run(args: &Args) -> Result<bool, BenchError> {
     let budgets_text = fs::read_to_string(BUDGETS_FILE)
         .map_err(|error| BenchError::file(Path::new(BUDGETS_FILE), error))?;
     let budgets = Budget::parse_all(&budgets_text).map_err(BenchError::Budget)?;
+    if let Some(saved) = args.render.as_ref().filter(|saved| curves::is_growth(saved)) {
+        return curves::render(saved).map(|()| true);
+    }
     if let Some(saved) = &args.render {
         let results = Results::load(saved)?;
-        return page::write(Path::new(PAGE_FILE), &results, saved).map(|()| true);
+        chart::write(saved, &results)?;
+        let reasons = budget::reasons(&budgets_text);
+        return page::write(Path::new(PAGE_FILE), &results, saved, &reasons).map(|()| true);
     }
     let chosen = args.chosen()?;
     let bench = Bench::new(args)?;
+    if args.curves {
+        return curves::run(&bench).map(|()| true);
+    }
     let mut results = Results::begin(&bench, args);
     table::print_opening(&results);
     for workload in &chosen {
@@ -64,11 +79,14 @@ pub fn run(args: &Args) -> Result<bool, BenchError> {
     }
     results.judge(&budgets);
     table::print_verdicts(&results);
+    results.comparison = compare::look_back(args.against.as_deref(), &args.results, &results)?;
+    table::print_comparison(&results);
     if !args.no_save {
         let saved = results.save(&args.results)?;
         println!("\nsaved {}", saved.display());
         if chosen.len() == WORKLOADS.len() && !args.quick && args.only.is_empty() {
-            page::write(Path::new(PAGE_FILE), &results, &saved)?;
+            let reasons = budget::reasons(&budgets_text);
+            page::write(Path::new(PAGE_FILE), &results, &saved, &reasons)?;
             println!("wrote {PAGE_FILE}");
         } else {
             println!("{PAGE_FILE} is left as it is (not a full run); to show this one there:");
@@ -93,6 +111,8 @@ fn measure(bench: &Bench, workload: &Workload, results: &mut Results) -> Result<
         }
         Kind::Sleeper => isolation::sleeper(bench, workload, results),
         Kind::Loops => isolation::loops(bench, workload, results),
+        Kind::Many(many) => growth::measure(bench, workload, *many, results),
+        Kind::Slow => slow::measure(bench, workload, results),
         Kind::Broken(broken) => broken::measure(bench, workload, *broken, results),
     }
 }

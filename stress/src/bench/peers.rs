@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
 
+use super::bodies;
 use super::contender::CONSTANT_BODY;
 use super::secure;
 
@@ -25,6 +26,8 @@ pub(super) const H2O_INDEX: &str = "index.txt";
 
 /// Connections a peer must take; haproxy counts two descriptors for each.
 const CONNECTIONS_MAX: u32 = 9000;
+/// Of nginx, which counts one.
+const NGINX_CONNECTIONS_MAX: u32 = 12_000;
 const BACKLOG: u32 = 4096;
 
 /// Debian keeps servers where a user's PATH does not look.
@@ -40,6 +43,7 @@ pub(super) fn find(name: &str) -> Option<PathBuf> {
 pub(super) fn nginx(scratch: &Path, address: &str, secure: bool) -> String {
     let tls = if secure { " ssl" } else { "" };
     let server = if secure { secure::nginx(scratch) } else { String::new() };
+    let bulk = bodies::nginx(scratch);
     let scratch = scratch.display();
     format!(
         "daemon off;\n\
@@ -47,7 +51,7 @@ pub(super) fn nginx(scratch: &Path, address: &str, secure: bool) -> String {
          worker_processes 1;\n\
          pid {scratch}/nginx.pid;\n\
          error_log stderr crit;\n\
-         events {{ worker_connections {CONNECTIONS_MAX}; }}\n\
+         events {{ worker_connections {NGINX_CONNECTIONS_MAX}; }}\n\
          http {{\n\
          \x20 access_log off;\n\
          \x20 keepalive_timeout 3600s;\n\
@@ -60,7 +64,7 @@ pub(super) fn nginx(scratch: &Path, address: &str, secure: bool) -> String {
          \x20 scgi_temp_path {scratch}/nginx-scgi;\n\
          \x20 server {{\n\
          \x20   listen {address}{tls} backlog={BACKLOG};\n\
-{server}\
+{server}{bulk}\
          \x20   location / {{ return 200 \"{CONSTANT_BODY}\"; }}\n\
          \x20 }}\n\
          }}\n"

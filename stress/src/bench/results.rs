@@ -8,17 +8,30 @@ use serde::{Deserialize, Serialize};
 
 use super::args::Args;
 use super::budget::{Budget, Target};
+use super::compare::Comparison;
 use super::error::BenchError;
 use super::machine::Machine;
 use super::server::Bench;
 use super::stats::Spread;
+use super::table::beside;
+use super::workload::WORKLOADS;
 use crate::clock::{date_stamp, unix_seconds};
 
 const LOOPS: &str = "loops";
 /// The series that stands beside `loops`.
 pub(super) const LOOPS_CPU: &str = "loops_cpu";
+/// What a load's requests per second are called where its figure is another one.
+const RATE_SUFFIX: &str = "_rate";
 /// Two for the loops, two for their load.
 const LOOPS_CPUS_MIN: usize = 4;
+
+/// The workload that `series` is measured with.
+#[must_use]
+pub fn measured_with(series: &str) -> &str {
+    let owner = WORKLOADS.iter().find(|one| one.name == series || beside(one).contains(&series));
+    let owner = owner.map(|workload| workload.name);
+    owner.or_else(|| series.strip_suffix(RATE_SUFFIX)).unwrap_or(series)
+}
 
 /// All of one run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -41,6 +54,9 @@ pub struct Results {
     pub warnings: Vec<String>,
     /// The budgets and what became of them.
     pub verdicts: Vec<Verdict>,
+    /// What changed since the results before, if there are any.
+    #[serde(default)]
+    pub comparison: Option<Comparison>,
 }
 
 /// A contender that took part.
@@ -69,6 +85,13 @@ pub struct Series {
     pub samples: Vec<Sample>,
     /// Anything to be said beside it.
     pub remark: String,
+}
+
+impl Series {
+    /// One number of each round's sample.
+    pub(super) fn sampled(&self, of: fn(&Sample) -> f64) -> Vec<f64> {
+        self.samples.iter().map(of).collect()
+    }
 }
 
 /// One turn of one contender under load.
@@ -165,14 +188,22 @@ impl Results {
     /// The figure that `target` speaks of.
     #[must_use]
     pub fn figure(&self, target: &Target) -> Option<Spread> {
-        let series = self.series(&target.who, &target.workload)?;
+        let values = self.values(&target.who, &target.workload)?;
         match &target.times {
-            None => Spread::of(&series.values),
-            Some(other) => {
-                let base = self.series(other, &target.workload)?;
-                Spread::of_ratios(&series.values, &base.values)
-            }
+            None => Spread::of(&values),
+            Some(other) => Spread::of_ratios(&values, &self.values(other, &target.workload)?),
         }
+    }
+
+    /// The figures of each round; those of `NAME_rate` are the requests per second of a load
+    /// `NAME` whose figure is another one.
+    fn values(&self, contender: &str, workload: &str) -> Option<Vec<f64>> {
+        if let Some(series) = self.series(contender, workload) {
+            return Some(series.values.clone());
+        }
+        let series = self.series(contender, workload.strip_suffix(RATE_SUFFIX)?)?;
+        let rates = series.sampled(|sample| sample.per_second);
+        (!rates.is_empty()).then_some(rates)
     }
 
     pub(super) fn judge(&mut self, budgets: &[Budget]) {
@@ -198,9 +229,8 @@ impl Results {
 
     /// Nobody asked for it, the peer of the comparison is not there, or the machine is too small.
     fn is_excused(&self, target: &Target, workloads: &[&str]) -> bool {
-        let series = if target.workload == LOOPS_CPU { LOOPS } else { &target.workload };
         let other = target.times.as_ref();
-        !workloads.contains(&series)
+        !workloads.contains(&measured_with(&target.workload))
             || other.is_some_and(|other| self.missing.contains_key(other))
             || (target.workload == LOOPS && self.machine.cpus < LOOPS_CPUS_MIN)
     }
@@ -210,7 +240,7 @@ impl Results {
         let file = folder.join(format!("{}.json", self.date));
         let text = serde_json::to_string_pretty(self)?;
         fs::write(&file, text + "\n").map_err(|error| BenchError::file(&file, error))?;
-        super::chart::write(&file.with_extension("svg"), self)?;
+        super::chart::write(&file, self)?;
         Ok(file)
     }
 
@@ -277,6 +307,6 @@ mod tests {
         results.judge(&budgets());
         let file = results.save(folder.path()).unwrap();
         assert_eq!(Results::load(&file).unwrap(), results);
-        assert!(file.with_extension("svg").exists());
+        assert!(file.with_extension("svg").exists() && file.with_extension("png").exists());
     }
 }

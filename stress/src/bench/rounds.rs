@@ -1,5 +1,6 @@
 //! Timed loads: every contender has its turn in every round, so that a slow minute hits all alike.
 
+use super::bodies::{self, BULK_BYTES};
 use super::client::{Client, words};
 use super::contender::Contender;
 use super::error::BenchError;
@@ -84,10 +85,22 @@ impl Turn {
 }
 
 /// What the load generator is told about a timed workload.
-pub(super) fn arguments(bench: &Bench, timed: &Timed, contender: &Contender) -> Vec<String> {
+pub(super) fn arguments(
+    bench: &Bench,
+    timed: &Timed,
+    contender: &Contender,
+) -> Result<Vec<String>, BenchError> {
     let turn = bench.args.turn().as_secs_f64();
-    // The template of a long answer is a short request.
-    let template = if timed.role() == Role::SecureBulk { "get" } else { timed.template };
+    let template = match timed.role() {
+        // A long answer has a short request.
+        Role::Bulk | Role::SecureBulk => "get".to_owned(),
+        Role::Upload => {
+            let octets = bodies::upload(contender.upload_path(), BULK_BYTES);
+            let name = format!("{}-upload.http", contender.name);
+            bodies::save(&bench.places.scratch, &name, &octets)?.display().to_string()
+        }
+        _ => timed.template.to_owned(),
+    };
     let mut arguments = words(&format!(
         "--template {template} --connections {} --seconds {turn} --warmup {}",
         timed.connections,
@@ -105,7 +118,7 @@ pub(super) fn arguments(bench: &Bench, timed: &Timed, contender: &Contender) -> 
         arguments.push("--tls-resume".to_owned());
     }
     arguments.extend(contender.load_arguments(timed.role(), &bench.places));
-    arguments
+    Ok(arguments)
 }
 
 /// Starts all contenders that can play `role`; those that do not start are warned about.
@@ -157,8 +170,10 @@ pub(super) fn measure(
         for turn in 0..running.len() {
             let index = (round + turn) % running.len();
             let (contender, server, samples) = &mut running[index];
-            let arguments = arguments(bench, timed, contender);
-            match turn_of(bench, workload, contender, server, timed.role(), &arguments, results) {
+            let outcome = arguments(bench, timed, contender).and_then(|arguments| {
+                turn_of(bench, workload, contender, server, timed.role(), &arguments, results)
+            });
+            match outcome {
                 Ok(turn) => samples.push(turn.sample()),
                 Err(error) => {
                     leave_out(contender, workload, &error, results);
@@ -288,7 +303,7 @@ mod tests {
         let told = |name: &str| {
             let workload = WORKLOADS.iter().find(|workload| workload.name == name).unwrap();
             let Kind::Timed(timed) = &workload.kind else { panic!("{name} is no load") };
-            arguments(&bench, timed, inline).join(" ")
+            arguments(&bench, timed, inline).unwrap().join(" ")
         };
         let common = "--connections 64 --seconds 2 --warmup 0.4";
         assert_eq!(told("hop"), format!("--template get {common} --rate 20000 --depth 1"));

@@ -1,4 +1,4 @@
-//! What the workloads over TLS share: one certificate, one key exchange, one long answer.
+//! What the workloads over TLS share: one certificate, one key exchange.
 //!
 //! All servers show the same P-256 certificate and are asked for X25519 alone, which all know.
 
@@ -7,16 +7,11 @@ use std::path::Path;
 
 use super::client::words;
 use super::error::BenchError;
-use super::native::BULK;
 
 const CERTIFICATE: &str = "bench.pem";
 const KEY: &str = "bench.key";
-/// Path of the long answer, and the name of its file.
-pub(super) const BULK_PATH: &str = "/bulk";
-/// Octets of the long answer, as in `stress/native/bulk.c`.
-const BULK_BYTES: usize = 1 << 20;
 
-/// Makes certificate, key and long answers in `scratch`, unless they are there.
+/// Makes certificate and key in `scratch`, unless they are there.
 pub(super) fn prepare(scratch: &Path) -> Result<(), BenchError> {
     let (certificate, key) = (scratch.join(CERTIFICATE), scratch.join(KEY));
     if certificate.exists() {
@@ -26,11 +21,9 @@ pub(super) fn prepare(scratch: &Path) -> Result<(), BenchError> {
     let names = ["localhost", "127.0.0.1"].map(str::to_owned);
     let made = rcgen::generate_simple_self_signed(names);
     let made = made.map_err(BenchError::Certificate)?;
-    BULK.compile(Path::new("."), scratch)?;
     let write = |file: &Path, octets: &[u8]| {
         fs::write(file, octets).map_err(|error| BenchError::file(file, error))
     };
-    write(&scratch.join(BULK_PATH.trim_start_matches('/')), &vec![b'x'; BULK_BYTES])?;
     write(&key, made.signing_key.serialize_pem().as_bytes())?;
     // Last: it says that all is there.
     write(&certificate, made.cert.pem().as_bytes())
@@ -52,9 +45,7 @@ pub(super) fn nginx(scratch: &Path) -> String {
          \x20   ssl_certificate_key {scratch}/{KEY};\n\
          \x20   ssl_protocols TLSv1.2 TLSv1.3;\n\
          \x20   ssl_ecdh_curve X25519:prime256v1;\n\
-         \x20   ssl_session_tickets on;\n\
-         \x20   open_file_cache max=16;\n\
-         \x20   location = {BULK_PATH} {{ root {scratch}; sendfile on; }}\n"
+         \x20   ssl_session_tickets on;\n"
     )
 }
 

@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use super::args::Args;
+use super::bodies;
 use super::contender::{CONSTANT_BODY, Contender, Places};
 use super::error::BenchError;
 use super::peers::{H2O_FILES, H2O_INDEX};
@@ -19,9 +20,10 @@ use super::secure;
 use super::workload::Role;
 use crate::clock::Clock;
 
-const READY_SECONDS_MAX: f64 = 10.0;
+/// A thousand functions are loaded one after another.
+const READY_SECONDS_MAX: f64 = 60.0;
 /// Under valgrind everything takes its time.
-const READY_SECONDS_MAX_SLOW: f64 = 90.0;
+const READY_SECONDS_MAX_SLOW: f64 = 240.0;
 const END_SECONDS_MAX: f64 = 5.0;
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// What the log of ours says when a loop is taken from a thread that a call keeps.
@@ -102,6 +104,9 @@ impl Bench {
         if role.is_secure() {
             secure::prepare(&self.places.scratch)?;
         }
+        if role.is_bulk() {
+            bodies::prepare(&self.places.scratch)?;
+        }
         if let Some((file, text)) = contender.configuration(role, &self.places, &place) {
             fs::write(&file, text).map_err(|error| BenchError::file(&file, error))?;
         }
@@ -114,7 +119,8 @@ impl Bench {
         process.stdout(output.try_clone()?).stderr(output);
         let child = spawn_on(cpus, &mut process)
             .map_err(|error| BenchError::Spawn { program: words[0].clone(), error })?;
-        let mut server = Server { child, address, command: self.shown(&words, &place), log };
+        let command = self.shown(&words, &place);
+        let mut server = Server { child, address, command, log, ready_seconds: 0.0 };
         let patience = if tool.is_empty() { READY_SECONDS_MAX } else { READY_SECONDS_MAX_SLOW };
         server.wait_until_ready(patience)?;
         Ok(Some(server))
@@ -122,11 +128,13 @@ impl Bench {
 
     /// A command as a person elsewhere could give it.
     fn shown(&self, words: &[String], address: &str) -> String {
+        let port = address.rsplit_once(':').map_or("", |(_, port)| port);
         words
             .join(" ")
             .replace(&self.places.bin.display().to_string(), "target/release")
             .replace(&self.places.scratch.display().to_string(), "$SCRATCH")
             .replace(address, "127.0.0.1:PORT")
+            .replace(&format!("-{port}.toml"), ".toml")
     }
 }
 
@@ -145,6 +153,8 @@ pub(super) struct Server {
     pub(super) address: SocketAddr,
     /// How it was started, without what is different each time.
     pub(super) command: String,
+    /// From its start to the first connection that it took, in seconds.
+    pub(super) ready_seconds: f64,
     log: PathBuf,
 }
 
@@ -160,7 +170,10 @@ impl Server {
                 break;
             }
             match TcpStream::connect(self.address) {
-                Ok(_) => return Ok(()),
+                Ok(_) => {
+                    self.ready_seconds = clock.seconds();
+                    return Ok(());
+                }
                 Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
                 Err(error) => return Err(error.into()),
             }
@@ -272,7 +285,8 @@ mod tests {
         fs::write(&log, b"a\nfunction=x kept the thread of loop 0 kept\n\xff kept\n").unwrap();
         let child = Command::new("sleep").arg("600").spawn().unwrap();
         let address = free_address().unwrap();
-        let mut server = Server { child, address, command: "sleep 600".to_owned(), log };
+        let command = "sleep 600".to_owned();
+        let mut server = Server { child, address, command, log, ready_seconds: 0.0 };
         assert_eq!((server.said(RESCUED).unwrap(), server.said("kept").unwrap()), (1, 2));
         server.kill().unwrap();
         assert!(server.child.try_wait().unwrap().is_some());

@@ -1,9 +1,12 @@
 //! What the benchmark prints while it runs: a table per workload, then the verdicts.
 
+use super::compare::Comparison;
+use super::growth::{FUNCTIONS_MEMORY, FUNCTIONS_START, ROUTES_START};
 use super::results::{LOOPS_CPU, Results, Sample, Series, Verdict};
 use super::rounds::{BUSY_MIN, FOREIGN_MAX};
+use super::slow::SLOW_RATE;
 use super::stats::{Spread, digits_for};
-use super::workload::{Kind, Workload};
+use super::workload::{Figure, Kind, Many, Workload};
 
 /// Who takes part, who is missing.
 pub(super) fn print_opening(results: &Results) {
@@ -30,10 +33,14 @@ pub(super) fn print_workload(workload: &Workload, results: &Results) {
         println!("  not measured: nobody that takes part can do it");
         return;
     }
+    print_aligned(&rows);
+}
+
+fn print_aligned(rows: &[Vec<String>]) {
     let widths: Vec<usize> = (0..rows.first().map_or(0, Vec::len))
         .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
         .collect();
-    for row in &rows {
+    for row in rows {
         let cells: Vec<String> =
             row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         println!("  {}", cells.join("  ").trim_end());
@@ -42,9 +49,13 @@ pub(super) fn print_workload(workload: &Workload, results: &Results) {
 
 /// The table of one workload, headings first; only the headings when nothing was measured.
 pub(super) fn rows(workload: &Workload, results: &Results) -> Vec<Vec<String>> {
-    let timed = matches!(workload.kind, Kind::Timed(_));
+    let timed = workload.is_timed();
+    let by_time = is_by_cpu_time(workload);
     let ratio = format!("to {} (min–max)", workload.yardstick());
-    let headings: &[&str] = if timed {
+    let rate_ratio = format!("rate to {}", workload.yardstick());
+    let headings: &[&str] = if by_time {
+        &["contender", workload.unit, &ratio, "requests/s", &rate_ratio, "p50 µs", "p99 µs", "busy"]
+    } else if timed {
         &[
             "contender",
             workload.unit,
@@ -61,34 +72,71 @@ pub(super) fn rows(workload: &Workload, results: &Results) -> Vec<Vec<String>> {
     let mut rows = vec![headings.iter().map(|&heading| heading.to_owned()).collect()];
     let yardstick = results.series(workload.yardstick(), workload.name);
     for series in results.of_workload(workload.name) {
-        rows.push(if timed { timed_row(series, yardstick) } else { plain_row(series) });
+        rows.push(match timed {
+            true if by_time => by_time_row(series, yardstick),
+            true => timed_row(series, yardstick),
+            false => plain_row(series),
+        });
     }
-    if matches!(workload.kind, Kind::Loops) {
-        rows.extend(results.of_workload(LOOPS_CPU).map(plain_row));
+    for more in beside(workload) {
+        rows.extend(results.of_workload(more).map(plain_row));
     }
     rows
 }
 
+/// Series that are measured in the same breath and have a name of their own.
+pub(super) fn beside(workload: &Workload) -> &'static [&'static str] {
+    match workload.kind {
+        Kind::Loops => &[LOOPS_CPU],
+        Kind::Many(Many::Functions) => &[FUNCTIONS_MEMORY, FUNCTIONS_START],
+        Kind::Many(Many::Routes) => &[ROUTES_START],
+        Kind::Slow => &[SLOW_RATE],
+        _ => &[],
+    }
+}
+
+/// Whether CPU time is what is compared, so that a column of its own would say it twice.
+fn is_by_cpu_time(workload: &Workload) -> bool {
+    matches!(&workload.kind, Kind::Timed(timed) if timed.figure == Figure::CpuTime)
+}
+
 fn timed_row(series: &Series, yardstick: Option<&Series>) -> Vec<String> {
-    let ratio = yardstick.and_then(|base| Spread::of_ratios(&series.values, &base.values));
+    let cpu = |one: &Series| one.sampled(|sample| sample.cpu_us);
     let by_cpu = yardstick.and_then(|base| Spread::of_ratios(&cpu(base), &cpu(series)));
+    let middle = [shown(by_cpu), number(median(series, |sample| sample.cpu_us))];
+    row_of_load(series, yardstick, middle)
+}
+
+fn by_time_row(series: &Series, yardstick: Option<&Series>) -> Vec<String> {
+    let rate = |one: &Series| one.sampled(|sample| sample.per_second);
+    let ratio = yardstick.and_then(|base| Spread::of_ratios(&rate(series), &rate(base)));
+    let middle = [number(median(series, |sample| sample.per_second)), shown(ratio)];
+    row_of_load(series, yardstick, middle)
+}
+
+fn row_of_load(
+    series: &Series,
+    yardstick: Option<&Series>,
+    [first, second]: [String; 2],
+) -> Vec<String> {
+    let ratio = yardstick.and_then(|base| Spread::of_ratios(&series.values, &base.values));
     let busy = median(series, |sample| sample.server_busy);
     let alone = median(series, |sample| sample.foreign) < FOREIGN_MAX;
     let waits = if busy < BUSY_MIN && alone { " (waits for load)" } else { "" };
     vec![
         series.contender.clone(),
         Spread::of(&series.values).map_or_else(String::new, |spread| number(spread.median)),
-        ratio.map_or_else(String::new, |ratio| ratio.to_string()),
-        by_cpu.map_or_else(String::new, |ratio| ratio.to_string()),
-        number(median(series, |sample| sample.cpu_us)),
+        shown(ratio),
+        first,
+        second,
         number(median(series, |sample| sample.p50_us)),
         number(median(series, |sample| sample.p99_us)),
         format!("{:.0} %{waits}", busy * 100.0),
     ]
 }
 
-fn cpu(series: &Series) -> Vec<f64> {
-    series.samples.iter().map(|sample| sample.cpu_us).collect()
+fn shown(spread: Option<Spread>) -> String {
+    spread.map_or_else(String::new, |spread| spread.to_string())
 }
 
 fn plain_row(series: &Series) -> Vec<String> {
@@ -110,6 +158,39 @@ pub(super) fn print_verdicts(results: &Results) {
     }
 }
 
+/// What changed since the results before.
+pub(super) fn print_comparison(results: &Results) {
+    let Some(comparison) = &results.comparison else {
+        println!("\nNothing to compare with: no earlier results are committed.");
+        return;
+    };
+    let Comparison { date, commit, newly_met, newly_missed, .. } = comparison;
+    println!("\nSince {date} (sources {commit}); flagged is what changed by more than its spread");
+    print_aligned(&changes(comparison));
+    if !newly_met.is_empty() {
+        println!("  now met: {}", newly_met.join(", "));
+    }
+    if !newly_missed.is_empty() {
+        println!("  now missed: {}", newly_missed.join(", "));
+    }
+}
+
+/// The table of what changed, headings first.
+pub(super) fn changes(comparison: &Comparison) -> Vec<Vec<String>> {
+    let headings = ["figure", "then", "now", "change", ""].map(str::to_owned).to_vec();
+    let rows = comparison.changes.iter().map(|change| {
+        let of = change.of.as_ref().map_or_else(String::new, |of| format!(", to {of}"));
+        vec![
+            format!("{} of {}{of}", change.workload, change.contender),
+            change.then.to_string(),
+            change.now.to_string(),
+            format!("{:+.1} %", change.percent()),
+            change.judgement.word().to_owned(),
+        ]
+    });
+    std::iter::once(headings).chain(rows).collect()
+}
+
 /// One word or two about a budget.
 pub(super) fn outcome(verdict: &Verdict) -> &'static str {
     match verdict.met {
@@ -120,8 +201,7 @@ pub(super) fn outcome(verdict: &Verdict) -> &'static str {
 }
 
 fn median(series: &Series, of: fn(&Sample) -> f64) -> f64 {
-    let values: Vec<f64> = series.samples.iter().map(of).collect();
-    Spread::of(&values).map_or(0.0, |spread| spread.median)
+    Spread::of(&series.sampled(of)).map_or(0.0, |spread| spread.median)
 }
 
 fn number(value: f64) -> String {

@@ -35,6 +35,21 @@ pub enum Kind {
     Loops,
     /// One function beside another that does not come back.
     Broken(Broken),
+    /// A server that has many of something beside one that has few.
+    Many(Many),
+    /// Fast clients beside a thousand slow ones.
+    Slow,
+}
+
+/// What a server has many of, while it is asked for the same as with few.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Many {
+    /// A thousand functions, of which one is called.
+    Functions,
+    /// Ten thousand routes, of which one is asked for.
+    Routes,
+    /// Ten thousand connections, of which a hundred are used.
+    Connections,
 }
 
 /// What a function does that does not come back.
@@ -89,6 +104,15 @@ pub enum Figure {
     CpuTime,
 }
 
+/// In which direction a figure improves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Better {
+    /// Upwards: rates, and shares of them.
+    More,
+    /// Downwards: prices and waiting.
+    Less,
+}
+
 /// What a server has to do in a workload; decides with which command it is started.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Role {
@@ -98,6 +122,16 @@ pub enum Role {
     Echo,
     /// Two functions: `/hello`, and `/delay/5` which takes five milliseconds.
     Both,
+    /// Answer GET with a mebioctet.
+    Bulk,
+    /// Read a body of a mebioctet and answer little.
+    Upload,
+    /// Answer GET below `/f0` with one of so many functions, which have a route each.
+    Functions(u32),
+    /// Answer GET below `/r0` through one of so many routes.
+    Routes(u32),
+    /// `/hello`, and `/echo` beside it.
+    Slow,
     /// Answer GET over TLS.
     Secure,
     /// Answer GET over TLS with a mebioctet.
@@ -128,6 +162,12 @@ impl Broken {
 }
 
 impl Role {
+    /// Whether its answers are long.
+    #[must_use]
+    pub fn is_bulk(self) -> bool {
+        matches!(self, Self::Bulk | Self::SecureBulk)
+    }
+
     /// Whether it is spoken over TLS.
     #[must_use]
     pub fn is_secure(self) -> bool {
@@ -136,15 +176,34 @@ impl Role {
 }
 
 impl Workload {
-    /// The contender that ratios are taken to: the null server speaks no TLS.
+    /// The contender that ratios are taken to: the null server speaks no TLS, and takes no long
+    /// bodies.
     #[must_use]
     pub fn yardstick(&self) -> &'static str {
-        let secure = match &self.kind {
-            Kind::Timed(timed) => timed.tls.is_some(),
+        let beyond_null = match &self.kind {
+            Kind::Timed(timed) => !matches!(timed.role(), Role::Hello | Role::Echo),
             Kind::Idle { secure, .. } => *secure,
             _ => false,
         };
-        if secure { "nginx" } else { "null" }
+        if beyond_null { "nginx" } else { "null" }
+    }
+
+    /// In which direction its figure improves.
+    #[must_use]
+    pub fn better(&self) -> Better {
+        let more = match &self.kind {
+            Kind::Timed(timed) => timed.figure == Figure::Rate,
+            Kind::Broken(broken) => matches!(broken, Broken::Stuck | Broken::Spinning),
+            Kind::Loops => true,
+            _ => false,
+        };
+        if more { Better::More } else { Better::Less }
+    }
+
+    /// Whether its rounds have samples of a load beside the figure.
+    #[must_use]
+    pub fn is_timed(&self) -> bool {
+        matches!(self.kind, Kind::Timed(_))
     }
 }
 
@@ -156,6 +215,8 @@ impl Timed {
             (Some(_), BULK) => Role::SecureBulk,
             (Some(_), _) => Role::Secure,
             (None, "post") => Role::Echo,
+            (None, BULK) => Role::Bulk,
+            (None, UPLOAD) => Role::Upload,
             (None, _) => Role::Hello,
         }
     }
@@ -168,6 +229,13 @@ const fn timed(connections: u32, template: &'static str) -> Timed {
 
 /// The template of a GET whose answer is long.
 const BULK: &str = "bulk";
+/// The template of a POST whose body is long, and its answer short.
+const UPLOAD: &str = "upload";
+
+/// With long bodies copying them is the work, on both sides.
+const fn long(template: &'static str) -> Timed {
+    Timed { figure: Figure::CpuTime, ..timed(4, template) }
+}
 
 /// Over TLS the load generator is the dearer side: servers are compared by what they use.
 const fn secured(connections: u32, tls: Handshakes) -> Timed {
@@ -257,6 +325,42 @@ pub const WORKLOADS: &[Workload] = &[
         title: "two event loops on two cores, to one",
         unit: "x",
         kind: Kind::Loops,
+    },
+    Workload {
+        name: "bulk_down",
+        title: "GET of 1 MiB, 4 kept connections, CPU time of the server",
+        unit: "µs",
+        kind: Kind::Timed(long(BULK)),
+    },
+    Workload {
+        name: "bulk_up",
+        title: "POST of 1 MiB, 4 kept connections, CPU time of the server",
+        unit: "µs",
+        kind: Kind::Timed(long(UPLOAD)),
+    },
+    Workload {
+        name: "functions",
+        title: "CPU time per GET with 1,000 functions loaded, to one",
+        unit: "x",
+        kind: Kind::Many(Many::Functions),
+    },
+    Workload {
+        name: "routes",
+        title: "CPU time per GET with 10,000 routes, to one",
+        unit: "x",
+        kind: Kind::Many(Many::Routes),
+    },
+    Workload {
+        name: "active",
+        title: "CPU time per GET over 100 of 10,000 connections, to 100 of 100",
+        unit: "x",
+        kind: Kind::Many(Many::Connections),
+    },
+    Workload {
+        name: "slow",
+        title: "99th percentile of fast clients beside 1,000 slow ones, to without",
+        unit: "x",
+        kind: Kind::Slow,
     },
     Workload {
         name: "tls_full",

@@ -1,4 +1,5 @@
-//! hyper 1 at its leanest: one current-thread tokio runtime, a constant answer, POST is echoed.
+//! hyper 1 at its leanest: one current-thread tokio runtime, a constant answer, POST is echoed;
+//! a mebioctet from `/bulk`, and whatever `/sink` is sent.
 //!
 //! A peer that `stress/bench` can always run, since it needs nothing installed.
 
@@ -17,6 +18,13 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 use fezz_stress::limits::raise_descriptor_limit;
+
+const CONSTANT: &[u8] = b"hello";
+/// A POST of this path is read and gets the constant.
+const SINK: &str = "/sink";
+/// A GET of this path gets [`LONG`].
+const BULK: &str = "/bulk";
+static LONG: [u8; 1 << 20] = [b'x'; 1 << 20];
 
 /// A minimal hyper server: `hello` to everything, a POST gets its body back.
 #[derive(Parser)]
@@ -55,12 +63,16 @@ async fn serve(address: SocketAddr) -> io::Result<()> {
 
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let body = if request.method() == Method::POST {
+        let keeps = request.uri().path() == SINK;
         match request.into_body().collect().await {
+            Ok(_) if keeps => Bytes::from_static(CONSTANT),
             Ok(body) => body.to_bytes(),
             Err(_) => return Ok(bad_request()),
         }
+    } else if request.uri().path() == BULK {
+        Bytes::from_static(&LONG)
     } else {
-        Bytes::from_static(b"hello")
+        Bytes::from_static(CONSTANT)
     };
     let mut response = Response::new(Full::new(body));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));

@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// `Ok(false)`: it ran to its end, and some answers were wrong.
+/// `Ok(false)`: it ran to its end, and was not good enough.
 fn carry_out(args: &Args) -> Result<bool, Box<dyn Error>> {
     let plan = args.plan()?;
     if args.idle.is_some() {
@@ -34,7 +34,9 @@ fn carry_out(args: &Args) -> Result<bool, Box<dyn Error>> {
     } else {
         println!("{report}");
     }
-    Ok(report.faults.is_empty())
+    let failures = args.failures(&report);
+    failures.iter().for_each(|failure| eprintln!("fezz-load: failed: {failure}"));
+    Ok(failures.is_empty())
 }
 
 fn hold_idle(plan: &Plan) -> Result<bool, Box<dyn Error>> {

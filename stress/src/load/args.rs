@@ -1,5 +1,6 @@
 //! The command line of `fezz-load`, and the plan that it means.
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -9,9 +10,11 @@ use std::{fmt, fs, io};
 use clap::Parser;
 
 use super::answer::{Expectation, ExpectedBody};
+use super::report::Report;
 use super::secure::{Group, Security, SecurityError, Trust};
 use super::template::{Template, TemplateError};
-use super::{Plan, Until};
+use super::threshold::Threshold;
+use super::{Plan, Progress, Until};
 
 const EXAMPLES: &str = "Examples:
   fezz-load --connect 127.0.0.1:8080                          64 connections for one second
@@ -19,8 +22,12 @@ const EXAMPLES: &str = "Examples:
   fezz-load --connect 127.0.0.1:8080 --template post --path /echo --expect-echo
   fezz-load --connect 127.0.0.1:8080 --fresh -c 16            a connection for each request
   fezz-load --connect 127.0.0.1:8080 --rate 20000 --json      open loop, latency from due time
+  fezz-load --connect 127.0.0.1:8080 --rate 20000 --fail-if 'p99 > 5ms' --fail-if 'errors > 0'
   fezz-load --connect 127.0.0.1:8443 --tls --tls-ca ca.pem --fresh -c 16    full handshakes
-  fezz-load --connect 127.0.0.1:8080 --idle 5000              held until standard input ends";
+  fezz-load --connect 127.0.0.1:8080 --idle 5000              held until standard input ends
+
+Exit codes: 0 good, 1 a condition of --fail-if holds, an error was seen, or nothing could be measured,
+2 usage.";
 
 /// Sends requests, verifies every answer, reports rate and latencies.
 #[derive(Clone, Debug, Parser)]
@@ -92,7 +99,13 @@ pub struct Args {
     /// Print the report as one line of JSON.
     #[arg(long)]
     pub json: bool,
-    /// No line on standard error every second.
+    /// A condition under which the run has failed, such as 'p99 > 5ms'; may be repeated.
+    ///
+    /// Names: mean, min, p50, p90, p99, p99.9, max (with us, ms or s); errors, failed, unanswered,
+    /// reconnects, answers, rate. Without one about errors, any error fails the run.
+    #[arg(long, value_name = "CONDITION")]
+    pub fail_if: Vec<Threshold>,
+    /// No progress on standard error.
     #[arg(long)]
     pub quiet: bool,
 }
@@ -164,12 +177,31 @@ impl Args {
             warmup: self.warmup,
             rate: self.rate,
             patience: self.patience,
-            progress: !self.quiet,
+            progress: self.progress(),
         })
     }
 }
 
 impl Args {
+    fn progress(&self) -> Progress {
+        match io::stderr().is_terminal() {
+            _ if self.quiet => Progress::Quiet,
+            true => Progress::Live,
+            false => Progress::Lines,
+        }
+    }
+
+    /// What in `report` makes the run a failed one, in words; nothing when it is good.
+    #[must_use]
+    pub fn failures(&self, report: &Report) -> Vec<String> {
+        let crossed = self.fail_if.iter().filter(|one| one.is_crossed(report));
+        let mut failures: Vec<String> = crossed.map(ToString::to_string).collect();
+        if !report.faults.is_empty() && !self.fail_if.iter().any(Threshold::is_about_errors) {
+            failures.push("errors > 0".to_owned());
+        }
+        failures
+    }
+
     fn security(&self) -> Result<Option<Security>, ArgsError> {
         if !self.tls {
             return Ok(None);
@@ -234,6 +266,29 @@ mod tests {
         let far = ["fezz-load", "--connect", "192.0.2.1:1", "--tls", "--insecure-for-loopback"];
         let far = Args::try_parse_from(far).unwrap();
         assert!(matches!(far.plan(), Err(ArgsError::NobodyTrusted)));
+    }
+
+    #[test]
+    fn conditions_decide_whether_a_run_has_failed() {
+        let mut report = Report { answers: 1, per_second: 5.0, ..Report::default() };
+        assert!(args("").failures(&report).is_empty());
+        let slow = Args::try_parse_from([
+            "fezz-load",
+            "--connect",
+            "127.0.0.1:1",
+            "--fail-if",
+            "rate < 9",
+            "--fail-if=p99 > 1s",
+        ]);
+        let slow = slow.unwrap();
+        assert_eq!(slow.failures(&report), ["rate < 9"]);
+        report.faults.insert("framing".to_owned(), 2);
+        assert_eq!(args("").failures(&report), ["errors > 0"]);
+        assert_eq!(slow.failures(&report), ["rate < 9", "errors > 0"]);
+        let words = ["fezz-load", "--connect", "127.0.0.1:1", "--fail-if", "errors > 2"];
+        assert!(Args::try_parse_from(words).unwrap().failures(&report).is_empty());
+        let words = ["fezz-load", "--connect", "127.0.0.1:1", "--fail-if", "p99 > 5"];
+        assert!(Args::try_parse_from(words).is_err());
     }
 
     #[test]

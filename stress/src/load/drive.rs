@@ -12,7 +12,7 @@ use super::answer::{Checker, Fault};
 use super::link::{Link, Standing, Taken};
 use super::pace::Pace;
 use super::report::{Report, Tally};
-use super::{Plan, Until};
+use super::{Plan, Progress, Until};
 use crate::clock::{Clock, duration_nanos};
 use crate::procfs::usage_of_self;
 
@@ -21,6 +21,8 @@ const INBOX_BYTES: usize = 256 * 1024;
 /// Faults without a right answer in between after which a run is pointless.
 const FAULTS_IN_A_ROW_MAX: u64 = 1000;
 const SECOND_NANOS: u64 = 1_000_000_000;
+/// Progress that no terminal shows is written this often.
+const LINE_NANOS: u64 = 5 * SECOND_NANOS;
 const MILLISECOND_NANOS: u64 = 1_000_000;
 /// The clock of a quiet run is looked at this often.
 const POLL_NANOS_MAX: u64 = 100 * MILLISECOND_NANOS;
@@ -95,6 +97,9 @@ pub fn run(plan: &Plan) -> Result<Report, RunError> {
             drive.handle(event)?;
         }
         drive.turn()?;
+    }
+    if plan.progress == Progress::Live {
+        eprint!("\r\x1b[K");
     }
     let mut report = drive.report();
     report.client = usage_of_self() - before;
@@ -206,14 +211,8 @@ impl<'p> Drive<'p> {
             self.answers_of_warmup = self.tally.answers();
             self.tally.restart();
         }
-        if self.plan.progress && self.now >= self.progress_at {
-            self.progress_at += SECOND_NANOS;
-            eprintln!(
-                "{:.0} s: {} answers, {} faults",
-                self.clock.seconds(),
-                self.tally.answers() + self.answers_of_warmup,
-                self.tally.faults()
-            );
+        if self.plan.progress != Progress::Quiet && self.now >= self.progress_at {
+            self.show_progress();
         }
         let silent = self.now.saturating_sub(self.last_progress);
         let owing = self.free.len() < self.links.len();
@@ -222,6 +221,26 @@ impl<'p> Drive<'p> {
             return Err(RunError::Stalled { seconds, answers: self.tally.answers() });
         }
         Ok(())
+    }
+
+    /// Writes how far it is, and when to do so again.
+    fn show_progress(&mut self) {
+        let answers = self.tally.answers() + self.answers_of_warmup;
+        let (seconds, faults) = (self.clock.seconds(), self.tally.faults());
+        let p99 = self.tally.micros(0.99);
+        #[expect(clippy::cast_precision_loss, reason = "answers of one run are below 2^53")]
+        let rate = answers as f64 / seconds;
+        let line = format!(
+            "{seconds:.0} s: {answers} answers, {rate:.0}/s, p99 {p99:.0} µs, {faults} faults"
+        );
+        let after = if self.plan.progress == Progress::Live {
+            eprint!("\r{line}\x1b[K");
+            SECOND_NANOS
+        } else {
+            eprintln!("{line}");
+            LINE_NANOS
+        };
+        self.progress_at = self.now + after;
     }
 
     fn is_over(&self) -> bool {

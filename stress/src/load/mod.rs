@@ -5,7 +5,8 @@
 //!
 //! The driver in `drive` moves octets through a `Wire`, which is a socket or TLS over one
 //! ([`secure`]). What it is made of does not know a socket: [`template`] makes octets, [`answer`]
-//! judges octets, [`pace`] says when the next request is due, [`report`] counts.
+//! judges octets, [`pace`] says when the next request is due, [`report`] counts, [`threshold`] says
+//! what is too much.
 
 pub mod answer;
 pub mod args;
@@ -16,6 +17,7 @@ pub mod pace;
 pub mod report;
 pub mod secure;
 pub mod template;
+pub mod threshold;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -48,8 +50,8 @@ pub struct Plan {
     pub rate: Option<f64>,
     /// How long nothing at all may be answered before the run is given up.
     pub patience: Duration,
-    /// Whether to write a line to standard error every second.
-    pub progress: bool,
+    /// How the run is shown on standard error.
+    pub progress: Progress,
 }
 
 /// The end of a run.
@@ -59,4 +61,15 @@ pub enum Until {
     Elapsed(Duration),
     /// So many requests answered.
     Answered(u64),
+}
+
+/// What is shown while a run lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing.
+    Quiet,
+    /// A line every few seconds, for logs.
+    Lines,
+    /// One line that is written anew every second, for a terminal.
+    Live,
 }

@@ -91,6 +91,12 @@ impl Tally {
         self.faults.values().sum()
     }
 
+    /// The latency, in microseconds, that such a share of the answers so far did not exceed.
+    #[must_use]
+    pub fn micros(&self, quantile: f64) -> f64 {
+        micros(self.latencies.value_at_quantile(quantile))
+    }
+
     /// The end of the warm-up: answers count from here. Faults stay, they are never excused.
     pub fn restart(&mut self) {
         self.latencies.reset();

@@ -1,7 +1,7 @@
 //! Records as a terminal or a program reads them.
 
-use super::super::json::{list, quoted};
 use super::finding::{Finding, Outcome, Record};
+use crate::json::{list, quoted};
 
 /// A line for each probe, and what is wrong below it.
 pub(super) fn text(records: &[Record]) -> String {

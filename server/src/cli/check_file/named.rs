@@ -121,7 +121,12 @@ impl Named<'_> {
     fn logs(&mut self) {
         let config = &self.loaded.config;
         let access = config.access_log.as_ref().map(|it| &it.output);
-        let outputs = [("log.output", Some(&config.log.output)), ("access_log.output", access)];
+        let audit = config.audit_log.as_ref().map(|it| &it.output);
+        let outputs = [
+            ("log.output", Some(&config.log.output)),
+            ("access_log.output", access),
+            ("audit_log.output", audit),
+        ];
         let files = outputs.into_iter().filter_map(|(key, output)| match output {
             Some(LogOutput::File(path)) => Some((key, path.clone())),
             _ => None,

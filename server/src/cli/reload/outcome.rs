@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::admin::{Answer, Format, complaint};
 use crate::config::ConfigError;
 use crate::json::{Object, list};
+use crate::log;
 use crate::report::PublishReport;
 
 /// A reload that is over.
@@ -33,7 +34,7 @@ pub(in crate::cli) struct Changes {
 #[derive(Debug)]
 pub(in crate::cli) enum Unchanged {
     /// The configuration is wrong, in these ways.
-    Config(Vec<String>),
+    Config(Vec<ConfigError>),
     /// The server is on its way to its end.
     Draining,
     /// It is not over; it goes on.
@@ -41,10 +42,6 @@ pub(in crate::cli) enum Unchanged {
 }
 
 impl Unchanged {
-    pub(super) fn complaints(all: Vec<ConfigError>) -> Self {
-        Self::Config(all.iter().map(ToString::to_string).collect())
-    }
-
     const fn name(&self) -> &'static str {
         match self {
             Self::Config(_) => "config",
@@ -91,6 +88,21 @@ impl ReloadReport {
         }
     }
 
+    /// Tells the log: what changed, or each reason why nothing did.
+    pub(super) fn log(&self) {
+        match &self.outcome {
+            Ok(_) => self.to_string().lines().for_each(log::say),
+            Err(Unchanged::Config(complaints)) => {
+                for complaint in complaints {
+                    let fields = [("reason", complaint.name().into())];
+                    let message = format_args!("reload: nothing changed: {}", complaint.brief());
+                    log::warn(log::SERVER, &fields, message);
+                }
+            }
+            Err(why) => log::say(why),
+        }
+    }
+
     pub(in crate::cli) fn answer(&self, format: Format) -> Answer {
         match (&self.outcome, format) {
             (Ok(changes), Format::Json) => {
@@ -100,7 +112,8 @@ impl ReloadReport {
             }
             (Err(why @ Unchanged::Config(complaints)), Format::Json) => {
                 let object = Object::new().value("ok", false).text("error", why.name());
-                let all = list(complaints.iter().map(String::as_str));
+                let all: Vec<String> = complaints.iter().map(ToString::to_string).collect();
+                let all = list(all.iter().map(String::as_str));
                 Answer { done: false, body: object.value("complaints", all).end() + "\n" }
             }
             (outcome, format) => {

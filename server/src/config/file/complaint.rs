@@ -45,7 +45,8 @@ impl Snippet {
         }
         let begin = text[..start].rfind('\n').map_or(0, |at| at + 1);
         let end = text[start..].find('\n').map_or(text.len(), |at| start + at);
-        let line = text[..begin].matches('\n').count() + 1;
+        // Octets, not letters: a file has many lines, and may have as many places to point at.
+        let line = text[..begin].bytes().filter(|&octet| octet == b'\n').count() + 1;
         let column = text[begin..start].chars().count() + 1;
         let mut stop = span.end.clamp(start, end);
         while !text.is_char_boundary(stop) {
@@ -59,6 +60,23 @@ impl Snippet {
         };
         let shown = text[begin..end].trim_end_matches('\r').chars().map(visible);
         Self { line, column, width, text: shown.take(SHOWN_MAX).collect() }
+    }
+}
+
+impl Complaint {
+    /// The same in one line, for a log.
+    pub(crate) fn brief(&self) -> String {
+        let mut line = self.path.display().to_string();
+        if let Some(Snippet { line: number, column, .. }) = &self.spot {
+            line += &format!(":{number}:{column}");
+        }
+        for part in [self.key.clone(), self.fault.to_string()] {
+            if !part.is_empty() {
+                line += &format!(": {part}");
+            }
+        }
+        let remedy = self.fault.remedy();
+        if remedy.is_empty() { line } else { line + "; " + &remedy }
     }
 }
 
@@ -88,6 +106,24 @@ impl fmt::Display for Complaint {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_has_one_line_for_it() {
+        let text = "[limits]\nbody = 7\n";
+        let mut complaint = Complaint {
+            key: "limits.body".to_owned(),
+            fault: Fault::RatePer,
+            path: PathBuf::from("/etc/fezz.toml"),
+            spot: Some(Snippet::of(text, &(16..17))),
+        };
+        let what = "limits.body: this is not a number of requests in a time; write \"50/s\", \
+                    \"100/m\" or \"1000/h\"";
+        assert_eq!(complaint.brief(), format!("/etc/fezz.toml:2:8: {what}"));
+        complaint.spot = None;
+        complaint.key.clear();
+        complaint.fault = Fault::SelfInclude;
+        assert_eq!(complaint.brief(), "/etc/fezz.toml: the file includes itself");
+    }
 
     #[test]
     fn a_place_is_counted_in_characters() {

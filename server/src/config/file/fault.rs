@@ -173,6 +173,8 @@ pub enum Fault {
     Status,
     /// Not `"max-age=SECONDS"`.
     MaxAge,
+    /// Keys of tickets change too often or too seldom.
+    TicketsRotate,
     /// Not `"50/s"`.
     RatePer,
     /// Not an origin.
@@ -255,7 +257,7 @@ impl Fault {
             Self::Missing { .. } => "missing",
             Self::Type { .. } => "type",
             Self::Unit { .. } => "unit",
-            Self::SizeRange { .. } | Self::CountRange { .. } => "range",
+            Self::SizeRange { .. } | Self::CountRange { .. } | Self::TicketsRotate => "range",
             Self::Word { .. } => "word",
             Self::Prefix { .. } | Self::NoPath => "path",
             Self::Label => "label",
@@ -425,6 +427,7 @@ impl Fault {
             Self::FieldValue => "this cannot be the value of a field",
             Self::Status => "this status cannot be sent in the place of an answer",
             Self::MaxAge => "this is not how long browsers shall remember it",
+            Self::TicketsRotate => "keys of tickets change after one minute to six hours",
             Self::RatePer => "this is not a number of requests in a time",
             Self::Origin => "this is not an origin",
             Self::OriginAny => "credentials are never sent to every origin",

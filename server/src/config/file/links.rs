@@ -1,6 +1,8 @@
 //! What is right by itself and wrong together: names that are nowhere, names that are there twice,
 //! values above others, routes that take the same requests.
 
+use std::collections::BTreeMap;
+
 use super::draft::{Draft, place_of, tell};
 use super::fault::Fault;
 use super::reading::Reading;
@@ -195,28 +197,27 @@ fn conflicts(config: &Config, reading: &mut Reading) {
         reading.complaints.iter().any(|it| it.key.strip_prefix(path.as_str()).is_some_and(part))
     };
     let whole: Vec<bool> = (0..config.routes.len()).map(|index| !broken(index)).collect();
+    // Only those of the same host and path are compared with each other: there may be thousands.
+    let mut alike: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (index, route) in config.routes.iter().enumerate().filter(|(index, _)| whole[*index]) {
-        let clash = |other: &&RouteConfig| {
-            let methods = (&other.pattern.methods, &route.pattern.methods);
-            let shared = match methods {
-                (mine, theirs) if mine.is_empty() || theirs.is_empty() => {
-                    mine.is_empty() && theirs.is_empty()
-                }
-                (mine, theirs) => mine.iter().any(|method| theirs.contains(method)),
-            };
-            other.pattern.host == route.pattern.host
-                && other.pattern.shape() == route.pattern.shape()
-                && other.when == route.when
-                && shared
-        };
-        let mut before = config.routes[..index].iter().enumerate();
-        let first = before.find(|(index, other)| whole[*index] && clash(other));
-        let first = first.map(|(index, _)| index);
-        if let Some(first) = first {
+        let before = alike.entry((&route.pattern.host, route.pattern.shape())).or_default();
+        if let Some(first) = before.iter().find(|&&first| clash(&config.routes[first], route)) {
             let other = reading.place_of(&format!("route[{first}]"));
             reading.complain_about(&format!("route[{index}].path"), Fault::Conflict { other });
         }
+        before.push(index);
     }
+}
+
+/// Whether two routes of one host and path take the same requests.
+fn clash(one: &RouteConfig, other: &RouteConfig) -> bool {
+    let shared = match (&one.pattern.methods, &other.pattern.methods) {
+        (mine, theirs) if mine.is_empty() || theirs.is_empty() => {
+            mine.is_empty() && theirs.is_empty()
+        }
+        (mine, theirs) => mine.iter().any(|method| theirs.contains(method)),
+    };
+    shared && one.when == other.when
 }
 
 /// What is wrong between values, in the words of a file.

@@ -7,8 +7,8 @@ use super::fault::{Fault, Wrong};
 use super::key::{By, Datum};
 use super::value::Value;
 use crate::config::{
-    AccessFormat, AccessLog, ClientCa, Config, LOOPS_MAX, LogOutput, TICKETS_ROTATE, Tickets,
-    processors,
+    AccessFormat, AccessLog, AuditLog, ClientCa, Config, LOOPS_MAX, LogOutput, TICKETS_ROTATE,
+    TICKETS_ROTATE_MIN, Tickets, processors,
 };
 use crate::units::DURATION_MS_MAX;
 
@@ -142,6 +142,14 @@ pub(crate) static ACCESS_HEADERS: By<Config> = By {
     },
 };
 
+pub(crate) static AUDIT_OUTPUT: By<Config> = By {
+    get: |it| it.audit_log.as_ref().map_or(Value::Unset, |it| it.output.value()),
+    set: |it, value| {
+        it.audit_log = Some(AuditLog { output: LogOutput::read(value)? });
+        Ok(())
+    },
+};
+
 /// There is one mode, and a file may say so.
 pub(crate) static ADMIN_MODE: By<Config> = By {
     get: |it| it.admin.socket.as_ref().map_or(Value::Unset, |_| Value::Word("0600")),
@@ -183,7 +191,11 @@ pub(crate) static TICKETS_ROTATE_AFTER: By<Config> = By {
         Tickets::On { rotate } => rotate.value(),
     },
     set: |it, value| {
-        it.tls.tickets = Tickets::On { rotate: Duration::read(value)? };
+        let rotate = Duration::read(value)?;
+        if !(TICKETS_ROTATE_MIN..=TICKETS_ROTATE).contains(&rotate) {
+            return Err(Fault::TicketsRotate.into());
+        }
+        it.tls.tickets = Tickets::On { rotate };
         Ok(())
     },
 };

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-use fezz_server::config::{ClientCa, TlsVersion, UnknownSni};
+use fezz_server::config::{ClientCa, Tickets, TlsVersion, UnknownSni};
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
@@ -56,6 +56,23 @@ fn openssl_resumes_in_both_versions_and_sends_nothing_early() {
         if version == "-tls1_3" {
             assert!(again.contains("Max Early Data: 0"), "{again}");
         }
+    }
+}
+
+#[test]
+fn without_tickets_nobody_comes_back() {
+    let authority = Authority::new(directory("no-tickets"));
+    let mut config = secured(vec![authority.sign("server", &["localhost"])]);
+    config.tls.tickets = Tickets::Off;
+    let server = Running::start(&config);
+    for version in ["-tls1_2", "-tls1_3"] {
+        let session = authority.directory.join(format!("session{version}"));
+        let session = session.to_str().expect("text");
+        let words = ["-servername", "localhost", version, "-sess_out", session];
+        let open = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        let first = s_client(server.address, &words, open);
+        assert!(first.contains("HTTP/1.1 200 OK"), "{first}");
+        assert!(!first.contains("TLS session ticket"), "{first}");
     }
 }
 

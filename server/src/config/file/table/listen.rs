@@ -315,7 +315,7 @@ pub(crate) static TLS: Section<Config> = Section {
             "\"6h\"",
             "\"1h\"",
             &TICKETS_ROTATE_AFTER,
-            "How long one key makes tickets; it reads them for as long again",
+            "How long one key makes tickets, from 1m to 6h; it reads them for as long again",
         ),
     ],
 };

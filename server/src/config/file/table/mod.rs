@@ -14,7 +14,7 @@ use crate::config::Config;
 
 /// The sections that are there once and whose keys go straight into the configuration, in the order
 /// in which they are shown.
-pub(crate) const SINGLES: [&Section<Config>; 11] = [
+pub(crate) const SINGLES: [&Section<Config>; 12] = [
     &listen::TLS,
     &serve::LIMITS,
     &serve::TIMEOUTS,
@@ -23,6 +23,7 @@ pub(crate) const SINGLES: [&Section<Config>; 11] = [
     &operate::METRICS,
     &operate::LOG,
     &operate::ACCESS_LOG,
+    &operate::AUDIT_LOG,
     &operate::TRACING,
     &operate::ADMIN,
     &operate::SANDBOX,

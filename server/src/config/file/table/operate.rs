@@ -3,7 +3,8 @@
 use crate::config::file::datum::Choice as _;
 use crate::config::file::key::{Caption, Header, Section, at, key};
 use crate::config::file::place::{
-    ACCESS_FORMAT, ACCESS_HEADERS, ACCESS_OUTPUT, ACCESS_QUERY, ADMIN_MODE, METRICS_LISTEN,
+    ACCESS_FORMAT, ACCESS_HEADERS, ACCESS_OUTPUT, ACCESS_QUERY, ADMIN_MODE, AUDIT_OUTPUT,
+    METRICS_LISTEN,
 };
 use crate::config::file::value::Kind;
 use crate::config::{AccessFormat, Config, LogFormat, LogLevel, Propagate};
@@ -112,6 +113,27 @@ pub(crate) static ACCESS_LOG: Section<Config> = Section {
             "Request fields whose values are part of them; never one that carries a credential",
         ),
     ],
+};
+
+pub(crate) static AUDIT_LOG: Section<Config> = Section {
+    caption: Caption {
+        name: "audit_log",
+        header: Header::Table,
+        title: "[audit_log]",
+        meaning: "A line for each request that asked a function: who, what, and how it ended; none \
+                  without this section.",
+    },
+    within: &[],
+    keys: &[key(
+        "output",
+        OUTPUT,
+        "",
+        "\"/var/log/fezz/audit.log\"",
+        &AUDIT_OUTPUT,
+        "Where they go; a file is opened anew on SIGUSR1",
+    )
+    .required()
+    .flag("--audit-log")],
 };
 
 pub(crate) static TRACING: Section<Config> = Section {

@@ -1,0 +1,47 @@
+//! A million short connections: the server is not larger afterwards than it was at the start.
+
+use super::catalog::Scenario;
+use super::failure::Result;
+use super::honest;
+use super::short::storm;
+use super::stage::{Stage, Terms, count};
+use crate::clock::Clock;
+
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "million",
+    about: "A million connections (20,000 at quick scale) are opened, asked once and ended, with \
+            honest clients beside them. From the end of the first tenth to the last connection \
+            resident memory grows by no more than a few MiB.",
+    figures: &["growth", "answers_off"],
+    without: &[],
+    play,
+};
+
+fn play(stage: &mut Stage) -> Result<()> {
+    let tenth: u64 = stage.scale.pick(2_000, 100_000);
+    let settings = stage.settings();
+    let mut server = stage.serve(&settings)?;
+    let mut mix = stage.mix(&server)?;
+    mix.every = mix.every.map(|every| every * 5);
+    let crowd = honest::gather(&mix, 17)?;
+    let target = stage.plain(&server);
+    let clock = Clock::start();
+    let mut wrong = storm(&target, tenth)?;
+    let (before, mut most) = (server.resident_bytes(), 0);
+    for number in 2..=10 {
+        wrong.extend(storm(&target, tenth)?);
+        server.alive()?;
+        most = most.max(server.resident_bytes());
+        if clock.seconds() > 10.0 {
+            eprintln!("    {} of {} connections", number * tenth, 10 * tenth);
+        }
+    }
+    let beside = honest::dismiss(crowd)?;
+    let grown = count(most.saturating_sub(before)) / f64::from(1 << 20);
+    let rate = count(10 * tenth) / clock.seconds();
+    let remark = format!("{:.1} MiB at first, {rate:.0} connections/s", count(before) / 1e6);
+    stage.measure("growth", grown, "MiB", remark);
+    let first = wrong.first().map_or_else(String::new, ToString::to_string);
+    stage.measure("answers_off", count(wrong.len() as u64), "", first);
+    stage.close(server, &[&beside], Terms::default())
+}
