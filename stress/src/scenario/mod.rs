@@ -120,7 +120,7 @@ fn play_all(args: &Args, rows: &[Row]) -> Result<Results, Failure> {
     let clock = Clock::start();
     let mut results = Results {
         date: date_stamp(unix_seconds()),
-        command: command(),
+        command: command(args),
         machine: Machine::look(cpus),
         ..Results::default()
     };
@@ -181,9 +181,12 @@ fn absolute(places: &mut Places) -> Result<(), Failure> {
     Ok(())
 }
 
-fn command() -> String {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    format!("ci/stress {}", words.join(" ")).trim_end().to_owned()
+/// The command, as a person elsewhere could give it.
+fn command(args: &Args) -> String {
+    let scale = args.scale.pick("quick", "full");
+    let only: String = args.only.iter().map(|name| format!(" {name}")).collect();
+    let only = if only.is_empty() { only } else { format!(" --only{only}") };
+    format!("ci/stress --scale {scale}{only}")
 }
 
 fn print_table(results: &Results) {
