@@ -86,7 +86,7 @@ fn turn(stage: &Stage, mix: &Mix, seed: u64) -> Result<Report> {
 async fn flood(address: SocketAddr, place: usize, hello: Arc<Vec<u8>>, ending: Ending) -> u64 {
     if place == 0 {
         // All flooders have one thread, and share a processor with the clients: those go first, so
-        // that it is the server that is measured. Where it cannot be had, the flood is the stronger.
+        // that it is the server that is measured. Where that cannot be had, the flood is stronger.
         let _nice = rustix::process::nice(NICE);
     }
     let mut answered = 0;
