@@ -2,8 +2,8 @@
 //!
 //! Each file plays one of them, and [`catalog`] has the list. What they have in common is in
 //! [`stage`]: the server, the honest clients, and the checks at the end. Figures are held against
-//! the second table of `stress/BUDGETS.md` ([`budget`]); a row that nobody measures is an error, and
-//! so is a figure without a row. [`run`] does what the command line says.
+//! the second table of `stress/BUDGETS.md` ([`budget`]); a row that nobody measures is an error, so
+//! is a figure without a row. [`run`] does what the command line says.
 
 pub mod args;
 pub mod budget;
