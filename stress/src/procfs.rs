@@ -67,6 +67,20 @@ pub fn resident_bytes(pid: u32) -> Option<u64> {
     Some(kib * 1024)
 }
 
+/// Resident memory of process `pid` that no file in memory backs, in octets: what it would give
+/// back at its end, whoever else holds its shared memory.
+#[must_use]
+pub fn private_bytes(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    Some((field(&status, "RssAnon:")? + field(&status, "RssFile:")?) * 1024)
+}
+
+/// Octets of all files in memory of this machine, mapped or not.
+#[must_use]
+pub fn shared_bytes() -> Option<u64> {
+    Some(field(&fs::read_to_string("/proc/meminfo").ok()?, "Shmem:")? * 1024)
+}
+
 /// CPU time that anything on this machine used so far, in seconds, over all CPUs.
 ///
 /// Time stolen by the host counts as used: it is missing from the run all the same.
@@ -127,6 +141,9 @@ mod tests {
             sum = (0..100_000).fold(sum, |sum, n| sum.rotate_left(5) ^ n);
         }
         assert!(resident_bytes(std::process::id()).unwrap() > 100_000, "{sum}");
+        let private = private_bytes(std::process::id()).unwrap();
+        assert!((100_000..1 << 40).contains(&private), "{private}");
+        assert!(shared_bytes().is_some());
         assert!(machine_busy_seconds().unwrap() > 0.0);
         assert_eq!(usage_of(u32::MAX), Usage::default());
     }

@@ -29,7 +29,7 @@ use crate::supervisor::{Inherited, Notify, feed_while_loops_turn};
 use crate::sys::identity::User;
 use crate::sys::rlimit::DescriptorLimit;
 use crate::sys::signal::Signals;
-use crate::sys::{exit, open_standard_descriptors, rlimit};
+use crate::sys::{exit, heap, open_standard_descriptors, rlimit};
 use crate::tls::{Gates, TlsError};
 use crate::upgrade::{Successor, Upgrader};
 
@@ -88,6 +88,7 @@ impl Host {
     /// Serves until a signal or an order ends it.
     fn run(&mut self) -> Result<DrainReport, StartError> {
         open_standard_descriptors().map_err(refused(Task::StandardDescriptors))?;
+        heap::keep();
         let mut inherited = Inherited::take().map_err(StartError::Inherited)?;
         let predecessor = inherited.predecessor.take();
         self.successor = predecessor.map(|(line, process)| Successor::new(line, process));

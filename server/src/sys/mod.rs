@@ -10,6 +10,7 @@ pub mod environment;
 pub mod exit;
 pub mod guarded;
 pub mod handed;
+pub mod heap;
 pub mod identity;
 #[cfg_attr(not(target_os = "linux"), path = "unconfined.rs")]
 pub mod landlock;

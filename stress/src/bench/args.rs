@@ -41,7 +41,7 @@ pub struct Args {
     /// Times that each contender has its turn [default: 5; 3 with --quick].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rounds: Option<u32>,
-    /// Length of one turn in seconds [default: 1; 0.3 with --quick].
+    /// Length of one turn in seconds [default: 0.6; 0.3 with --quick].
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub seconds: Option<Duration>,
     /// Short turns, few rounds: for a look, not for a figure.
@@ -101,7 +101,7 @@ impl Args {
     /// Length of one turn.
     #[must_use]
     pub fn turn(&self) -> Duration {
-        self.seconds.unwrap_or(Duration::from_millis(if self.quick { 300 } else { 1000 }))
+        self.seconds.unwrap_or(Duration::from_millis(if self.quick { 300 } else { 600 }))
     }
 
     /// Whether the contender `name` takes part.

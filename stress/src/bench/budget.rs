@@ -3,12 +3,32 @@
 //! A target is `WHO:WORKLOAD OP NUMBER`, with ` x OTHER` for "times what OTHER has in the same
 //! round": `ours:get64 >= 0.80 x null`, `ours:syscalls <= 2.2`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 /// The columns by which a budget table is known.
 const COLUMNS: [&str; 4] = ["id", "figure", "target", "status"];
+
+/// The columns of the table that says why a target is missed.
+const REASON_COLUMNS: [&str; 2] = ["id", "why it is missed"];
+
+/// Why targets are missed, by the ids of their rows; for the page of results.
+#[must_use]
+pub fn reasons(markdown: &str) -> BTreeMap<String, String> {
+    let mut rows = markdown
+        .lines()
+        .map(cells_of)
+        .skip_while(|cells| cells.as_deref() != Some(REASON_COLUMNS.as_slice()));
+    rows.next();
+    let rows = rows.map_while(|cells| cells).filter(|cells| !is_rule(cells));
+    rows.filter_map(|cells| match cells[..] {
+        [id, why] => Some((id.to_owned(), why.to_owned())),
+        _ => None,
+    })
+    .collect()
+}
 
 /// One row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -252,6 +272,22 @@ mod tests {
         assert_eq!(Budget::parse_all(&text).unwrap().len(), 1);
         let broken = format!("{HEAD}{row}| b | GET | nonsense | goal |\n{scenarios}");
         assert_eq!(Budget::parse_all(&broken), Err(BudgetError::Target { line: 4 }));
+    }
+
+    #[test]
+    fn reasons_are_known_by_the_id_of_what_is_missed() {
+        let text = format!(
+            "{HEAD}| a | x | `ours:get64 >= 1` | goal |\n\n\
+             | id | why it is missed |\n|---|---|\n| a | because |\n\n| b | no row |\n"
+        );
+        let expected = BTreeMap::from([("a".to_owned(), "because".to_owned())]);
+        assert_eq!(reasons(&text), expected);
+        assert!(reasons(HEAD).is_empty());
+        let committed = include_str!("../../BUDGETS.md");
+        let budgets = Budget::parse_all(committed).unwrap();
+        for id in reasons(committed).keys() {
+            assert!(budgets.iter().any(|budget| budget.id == *id), "{id}");
+        }
     }
 
     #[test]

@@ -39,7 +39,7 @@ struct Bar {
 /// The bars of one workload.
 #[derive(Debug)]
 struct Group {
-    title: &'static str,
+    title: String,
     bars: Vec<Bar>,
 }
 
@@ -100,7 +100,11 @@ fn groups(results: &Results, wanted: impl Fn(&Workload, Figure) -> bool) -> Vec<
         |workload| matches!(&workload.kind, Kind::Timed(timed) if wanted(workload, timed.figure)),
     );
     chosen
-        .map(|workload| Group { title: workload.title, bars: bars(results, workload) })
+        .map(|workload| {
+            // Where it is what is compared, the heading of the section says so.
+            let title = workload.title.replace(", CPU time of the server", "");
+            Group { title, bars: bars(results, workload) }
+        })
         .filter(|group| !group.bars.is_empty())
         .collect()
 }
@@ -145,7 +149,7 @@ fn draw_opening(scene: &mut Scene, results: &Results) -> f64 {
     for (color, words) in [
         (OURS, "ours: a worker makes the call"),
         (INLINE, "inline: the loop's thread does"),
-        (AUTO, "auto: whichever is shorter"),
+        (AUTO, "auto: where calls are better off"),
         (OTHERS, "no function is called"),
     ] {
         scene.rect([x, 69.0, 12.0, 12.0], 3.0, color);
@@ -183,7 +187,7 @@ fn draw_section(scene: &mut Scene, section: &Section, y: f64) -> f64 {
 }
 
 fn draw_group(scene: &mut Scene, group: &Group, (left, top): (f64, f64), most: f64) -> f64 {
-    scene.text((left, top), Anchor::Start, Style::bold(12.0, INK), group.title);
+    scene.text((left, top), Anchor::Start, Style::bold(12.0, INK), &group.title);
     let zero = left + NAMES;
     let first = top + GROUP_TITLE - BAR + 3.0;
     let mut y = first;
@@ -201,22 +205,20 @@ fn draw_bar(scene: &mut Scene, bar: &Bar, (zero, y): (f64, f64), most: f64) {
     let color = color_of(&bar.contender);
     let is_ours = color != OTHERS;
     let style = |size, color| Style { size, bold: is_ours, color };
-    let [width, low, high] =
-        [bar.ratio.median, bar.ratio.min, bar.ratio.max].map(|ratio| length(ratio, most));
+    let Spread { median, min, max } = bar.ratio;
+    let [width, low, high] = [median, min, max].map(|ratio| length(ratio, most));
     let (middle, baseline) = (y + BAR / 2.0, y + BAR - 3.5);
     let name = (zero - 7.0, baseline);
     scene.text(name, Anchor::End, style(11.0, INK), &bar.contender);
     scene.rect([zero, y, width.max(1.0), BAR], 2.0, color);
     scene.line((zero + low, middle), (zero + high, middle), 1.0, INK);
-    let mut end = high.max(width);
     if let Some(target) = bar.target {
         let at = length(target, most);
         scene.line((zero + at, y - 2.0), (zero + at, y + BAR + 2.0), 2.5, TARGET);
-        end = end.max(at);
     }
-    let number = format!("{:.2}", bar.ratio.median);
-    let at = (zero + end + 7.0, baseline);
-    scene.text(at, Anchor::Start, style(11.0, INK), &number);
+    // All in one column: beside a mark or a line they would be taken for its number.
+    let at = (zero + COLUMN - NAMES, baseline);
+    scene.text(at, Anchor::End, style(11.0, INK), &format!("{median:.2}"));
 }
 
 fn color_of(contender: &str) -> Color {
@@ -295,9 +297,12 @@ mod tests {
 
     #[test]
     fn everything_is_inside_the_picture() {
-        let mut results = results();
-        results.add("get16", "null", vec![1.0], "");
-        results.add("get16", "ours", vec![9.0], "");
+        let mut results = Results::default();
+        for workload in WORKLOADS {
+            results.add(workload.name, workload.yardstick(), vec![1.0], "");
+            results.add(workload.name, "ours", vec![9.0], "");
+            results.add(workload.name, "haproxy", vec![0.1], "");
+        }
         let scene = draw(&results);
         for shape in &scene.shapes {
             if let Shape::Rect { at: [x, y, width, height], .. } = shape {

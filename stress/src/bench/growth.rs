@@ -6,11 +6,11 @@
 use super::client::{Idle, load, words};
 use super::contender::Contender;
 use super::error::BenchError;
-use super::memory::resident;
 use super::results::Results;
 use super::rounds::{Turn, leave_out};
 use super::server::{Bench, RESCUED, Server};
 use super::workload::{Many, Role, Workload};
+use crate::procfs::{private_bytes, shared_bytes};
 
 const FUNCTIONS: u32 = 1_000;
 const ROUTES: u32 = 10_000;
@@ -75,15 +75,14 @@ fn compare(
     results: &mut Results,
 ) -> Result<(), BenchError> {
     let roles = many.roles();
-    let [Some(one), Some(other)] =
-        [bench.start(contender, roles[0])?, bench.start(contender, roles[1])?]
-    else {
-        return Ok(());
-    };
+    let Some(few) = bench.start(contender, roles[0])? else { return Ok(()) };
+    let before = shared_bytes().unwrap_or(0);
+    let Some(other) = bench.start(contender, roles[1])? else { return Ok(()) };
+    let shared = shared_bytes().unwrap_or(0).saturating_sub(before);
     results.started(&contender.name, &other.command);
-    let servers = [one, other];
+    let servers = [few, other];
     if many == Many::Functions {
-        add_price_of_functions(bench, contender, &servers, results)?;
+        add_price_of_functions(bench, contender, &servers, shared, results)?;
     }
     if many == Many::Routes {
         let milliseconds = servers[1].ready_seconds * 1e3;
@@ -140,26 +139,33 @@ fn turn(
 }
 
 /// What each function more costs in memory and in time until the server is ready.
-#[expect(clippy::cast_precision_loss, reason = "memory of one process is far below 2^53 octets")]
+///
+/// The octets of its artifact are held by the kernel as a file in memory, whole, and are said in
+/// the remark: how long they are is the function's affair.
+#[expect(clippy::cast_precision_loss, reason = "memory of a machine is far below 2^53 octets")]
 fn add_price_of_functions(
     bench: &Bench,
     contender: &Contender,
     servers: &[Server; 2],
+    shared: u64,
     results: &mut Results,
 ) -> Result<(), BenchError> {
     let roles = Many::Functions.roles();
-    let mut bytes = [0; 2];
+    let mut private = [0.0; 2];
     for index in 0..servers.len() {
+        let server = &servers[index];
         let mut arguments = words(&format!("--connections 1 --requests {WARMUP_REQUESTS}"));
         arguments.extend(contender.load_arguments(roles[index], &bench.places));
-        load(bench, &servers[index], &arguments)?;
-        bytes[index] = resident(&servers[index])?;
+        load(bench, server, &arguments)?;
+        let none = || BenchError::NoFigure { tool: "/proc", said: server.command.clone() };
+        private[index] = private_bytes(server.pid()).ok_or_else(none)? as f64;
     }
     let more = f64::from(FUNCTIONS - 1);
     let [few, many] = servers;
-    let memory = (bytes[1] as f64 - bytes[0] as f64) / more;
+    let copies = shared as f64 / f64::from(FUNCTIONS);
+    let remark = format!("octets each, beside the {copies:.0} of its copy");
+    results.add(FUNCTIONS_MEMORY, &contender.name, vec![(private[1] - private[0]) / more], &remark);
     let start = (many.ready_seconds - few.ready_seconds) * 1e3 / more;
-    results.add(FUNCTIONS_MEMORY, &contender.name, vec![memory], "octets of resident memory each");
     let remark = format!("ms each; ready after {:.2} s", many.ready_seconds);
     results.add(FUNCTIONS_START, &contender.name, vec![start], &remark);
     Ok(())

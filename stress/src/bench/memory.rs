@@ -58,7 +58,7 @@ fn per_connection(
     Ok(((during as f64 - before as f64) / connections as f64, open))
 }
 
-pub(super) fn resident(server: &Server) -> Result<u64, BenchError> {
+fn resident(server: &Server) -> Result<u64, BenchError> {
     let missing = || BenchError::NoFigure { tool: "/proc", said: server.command.clone() };
     resident_bytes(server.pid()).ok_or_else(missing)
 }

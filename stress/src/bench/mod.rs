@@ -62,7 +62,8 @@ pub fn run(args: &Args) -> Result<bool, BenchError> {
     if let Some(saved) = &args.render {
         let results = Results::load(saved)?;
         chart::write(saved, &results)?;
-        return page::write(Path::new(PAGE_FILE), &results, saved).map(|()| true);
+        let reasons = budget::reasons(&budgets_text);
+        return page::write(Path::new(PAGE_FILE), &results, saved, &reasons).map(|()| true);
     }
     let chosen = args.chosen()?;
     let bench = Bench::new(args)?;
@@ -84,7 +85,8 @@ pub fn run(args: &Args) -> Result<bool, BenchError> {
         let saved = results.save(&args.results)?;
         println!("\nsaved {}", saved.display());
         if chosen.len() == WORKLOADS.len() && !args.quick && args.only.is_empty() {
-            page::write(Path::new(PAGE_FILE), &results, &saved)?;
+            let reasons = budget::reasons(&budgets_text);
+            page::write(Path::new(PAGE_FILE), &results, &saved, &reasons)?;
             println!("wrote {PAGE_FILE}");
         } else {
             println!("{PAGE_FILE} is left as it is (not a full run); to show this one there:");

@@ -1,21 +1,32 @@
 //! Renders a saved run as `stress/RESULTS.md`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
 use super::compare::Comparison;
 use super::error::BenchError;
-use super::results::Results;
+use super::results::{Results, Verdict};
 use super::table::{changes, outcome, rows};
 use super::workload::WORKLOADS;
 
-/// Writes the page of `results`, which were saved in `saved`.
-pub(super) fn write(page: &Path, results: &Results, saved: &Path) -> Result<(), BenchError> {
-    fs::write(page, render(results, saved)).map_err(|error| BenchError::file(page, error))
+/// Writes the page of `results`, which were saved in `saved`, with what is known about why targets
+/// are missed.
+pub(super) fn write(
+    page: &Path,
+    results: &Results,
+    saved: &Path,
+    reasons: &Reasons,
+) -> Result<(), BenchError> {
+    let text = render(results, saved, reasons);
+    fs::write(page, text).map_err(|error| BenchError::file(page, error))
 }
 
-fn render(results: &Results, saved: &Path) -> String {
+/// By the ids of targets.
+type Reasons = BTreeMap<String, String>;
+
+fn render(results: &Results, saved: &Path, reasons: &Reasons) -> String {
     let chart = saved.with_extension("svg");
     let link = |file: &Path| {
         let file = file.strip_prefix("stress").unwrap_or(file);
@@ -45,6 +56,7 @@ fn render(results: &Results, saved: &Path) -> String {
         ]
     }));
     push_table(&mut page, &verdicts);
+    push_missed(&mut page, results, reasons);
     push_disturbances(&mut page, results);
     push_comparison(&mut page, results);
     page.push_str("\n## Figures\n");
@@ -57,6 +69,19 @@ fn render(results: &Results, saved: &Path) -> String {
     }
     push_conditions(&mut page, results);
     page
+}
+
+fn push_missed(page: &mut String, results: &Results, reasons: &Reasons) {
+    let missed = results.verdicts.iter().filter(|verdict| verdict.met == Some(false));
+    let missed: Vec<&Verdict> = missed.collect();
+    if missed.is_empty() {
+        return;
+    }
+    page.push_str("\n## What is not reached, and why\n\n");
+    for Verdict { budget, .. } in missed {
+        let why = reasons.get(&budget.id).map_or("not explained yet", String::as_str);
+        push(page, format_args!("- {}: {why}\n", budget.figure));
+    }
 }
 
 fn push_disturbances(page: &mut String, results: &Results) {
@@ -143,13 +168,17 @@ mod tests {
         results.warnings.push("get64: disturbed: a neighbour".to_owned());
         results.missing.insert("h2o".to_owned(), "not installed".to_owned());
         let budgets = "| id | figure | target | status |\n\
-                       | a | GET | `ours:get64 >= 0.80 x null` | promised |";
+                       | a | GET | `ours:get64 >= 0.80 x null` | promised |\n\
+                       | b | POST | `ours:get64 >= 0.90 x null` | goal |\n\
+                       | c | PUT | `ours:get64 >= 0.95 x null` | goal |";
+        let reasons = BTreeMap::from(["a", "b"].map(|id| (id.to_owned(), "so".to_owned())));
         results.judge(&Budget::parse_all(budgets).unwrap());
-        let page = render(&results, Path::new("stress/results/x.json"));
+        let page = render(&results, Path::new("stress/results/x.json"), &reasons);
         for part in [
             "[results/x.json](results/x.json)",
             "(results/x.svg)",
             "| GET | ≥ 0.8 x null | 0.85 (0.85–0.85) | met | promised |",
+            "- POST: so\n- PUT: not explained yet\n",
             "- get64: disturbed: a neighbour",
             "### get64: GET, 64 kept connections",
             "- h2o did not take part: not installed",

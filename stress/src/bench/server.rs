@@ -21,7 +21,7 @@ use super::workload::Role;
 use crate::clock::Clock;
 
 /// A thousand functions are loaded one after another.
-const READY_SECONDS_MAX: f64 = 30.0;
+const READY_SECONDS_MAX: f64 = 60.0;
 /// Under valgrind everything takes its time.
 const READY_SECONDS_MAX_SLOW: f64 = 240.0;
 const END_SECONDS_MAX: f64 = 5.0;

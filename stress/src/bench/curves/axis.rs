@@ -85,8 +85,8 @@ impl Axis {
                  read by the function once."
             }
             Self::Connections => {
-                "Flat: readiness names the connections that have something to do, and nothing \
-                 walks over the others. Few are dearer than many, since fewer requests share a \
+                "Flat: readiness names the connections that have something to do, deadlines lie \
+                 in a wheel, and nothing walks over the others. Few are dearer than many, since fewer requests share a \
                  turn of the loop and a wake."
             }
             Self::Functions => {

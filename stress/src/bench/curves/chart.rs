@@ -22,6 +22,8 @@ const ROW: f64 = ROW_TITLE + PLOT_HEIGHT + 52.0;
 const TOP: f64 = 78.0;
 /// Room above the highest point for its number.
 const HEAD_ROOM: f64 = 1.22;
+/// A curve that rises by more from one point to the next would cross the number between them.
+const STEEP: f64 = 16.0;
 const INSTRUCTIONS: Color = [0xea, 0x58, 0x0c];
 const CPU_TIME: Color = [0x0f, 0x76, 0x6e];
 
@@ -82,10 +84,15 @@ impl Panel {
         let line: Vec<(f64, f64)> =
             points.iter().map(|&(x, value)| (place(x), height(value))).collect();
         scene.path(line.clone(), 2.0, self.color, false);
-        for (&(x, value), at) in points.iter().zip(line) {
+        for (index, (&(x, value), &at)) in points.iter().zip(&line).enumerate() {
             scene.dot(at, 4.0, self.color);
-            let number = (at.0, at.1 - 8.0);
-            scene.text(number, Anchor::Middle, Style::bold(10.0, INK), &short(value));
+            // Above its point, unless the curve is on its way up there.
+            let rises = line.get(index + 1).is_some_and(|next| next.1 < at.1 - STEEP);
+            let (number, anchor) = match rises {
+                true => ((at.0 + 4.0, at.1 - 8.0), Anchor::End),
+                false => ((at.0, at.1 - 8.0), Anchor::Middle),
+            };
+            scene.text(number, anchor, Style::bold(10.0, INK), &short(value));
             let below = (at.0, bottom + 15.0);
             scene.text(below, Anchor::Middle, Style::plain(10.0, INK), &with_prefix(x));
         }

@@ -8,6 +8,9 @@ use super::{Curve, Growth};
 use crate::bench::error::BenchError;
 use crate::bench::stats::digits_for;
 
+/// A curve that grows by less has no slope worth a word.
+const GROWS_MIN: f64 = 1.02;
+
 /// The figures of one curve.
 pub(super) fn print(curve: &Curve, seconds: f64) {
     let axis = curve.axis;
@@ -109,10 +112,12 @@ fn summary(curve: &Curve) -> Option<String> {
     let (growth, slope) = (curve.growth()?, curve.slope()?);
     let (first, last) = (curve.points.first()?.x, curve.points.last()?.x);
     let unit = curve.axis.unit();
-    Some(format!(
-        "From {first} to {last} {unit}: {growth:.2} times the instructions, {slope:.3} more for \
-         each."
-    ))
+    let each = if growth > GROWS_MIN {
+        format!(", {slope:.*} more for each", if slope < 1.0 { 3 } else { digits_for(slope) })
+    } else {
+        String::new()
+    };
+    Some(format!("From {first} to {last} {unit}: {growth:.2} times the instructions{each}."))
 }
 
 fn push(page: &mut String, text: std::fmt::Arguments<'_>) {
@@ -145,7 +150,7 @@ mod tests {
             "| 1 | 2001 | 1.00 x | 6.00 (5.00–7.00) | 1.00 x |",
             "| 10000 | 12000 | 6.00 x | 6.00 (5.00–7.00) | 1.00 x |",
             "| 2 | – | – | 6.00 (5.00–7.00) | 1.00 x |",
-            "From 1 to 10000 routes: 6.00 times the instructions, 1.000 more for each.",
+            "From 1 to 10000 routes: 6.00 times the instructions, 1.00 more for each.",
         ] {
             assert!(page.contains(part), "{part} is not in\n{page}");
         }
