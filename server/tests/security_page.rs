@@ -22,7 +22,9 @@ fn text(name: &str) -> String {
 /// The rows `| W1 | threat | defence | proof |`: the last column by the name of the row.
 fn rows(page: &str) -> BTreeMap<String, String> {
     let mut rows = BTreeMap::new();
-    for line in page.lines() {
+    // The other table of such rows is what mutants came to.
+    let boundaries = page.split("## Shown by mutation").next().unwrap_or_default();
+    for line in boundaries.lines() {
         let cells: Vec<&str> = line.split(" | ").collect();
         let [row, _, _, proof] = cells.as_slice() else { continue };
         let row = row.trim_start_matches("| ");
