@@ -134,10 +134,9 @@ fn is_token(text: &[u8]) -> bool {
 #[inline]
 fn persistence(octets: &[u8], index: &mut Index) -> Result<Persistence, Error> {
     let seen = index.facts.seen.connection;
-    let options = match (seen.count, index.first(seen).value().of(octets)) {
-        (0, _) => Options::default(),
-        // As nearly everybody writes it: compared in two words, where other cases take ten steps.
-        (1, value) if value == b"keep-alive" || value.eq_ignore_ascii_case(b"keep-alive") => {
+    let options = match seen.count {
+        0 => Options::default(),
+        1 if says_keep_alive(index.first(seen).value().of(octets)) => {
             Options { close: false, keep_alive: true }
         }
         _ => connection_options(octets, index)?,
@@ -149,6 +148,13 @@ fn persistence(octets: &[u8], index: &mut Index) -> Result<Persistence, Error> {
         (false, Version::Http10) if options.keep_alive => Persistence::KeepAliveExplicit,
         (false, Version::Http10) => Persistence::Close,
     })
+}
+
+/// Whether a line says nothing but what nearly all say, mostly in lower case: that is compared in
+/// two words, where other cases take ten steps.
+#[inline]
+fn says_keep_alive(value: &[u8]) -> bool {
+    value == b"keep-alive" || value.eq_ignore_ascii_case(b"keep-alive")
 }
 
 /// What the options of all Connection lines say together.

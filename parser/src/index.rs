@@ -34,12 +34,23 @@ impl Span {
     /// The octets themselves; none when the span was made for other octets.
     #[inline]
     pub(crate) fn of(self, octets: &[u8]) -> &[u8] {
-        octets.get(self.start()..self.end()).unwrap_or(&[])
+        match octets.get(self.start()..self.end()) {
+            Some(octets) => octets,
+            None => no_octets(),
+        }
     }
 
     pub(crate) const fn offset(self) -> u64 {
         self.start() as u64
     }
+}
+
+/// What a span stands for among other octets than its own. A call, so that the processor is not
+/// asked to choose where there is nothing to choose.
+#[cold]
+#[inline(never)]
+const fn no_octets() -> &'static [u8] {
+    &[]
 }
 
 /// An offset inside a head, which `parse_head` never lets grow beyond 16 bits.

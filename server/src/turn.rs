@@ -26,7 +26,9 @@ use crate::transport::Scratch;
 /// Events taken from the kernel in one turn.
 pub(crate) const EVENTS_PER_TURN_MAX: usize = 1_024;
 /// Handshakes begun in one turn: one costs as much as fifty requests, and those who are here wait.
-const HANDSHAKES_PER_TURN_MAX: u32 = 8;
+/// A flood has as many turns as it needs, and a turn costs little beside a handshake
+/// (`handshakes` of `ci/stress`).
+const HANDSHAKES_PER_TURN_MAX: u32 = 1;
 /// Milliseconds of the first wait for workers that may owe a wake; doubled while nothing comes.
 const NAP_MS_MIN: u64 = 1;
 /// Milliseconds of the longest such wait.

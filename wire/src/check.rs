@@ -6,11 +6,7 @@ use crate::octets::Str;
 /// The first octet of `name` that no token may hold.
 #[inline(always)]
 pub(crate) fn name_fault(name: &[u8]) -> Option<u8> {
-    if every(
-        name,
-        #[inline(always)]
-        |lanes| is_plain_name(&lanes),
-    ) {
+    if every(name, is_plain_name) {
         return None;
     }
     name.iter().copied().find(|&octet| !is_token_octet(octet))
@@ -19,11 +15,7 @@ pub(crate) fn name_fault(name: &[u8]) -> Option<u8> {
 /// The first octet of `value` that no field value may hold.
 #[inline(always)]
 pub(crate) fn value_fault(value: &[u8]) -> Option<u8> {
-    if every(
-        value,
-        #[inline(always)]
-        |lanes| is_plain_value(&lanes),
-    ) {
+    if every(value, is_plain_value) {
         return None;
     }
     value.iter().copied().find(|&octet| !is_value_octet(octet))
@@ -41,7 +33,7 @@ pub(crate) fn is_plain_text(octets: &[u8]) -> bool {
     every(
         octets,
         #[inline(always)]
-        |lanes| is_ascii(lanes),
+        |lanes| is_ascii(*lanes),
     )
 }
 
@@ -102,17 +94,17 @@ pub(crate) fn is_ascii<const N: usize>(lanes: [u8; N]) -> bool {
 
 /// Whether `is_plain` holds for all octets, sixteen at a time; the last ones may be seen twice.
 #[inline(always)]
-fn every(octets: &[u8], is_plain: impl Fn([u8; LANES]) -> bool) -> bool {
+fn every(octets: &[u8], is_plain: impl Fn(&[u8; LANES]) -> bool) -> bool {
     let Some(last) = octets.last_chunk::<LANES>() else {
-        return octets.is_empty() || is_plain(spread(octets));
+        return octets.is_empty() || is_plain(&spread(octets));
     };
     let (chunks, _) = octets.as_chunks::<LANES>();
     for chunk in chunks {
-        if !is_plain(*chunk) {
+        if !is_plain(chunk) {
             return false;
         }
     }
-    is_plain(*last)
+    is_plain(last)
 }
 
 /// Sixteen octets that are all of one to fifteen, some of them more than once.

@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 
 use crate::item::head_len;
 use crate::key;
-use crate::request::put_entry;
 use crate::room::Room;
 
 /// Encodes one response. The vector's capacity is its length. `meta` is written only to say that
@@ -32,7 +31,8 @@ pub fn encode_response<'h>(
     room.put_keyed(if panic { &key::STATUS_WITH_META } else { &key::STATUS }, u64::from(status));
     room.put_keyed(&key::HEADERS, count);
     for (name, value) in headers {
-        put_entry(&mut room, name, value);
+        room.put_entry_string(&key::NAME, name);
+        room.put_entry_string(&key::VALUE, value);
     }
     if panic {
         room.put(key::PANIC);

@@ -206,11 +206,59 @@ impl<'v> Room<'v> {
         }
     }
 
+    /// Writes a header entry: two keys of seven octets with the first octet of an empty string, and
+    /// their strings. Most of a request's are short, and then one look at the room is enough.
+    #[inline(always)]
+    pub(crate) fn put_short_entry(
+        &mut self,
+        [name_key, value_key]: [&'static [u8; 7]; 2],
+        name: &[u8],
+        value: &[u8],
+    ) {
+        const SHORT: usize = ONE as usize;
+        const WINDOW: usize = 2 * (7 + SHORT);
+        let rest = core::mem::take(&mut self.rest);
+        if name.len() < SHORT
+            && value.len() < SHORT
+            && let Some(window) = rest.first_chunk_mut::<WINDOW>()
+        {
+            let at = 7 + name.len();
+            let end = at + 7 + value.len();
+            put_word(window.get_mut(..8), name_key, name.len());
+            copy_into(window.get_mut(7..at), name);
+            put_word(window.get_mut(at..at + 8), value_key, value.len());
+            copy_into(window.get_mut(at + 7..end), value);
+            self.rest = rest.get_mut(end..).unwrap_or_default();
+            return;
+        }
+        self.rest = rest;
+        self.put_entry_string(name_key, name);
+        self.put_entry_string(value_key, value);
+    }
+
     /// Writes constant octets that end with the first octet of an empty string, and the string.
     #[inline(always)]
     pub(crate) fn put_string<const N: usize>(&mut self, key: &'static [u8; N], octets: &[u8]) {
         self.put_keyed(key, octets.len() as u64);
         self.put_slice(octets);
+    }
+}
+
+#[inline(always)]
+fn copy_into(to: Option<&mut [u8]>, from: &[u8]) {
+    if let Some(to) = to {
+        copy(to, from);
+    }
+}
+
+/// Stores a key of seven octets with the first octet of a short string, and one octet that is
+/// overwritten by what comes next.
+#[inline(always)]
+fn put_word(to: Option<&mut [u8]>, key: &'static [u8; 7], len: usize) {
+    let [a, b, c, d, e, f, g] = *key;
+    let word = u64::from_le_bytes([a, b, c, d, e, f, g, 0]) | (len as u64) << (6 * u8::BITS);
+    if let Some(to) = to.and_then(|to| to.first_chunk_mut::<8>()) {
+        *to = word.to_le_bytes();
     }
 }
 

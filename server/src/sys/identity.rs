@@ -74,11 +74,14 @@ pub fn nameless(number: &str) -> Option<User> {
 }
 
 fn groups(name: &std::ffi::CStr, first: u32) -> io::Result<Vec<u32>> {
-    let mut found = vec![0; GROUPS_MAX];
+    let mut found = vec![0_u32; GROUPS_MAX];
     let mut count = libc::c_int::try_from(GROUPS_MAX).unwrap_or(0);
+    let room = found.as_mut_ptr();
+    // Numbers with a sign, and the same otherwise.
+    #[cfg(target_vendor = "apple")]
+    let (first, room) = (first.cast_signed(), room.cast::<libc::c_int>());
     // SAFETY: the name is NUL-terminated; the list has room for `count` groups.
-    let filled =
-        unsafe { libc::getgrouplist(name.as_ptr(), first, found.as_mut_ptr(), &raw mut count) };
+    let filled = unsafe { libc::getgrouplist(name.as_ptr(), first, room, &raw mut count) };
     if filled == -1 {
         return Err(io::ErrorKind::QuotaExceeded.into());
     }

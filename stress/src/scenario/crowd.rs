@@ -1,7 +1,6 @@
 //! Many clients at once: on the thread that asks for them, or beside it on a thread of their own.
 
 use std::future::Future;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -71,10 +70,7 @@ impl<T: Send + 'static> Crowd<T> {
     {
         let ending = Ending::default();
         let told = ending.clone();
-        let body = move || {
-            let client = Rc::new(client);
-            together(count, move |place| client(place, told.clone()))
-        };
+        let body = move || together(count, move |place| client(place, told.clone()));
         let thread = thread::Builder::new().name("crowd".to_owned()).spawn(body)?;
         Ok(Self { ending, thread: Some(thread) })
     }

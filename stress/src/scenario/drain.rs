@@ -48,7 +48,7 @@ struct Seen {
 }
 
 fn play(stage: &mut Stage) -> Result<()> {
-    let servers = stage.scale.pick(15, 200);
+    let servers = stage.scale.pick(15, 400);
     let settings = stage.settings().set("workers.threads", "4");
     let mut dice = Dice::new(16);
     let (mut lost, mut answers, mut slowest) = (0, 0, 0.0_f64);

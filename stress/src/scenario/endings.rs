@@ -16,7 +16,7 @@ use crate::clock::Clock;
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "endings",
-    about: "Peers half-close or reset their connection in each of ten phases, from before the \
+    about: "Peers half-close or reset their connection in each of twelve phases, from before the \
             first octet to inside the second of two requests, and inside a TLS handshake. Who \
             half-closed after a whole request is answered, everybody else is let go, and then \
             the server uses no processor time.",

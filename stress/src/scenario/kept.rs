@@ -23,7 +23,8 @@ const STEP: Duration = Duration::from_millis(1);
 
 fn play(stage: &mut Stage) -> Result<()> {
     let clients: usize = stage.scale.pick(1_000, 5_000);
-    let settings = stage.settings();
+    // All may connect and ask at the same moment.
+    let settings = stage.settings().set("workers.queue", "8192");
     let server = stage.serve(&settings)?;
     let secure = clients / 10;
     let mix = Mix {

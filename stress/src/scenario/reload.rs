@@ -23,7 +23,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
 const WARNINGS: &[&str] = &["reload", "fezz::load", "fezz::tls", "fezz::config"];
 
 fn play(stage: &mut Stage) -> Result<()> {
-    let rounds = stage.scale.pick(30, 300);
+    let rounds = stage.scale.pick(30, 1000);
     let settings = stage.settings();
     let server = stage.serve(&settings)?;
     let folder = stage.folder();

@@ -18,7 +18,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
 
 const DRIPS: [Drip; 3] = [
     Drip { first: b"", drops: &[], status: None },
-    Drip { first: b"G", drops: &[b"E", b"E"], status: Some(408) },
+    Drip { first: b"GET /", drops: &[b"a", b"b"], status: Some(408) },
     Drip {
         first: b"GET / HTTP/1.1\r\nHost: h\r\n",
         drops: &[b"A", b":", b"b", b"\r\n"],

@@ -34,7 +34,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const BORNE_MAX: f64 = 4.0;
 
 fn play(stage: &mut Stage) -> Result<()> {
-    let peers = stage.scale.pick(60, 200);
+    let peers = stage.scale.pick(60, 300);
     let given = stage.scale.pick(2, 20);
     let settings = stage
         .settings()

@@ -36,7 +36,7 @@ pub(super) const COMMON: [&str; 8] = [
 /// lingers for 2 s.
 const SETTLE_SECONDS_MAX: f64 = 15.0;
 /// Latencies without load are taken for at least this long where others are compared with them.
-const FLOOR_MS: f64 = 5.0;
+const FLOOR_MS: f64 = 10.0;
 
 /// How much is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -172,7 +172,7 @@ impl Stage {
         self.figures.push(figure);
     }
 
-    /// The 99th percentile of `beside` to that of `quiet`, which counts as 5 ms at least.
+    /// The 99th percentile of `beside` to that of `quiet`, which counts as 10 ms at least.
     pub(super) fn measure_slowdown(&mut self, quiet: &Report, beside: &Report) {
         let (before, after) = (quiet.millis(0.99), beside.millis(0.99));
         let remark = format!("p99 {before:.2} → {after:.2} ms, {} answers", beside.answers);

@@ -212,6 +212,32 @@ fn spellings_are_accepted_and_refused() {
     assert!(accepted.iter().all(|n| (rounds / 20..rounds * 19 / 20).contains(n)), "{accepted:?}");
 }
 
+/// The starts and the `meta` that are compared as one constant, beside those that are not.
+#[test]
+fn usual_and_unusual_starts_are_read_alike() {
+    let long = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let trace_ids = [None, Some(""), Some(&long[1..]), Some(long)];
+    let deadlines = [None, Some(0), Some(24), Some(300), Some(70_000), Some(1 << 40)];
+    for method in ["GET", "POST", "PUT", "GETS", "g\u{e9}t", ""] {
+        for scheme in [None, Some("http"), Some("https"), Some("httpx"), Some("")] {
+            for trace_id in trace_ids {
+                for deadline_ms in deadlines {
+                    let meta = Meta { trace_id, deadline_ms, ..Meta::default() };
+                    let head =
+                        RequestHead { method, scheme, path: "/", meta, ..Default::default() };
+                    let mut octets = Vec::new();
+                    write_request(&mut octets, &head, slices(&Vec::new()), BodySlot::Known(0));
+                    check_both(&octets);
+                    let read = RequestView::decode(&octets).unwrap();
+                    assert_eq!((read.method(), read.scheme()), (method, scheme));
+                    assert_eq!(read.meta().trace_id(), trace_id);
+                    assert_eq!(read.meta().deadline_ms(), deadline_ms);
+                }
+            }
+        }
+    }
+}
+
 /// Every prefix and every single-octet change of one envelope in each direction. The strings are
 /// not UTF-8: those that a change turns into text must be refused.
 #[test]
@@ -234,7 +260,14 @@ fn every_cut_and_every_octet() {
     let head = RequestHead { meta, header_count: 0, ..head };
     let mut called = Vec::new();
     write_request(&mut called, &head, slices(&Vec::new()), BodySlot::Known(0));
-    for octets in [response, request, called] {
+    let trace_id = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let (trace_id, client_ip) = (Some(trace_id), Some("::1"));
+    let meta = Meta { trace_id, client_ip, deadline_ms: Some(300), ..Meta::default() };
+    let (scheme, authority) = (Some("http"), Some("a"));
+    let head = RequestHead { scheme, authority, meta, ..head };
+    let mut traced = Vec::new();
+    write_request(&mut traced, &head, slices(&Vec::new()), BodySlot::Known(0));
+    for octets in [response, request, called, traced] {
         for cut in 0..octets.len() {
             check_both(&octets[..cut]);
             for octet in 0..=255 {
