@@ -9,8 +9,11 @@ use serde::{Deserialize, Serialize};
 /// What the threads of a process used so far. Differences of two readings are what counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
-    /// Time on a CPU, in seconds.
+    /// Time on a CPU, in seconds, of the threads that live.
     pub cpu_seconds: f64,
+    /// The same of all threads there ever were, in whole ticks.
+    #[serde(default)]
+    pub process_seconds: f64,
     /// Times a thread gave its CPU away itself.
     pub voluntary_switches: u64,
     /// Times a thread was put off its CPU.
@@ -20,9 +23,15 @@ pub struct Usage {
 impl Sub for Usage {
     type Output = Self;
 
+    /// What was used between two readings. A thread that ended in between took its nanoseconds with
+    /// it; where that is more than a tick or two, ticks are what is left.
     fn sub(self, earlier: Self) -> Self {
+        let process_seconds = (self.process_seconds - earlier.process_seconds).max(0.0);
+        let living = (self.cpu_seconds - earlier.cpu_seconds).max(0.0);
+        let lost = process_seconds - living > seconds_of_ticks(TICKS_OFF_MAX);
         Self {
-            cpu_seconds: (self.cpu_seconds - earlier.cpu_seconds).max(0.0),
+            cpu_seconds: if lost { process_seconds } else { living },
+            process_seconds,
             voluntary_switches: self.voluntary_switches.saturating_sub(earlier.voluntary_switches),
             involuntary_switches: self
                 .involuntary_switches
@@ -34,18 +43,20 @@ impl Sub for Usage {
 /// Usage of this process.
 #[must_use]
 pub fn usage_of_self() -> Usage {
-    usage_in(Path::new("/proc/self/task"))
+    usage_in(Path::new("/proc/self"))
 }
 
 /// Usage of all living threads of process `pid`; zero when there is no such process.
 #[must_use]
 pub fn usage_of(pid: u32) -> Usage {
-    usage_in(Path::new(&format!("/proc/{pid}/task")))
+    usage_in(Path::new(&format!("/proc/{pid}")))
 }
 
-fn usage_in(tasks: &Path) -> Usage {
+fn usage_in(process: &Path) -> Usage {
     let mut usage = Usage::default();
-    let Ok(entries) = fs::read_dir(tasks) else { return usage };
+    let stat = fs::read_to_string(process.join("stat")).unwrap_or_default();
+    usage.process_seconds = process_ticks(&stat).map_or(0.0, seconds_of_ticks);
+    let Ok(entries) = fs::read_dir(process.join("task")) else { return usage };
     for entry in entries.flatten() {
         let schedstat = fs::read_to_string(entry.path().join("schedstat")).unwrap_or_default();
         let status = fs::read_to_string(entry.path().join("status")).unwrap_or_default();
@@ -87,6 +98,17 @@ pub fn shared_bytes() -> Option<u64> {
 #[must_use]
 pub fn machine_busy_seconds() -> Option<f64> {
     busy_ticks(&fs::read_to_string("/proc/stat").ok()?).map(seconds_of_ticks)
+}
+
+/// Ticks by which two ways of counting may differ without a thread having ended: one at each
+/// reading, and one for each of user and system time.
+const TICKS_OFF_MAX: u64 = 4;
+
+/// utime + stime of `/proc/PID/stat`, behind the name in parentheses (proc(5)).
+fn process_ticks(stat: &str) -> Option<u64> {
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let (user, system) = (fields.next()?.parse::<u64>(), fields.next()?.parse::<u64>());
+    Some(user.ok()? + system.ok()?)
 }
 
 /// First field of `schedstat`: nanoseconds on a CPU.
@@ -131,6 +153,20 @@ mod tests {
         assert_eq!(busy_ticks("intr 1 2 3"), None);
         assert_eq!(field("Name: x\nRss:    12 kB\nPss: 3 kB\n", "Rss:"), Some(12));
         assert!((run_seconds("1500000000 7 3") - 1.5).abs() < 1e-9);
+        let stat = "7 (a) b) S 1 7 7 0 -1 4194304 90 0 0 0 12 30 0 0 20 0 1 0 5 9 9";
+        assert_eq!((process_ticks(stat), process_ticks("7 (a")), (Some(42), None));
+    }
+
+    #[test]
+    fn what_an_ended_thread_used_is_not_forgotten() {
+        let usage = |living: f64, all: f64| Usage {
+            cpu_seconds: living,
+            process_seconds: all,
+            ..Usage::default()
+        };
+        // Ticks are coarse: as long as they agree, nanoseconds count.
+        assert!(((usage(1.505, 1.51) - usage(1.0, 1.0)).cpu_seconds - 0.505).abs() < 1e-9);
+        assert!(((usage(0.9, 1.6) - usage(1.0, 1.0)).cpu_seconds - 0.6).abs() < 1e-9);
     }
 
     #[test]

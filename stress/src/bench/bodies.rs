@@ -52,7 +52,7 @@ pub(super) fn upload(path: &str, body_bytes: usize) -> Vec<u8> {
 pub(super) fn fields(path: &str, count: usize) -> Vec<u8> {
     let mut head = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n");
     for number in 1..count {
-        head.push_str(&format!("X-Field-{number:03}: value of field {number:03}\r\n"));
+        head.push_str(&format!("Field-Line-{number:03}: value of line {number:03}\r\n"));
     }
     head.push_str("\r\n");
     head.into_bytes()

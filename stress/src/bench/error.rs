@@ -66,11 +66,6 @@ pub enum BenchError {
         /// How many were.
         found: usize,
     },
-    /// A picture that cannot be painted.
-    Picture {
-        /// Why.
-        said: String,
-    },
     /// A budget that cannot be read.
     Budget(BudgetError),
     /// A saved result that cannot be read or written.
@@ -107,7 +102,6 @@ impl fmt::Display for BenchError {
             Self::GivenUp { expected, found } => {
                 write!(f, "{found} workers were given up where {expected} should have been")
             }
-            Self::Picture { said } => write!(f, "no picture: {said}"),
             Self::Budget(error) => write!(f, "stress/BUDGETS.md: {error}"),
             Self::Json(error) => error.fmt(f),
             Self::UnknownWorkload { name } => {

@@ -13,8 +13,7 @@ use crate::bench::counts::{callgrind, instructions_of, is_there, per_request};
 use crate::bench::error::BenchError;
 use crate::bench::server::{Bench, tail};
 
-const REQUESTS: [u64; 2] = [320, 1_280];
-/// Before the first of them, so that what every request needs once is there.
+/// Before the first that count, so that what every request needs once is there.
 const WARMUP_REQUESTS: u64 = 128;
 const CONTROL: &str = "callgrind_control";
 
@@ -42,13 +41,13 @@ pub(super) fn instructions(
         };
         station.fill(bench, contender, axis, point.x)?;
         requests(bench, contender, &station, (axis, point.x), WARMUP_REQUESTS)?;
-        let mut counted = [0; 2];
-        for (counted, count) in counted.iter_mut().zip(REQUESTS) {
+        let (asked, mut counted) = (axis.counted(point.x), [0; 2]);
+        for (counted, count) in counted.iter_mut().zip(asked) {
             control("-z", station.server.pid())?;
             requests(bench, contender, &station, (axis, point.x), count)?;
             *counted = dumps.take(station.server.pid())?;
         }
-        point.instructions = Some(per_request(counted[0], counted[1], REQUESTS));
+        point.instructions = Some(per_request(counted[0], counted[1], asked));
         station.empty()?;
         if axis.shares_server() {
             shared = Some((station, dumps));

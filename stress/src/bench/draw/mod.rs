@@ -4,6 +4,7 @@
 //! in both, whose widths are known here; a picture therefore looks alike wherever it is opened.
 
 mod font;
+mod paint;
 mod png;
 mod svg;
 
@@ -101,7 +102,7 @@ impl Scene {
             fs::write(file, octets).map_err(|error| BenchError::file(file, error))
         };
         put(&saved.with_extension("svg"), svg::render(self).as_bytes())?;
-        put(&saved.with_extension("png"), &png::render(self)?)
+        put(&saved.with_extension("png"), &png::render(self))
     }
 }
 
@@ -150,17 +151,14 @@ mod tests {
 
     #[test]
     fn what_is_drawn_is_on_the_paper() {
-        let map = png::paint(&scene()).unwrap();
-        let pixel = |x: f64, y: f64| {
-            let scale = f64::from(map.width()) / 120.0;
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "small and not negative"
-            )]
-            let found = map.pixel((x * scale) as u32, (y * scale) as u32).unwrap();
-            [found.red(), found.green(), found.blue()]
-        };
+        let map = paint::paint(&scene());
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "small and not negative"
+        )]
+        let pixel =
+            |x: f64, y: f64| map.pixel((x * paint::SCALE) as usize, (y * paint::SCALE) as usize);
         assert_eq!(pixel(30.0, 20.0), [200, 30, 10]);
         assert_eq!(pixel(100.0, 20.0), [0, 0, 255]);
         assert_eq!(pixel(80.0, 5.0), PAPER);
