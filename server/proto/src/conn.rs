@@ -29,6 +29,8 @@ const NEW_MS: u32 = 1_000;
 /// Actions that the driver has not polled yet.
 #[derive(Clone, Copy, Debug, Default)]
 struct Pending {
+    /// The head behind a request that was answered has not been looked at.
+    read_on: bool,
     route: bool,
     dispatch: bool,
     /// An exchange is over and was not told of: the present one, or the one before it.
@@ -75,6 +77,7 @@ impl Conn {
             secure,
             unannounced: proxied,
             pending: Pending {
+                read_on: false,
                 route: false,
                 dispatch: false,
                 finished: false,
@@ -109,7 +112,7 @@ impl Conn {
 
     /// Whether it waits for a request, and is not new.
     pub(crate) const fn is_idle(&self, now: Instant) -> bool {
-        matches!(self.phase, Phase::Idle) && !self.is_new(now)
+        matches!(self.phase, Phase::Idle) && !self.is_new(now) && !self.pending.read_on
     }
 
     /// Whether it came so lately that its first request is probably on its way.
@@ -234,6 +237,7 @@ impl Conn {
     }
 
     pub(crate) fn handle_event(&mut self, event: Event, shared: &mut Shared, now: Instant) {
+        self.read_on(shared);
         self.fire(event, shared, now);
         self.advance(shared, now);
     }
@@ -241,6 +245,7 @@ impl Conn {
     /// The server drains. Whoever has just come, or shakes hands, may still ask once: its request
     /// may be here before it learns that it came too late.
     pub(crate) fn handle_drain(&mut self, shared: &mut Shared, now: Instant) {
+        self.read_on(shared);
         if self.is_new(now) || self.phase == Phase::Handshake {
             self.keep = false;
         } else {
@@ -275,16 +280,16 @@ impl Conn {
     /// Whether [`Self::poll_action`] would find something, as far as a look at two words tells.
     #[inline]
     pub(crate) fn may_act(&self) -> bool {
-        let Pending { route, dispatch, finished, over: _, shut, close, reset: _, void: _ } =
-            self.pending;
-        self.forgotten != 0 || route | dispatch | finished | shut | close
+        let Pending { read_on, route, dispatch, finished, shut, close, .. } = self.pending;
+        self.forgotten != 0 || read_on | route | dispatch | finished | shut | close
     }
 
     #[inline]
-    pub(crate) fn poll_action(&mut self, index: u32, limits: &Limits) -> Option<Action> {
+    pub(crate) fn poll_action(&mut self, index: u32, shared: &mut Shared) -> Option<Action> {
         if let Some(summary) = self.poll_finished() {
             return Some(Action::Finished(summary));
         }
+        self.read_on(shared);
         let ticket = Ticket { index, exchange: self.exchange };
         let pending = &mut self.pending;
         if self.forgotten != 0 {
@@ -299,7 +304,7 @@ impl Conn {
             return Some(Action::Route);
         }
         if core::mem::take(&mut pending.dispatch) {
-            let deadline = self.deadline(limits)?;
+            let deadline = self.deadline(&shared.limits)?;
             let envelope = self.work.as_mut()?.sink.take()?.finish();
             return Some(Action::Dispatch { ticket, envelope, deadline });
         }

@@ -417,7 +417,7 @@ impl Hub {
         if !conn.may_act() {
             return None;
         }
-        conn.poll_action(id.index, &self.shared.limits)
+        conn.poll_action(id.index, &mut self.shared)
     }
 
     /// Nothing more to do for this connection until something happens: buffers it does not need go

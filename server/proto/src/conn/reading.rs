@@ -21,6 +21,26 @@ impl Conn {
         }
     }
 
+    /// Leaves the head that may wait behind an answered request to whoever looks after the
+    /// connection next. There is one index of a head: were the heads of several connections read
+    /// before the first of them is judged, all but the last would have to be read again.
+    #[inline]
+    pub(super) fn advance_later(&mut self, shared: &mut Shared, now: Instant) {
+        if self.phase == Phase::Idle && self.has_input() {
+            self.pending.read_on = true;
+        } else {
+            self.advance(shared, now);
+        }
+    }
+
+    /// Reads what was left for later, as of the moment when that was.
+    #[inline]
+    pub(super) fn read_on(&mut self, shared: &mut Shared) {
+        if core::mem::take(&mut self.pending.read_on) && self.phase == Phase::Idle {
+            self.advance(shared, self.entered());
+        }
+    }
+
     #[inline(never)]
     fn advance_on_input(&mut self, shared: &mut Shared, now: Instant) {
         loop {

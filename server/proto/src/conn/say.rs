@@ -82,7 +82,7 @@ impl Conn {
         let handle_us = u32::try_from(now.micros_since(self.entered())).unwrap_or(u32::MAX);
         shared.notice(Notice::Replied { status: reply.status, handle_us });
         self.answer(Event::Replied, Staged::reply(reply), shared, now);
-        self.advance(shared, now);
+        self.advance_later(shared, now);
     }
 
     /// Moves by an event that brings something to say, and says it where the table agrees.
