@@ -195,7 +195,7 @@ impl Results {
         let Machine { processor, cpus, kernel, commit, .. } = &self.machine;
         let _written = write!(
             page,
-            "\n## The last full run\n\n    {}\n\n{processor} ({cpus} CPUs), Linux {kernel}, \
+            "\n## The last run\n\n    {}\n\n{processor} ({cpus} CPUs), Linux {kernel}, \
              sources {commit}, {}, {:.0} s, `{}`.\nFigures that every scenario has are shown \
              once, with the worst of them.\n\n",
             self.command,
