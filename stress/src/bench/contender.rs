@@ -238,7 +238,7 @@ impl Contender {
             Program::Haproxy => ("haproxy.cfg".to_owned(), peers::haproxy(address)),
             Program::Ours | Program::Inline => {
                 let inline = self.program == Program::Inline;
-                let text = many::configuration(role, &places.bin, address, inline)?;
+                let text = many::configuration(role, &places.scratch, address, inline)?;
                 // Servers with few and with many run at the same time.
                 let port = address.rsplit_once(':').map_or("", |(_, port)| port);
                 (format!("{}-{port}.toml", self.name), text)

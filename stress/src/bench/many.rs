@@ -1,8 +1,11 @@
 //! Configurations of ours with many functions or many routes, of which one is asked for.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
+use super::error::BenchError;
 use super::workload::Role;
 
 /// What is asked for where there are many functions.
@@ -14,14 +17,32 @@ const ASKED: &str = "hello";
 const BEFORE: &str = "early";
 const AFTER: &str = "late";
 
+/// The artifact, in the scratch folder.
+const ARTIFACT: &str = "libhello-stripped.so";
+
+/// Makes the artifact, unless it is there: `hello` as it is deployed, without what debuggers want,
+/// since each function holds all of its file. Without `strip` it is taken as it was built.
+pub(super) fn prepare(bin: &Path, scratch: &Path) -> Result<(), BenchError> {
+    let (built, artifact) = (bin.join("libhello.so"), scratch.join(ARTIFACT));
+    if artifact.exists() {
+        return Ok(());
+    }
+    let mut strip = Command::new("strip");
+    strip.arg("-o").arg(&artifact).arg(&built).stdin(Stdio::null()).stderr(Stdio::null());
+    if strip.status().is_ok_and(|status| status.success()) {
+        return Ok(());
+    }
+    fs::copy(&built, &artifact).map(|_| ()).map_err(|error| BenchError::file(&built, error))
+}
+
 /// The file of a server that plays `role`; `None` where a command line does.
-pub(super) fn configuration(role: Role, bin: &Path, address: &str, inline: bool) -> Option<String> {
+pub(super) fn configuration(role: Role, scratch: &Path, address: &str, inline: bool) -> Option<String> {
     let (functions, routes) = match role {
         Role::Functions(count) => (count, count),
         Role::Routes(count) => (1, count),
         _ => return None,
     };
-    let artifact = bin.join("libhello.so");
+    let artifact = scratch.join(ARTIFACT);
     let artifact = artifact.display();
     let placement = if inline { "placement = \"inline\"\n" } else { "" };
     let mut text = format!(
@@ -62,6 +83,18 @@ mod tests {
 
     fn text(role: Role) -> String {
         configuration(role, Path::new("/b"), "127.0.0.1:9", false).unwrap()
+    }
+
+    #[test]
+    fn what_cannot_be_stripped_is_taken_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (bin, scratch) = (folder.path().join("bin"), folder.path().join("scratch"));
+        assert!(prepare(&bin, &scratch).is_err());
+        fs::create_dir(&bin).unwrap();
+        fs::create_dir(&scratch).unwrap();
+        fs::write(bin.join("libhello.so"), "no library").unwrap();
+        prepare(&bin, &scratch).unwrap();
+        assert_eq!(fs::read(scratch.join(ARTIFACT)).unwrap(), b"no library");
     }
 
     #[test]

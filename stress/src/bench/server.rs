@@ -15,6 +15,7 @@ use super::args::Args;
 use super::bodies;
 use super::contender::{CONSTANT_BODY, Contender, Places};
 use super::error::BenchError;
+use super::many;
 use super::peers::{H2O_FILES, H2O_INDEX};
 use super::secure;
 use super::workload::Role;
@@ -103,6 +104,9 @@ impl Bench {
         };
         if role.is_secure() {
             secure::prepare(&self.places.scratch)?;
+        }
+        if matches!(role, Role::Functions(_) | Role::Routes(_)) {
+            many::prepare(&self.places.bin, &self.places.scratch)?;
         }
         if role.is_bulk() {
             bodies::prepare(&self.places.scratch)?;

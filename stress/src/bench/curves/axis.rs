@@ -95,7 +95,8 @@ impl Axis {
             }
             Self::Functions => {
                 "Flat: the route leads to a function by its number, and a call touches that \
-                 function's own counters alone."
+                 function's own counters alone. Each has a route, and what grows is the search \
+                 for it."
             }
             Self::Routes => {
                 "Logarithmic in the children of one segment, which are searched by halves; the \
