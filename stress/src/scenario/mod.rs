@@ -1,7 +1,7 @@
 //! Scenarios: a real server under peers that misbehave, beside clients that do not.
 //!
-//! Each file plays one of them, and [`catalog`] has the list. What they have in common is in
-//! [`stage`]: the server, the honest clients, and the checks at the end. Figures are held against
+//! Each file plays one of them, and `catalog` has the list. What they have in common is in
+//! `stage`: the server, the honest clients, and the checks at the end. Figures are held against
 //! the second table of `stress/BUDGETS.md` ([`budget`]); a row that nobody measures is an error, so
 //! is a figure without a row. [`run`] does what the command line says.
 

@@ -25,7 +25,7 @@ pub enum Axis {
     Body,
     /// Field lines of a request's head.
     Fields,
-    /// Connections, of which at most [`BUSY`] are used.
+    /// Connections, of which at most `BUSY` are used.
     Connections,
     /// Functions that are loaded, of which one is called.
     Functions,
