@@ -28,7 +28,7 @@ use crate::policy::Denial;
 use crate::site::{Present, Site};
 use crate::tls::Secured;
 use crate::trace::{Trace, Tracer};
-use judged::{Passed, came_by, denied, late};
+use judged::{Passed, came_by, denied, late, scheme};
 
 /// The judge of one loop.
 pub(crate) struct Dispatcher {
@@ -247,7 +247,6 @@ impl Dispatcher {
         {
             return Some(Decision::Quarantined(*served, until));
         }
-        let late = late(remedy);
         let handle_ms_max = u32::try_from(passed.handler_timeout.as_millis()).unwrap_or(u32::MAX);
         if let Some(principal) = passed.principal.filter(|_| self.audience.is_watched()) {
             exchange.set_principal(principal);
@@ -261,15 +260,15 @@ impl Dispatcher {
             tls: secured.and_then(|secured| secured.meta(callee.tls)),
             principal: passed.principal.map(str::as_bytes),
         };
-        let scheme: &[u8] = if secured.is_some() { b"https" } else { b"http" };
         let edits = Edits {
             hides_credentials: passed.hides_credentials,
             passes: facts.via.as_ref().map_or(Forwarded::Off, |via| via.passes()),
             trace: exchange.trace.as_ref(),
             has_delicate: survey.has_delicate,
         };
-        exchange.layout = envelope::request(envelope, &head, scheme, meta, edits);
-        Some(Decision::Admit { body_bytes_max: route.body_bytes_max, handle_ms_max, late })
+        exchange.layout = envelope::request(envelope, &head, scheme(secured), meta, edits);
+        let (body_bytes_max, late) = (route.body_bytes_max, late(remedy));
+        Some(Decision::Admit { body_bytes_max, handle_ms_max, late })
     }
 
     /// Nobody waits for a call that may be under way: the function can ask, or is told.

@@ -66,6 +66,12 @@ pub(super) fn came_by<'w>(way: &'w Way, head: &Head<'_>) -> Result<Option<&'w Se
     Ok(secured)
 }
 
+/// What the request came by, as its envelope says it (RFC 9110 §4.2).
+#[inline]
+pub(super) const fn scheme(secured: Option<&Secured>) -> &'static [u8] {
+    if secured.is_some() { b"https" } else { b"http" }
+}
+
 /// What is said when the function is late, where the operator has words of its own for that.
 pub(super) fn late(remedy: &Fallback) -> Option<Box<Reply>> {
     match remedy {
