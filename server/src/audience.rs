@@ -53,6 +53,11 @@ impl Audience {
         self.wants_words
     }
 
+    /// Whether anybody is told of exchanges, beside who counts them.
+    pub(crate) const fn is_watched(&self) -> bool {
+        !self.observers.is_empty()
+    }
+
     /// The wall clock shows `wall` at `now`; told once a second, because it may be set.
     pub(crate) fn set_wall(&mut self, now: Instant, wall: SystemTime) {
         let since = Duration::from_micros(now.as_micros());
@@ -133,7 +138,7 @@ impl Audience {
         if let Some(scribe) = &mut self.scribe {
             scribe.finish(one, exchange.as_deref(), facts.way.is_secured());
         }
-        if !self.observers.is_empty() {
+        if self.is_watched() {
             self.tell(facts, exchange.as_deref(), id, one, now);
         }
         if let Some(mut exchange) = exchange {

@@ -19,7 +19,7 @@ use crate::crew::{
     millis, waited_too_long,
 };
 use crate::desk::DESK;
-use crate::envelope::{self, Edits};
+use crate::envelope::{self, Edits, Survey};
 use crate::exchange::Exchange;
 use crate::fault::Fault;
 use crate::link::{ClientIp, Facts, Judge};
@@ -27,7 +27,7 @@ use crate::peer::{Headcount, Rejection, Source};
 use crate::policy::Denial;
 use crate::site::{Present, Site};
 use crate::tls::Secured;
-use crate::trace::{self, Tracer};
+use crate::trace::{Trace, Tracer};
 use judged::{Passed, came_by, denied, late};
 
 /// The judge of one loop.
@@ -188,16 +188,15 @@ impl Dispatcher {
 
     /// Notes what a head says of who asks, for those who look on, and for its trace.
     #[inline]
-    fn hear(&self, head: &Head<'_>, facts: &mut Facts, exchange: &mut Exchange) {
+    fn hear<'h>(&self, head: &Head<'h>, facts: &mut Facts, exchange: &mut Exchange) -> Survey<'h> {
         if let Some(client) = facts.via.as_ref().and_then(|via| via.client_of(head)) {
             facts.client = ClientIp::of(client);
         }
         exchange.hear(head, self.audience.wants_words(), &self.audience.fields);
         self.audience.begin(exchange, &facts.way);
-        exchange.trace = self.tracer.as_ref().map(|tracer| {
-            let fields = head.end_to_end_fields().map(|field| (field.name, field.value));
-            tracer.place(trace::Said::of(fields))
-        });
+        let survey = Survey::of(head);
+        exchange.trace = self.tracer.as_ref().map(|tracer| tracer.place(survey.trace));
+        survey
     }
 
     /// Judges the head that waits; where it is admitted, `envelope` is written up to the content.
@@ -210,7 +209,7 @@ impl Dispatcher {
         envelope: &mut Vec<u8>,
     ) -> Option<Decision> {
         let head = hub.head(id)?;
-        self.hear(&head, facts, exchange);
+        let survey = self.hear(&head, facts, exchange);
         let secured = match came_by(&facts.way, &head) {
             Ok(secured) => secured,
             Err(decision) => return Some(decision),
@@ -250,11 +249,11 @@ impl Dispatcher {
         }
         let late = late(remedy);
         let handle_ms_max = u32::try_from(passed.handler_timeout.as_millis()).unwrap_or(u32::MAX);
-        if let Some(principal) = passed.principal {
+        if let Some(principal) = passed.principal.filter(|_| self.audience.is_watched()) {
             exchange.set_principal(principal);
         }
         let meta = Meta {
-            trace_id: exchange.trace.as_ref().map(|trace| trace.trace_id().as_bytes()),
+            trace_id: exchange.trace.as_ref().map(Trace::trace_id_octets),
             deadline_ms: Some(u64::from(handle_ms_max)),
             client_ip: Some(facts.client.as_octets()),
             version: callee.accord.version(),
@@ -267,6 +266,7 @@ impl Dispatcher {
             hides_credentials: passed.hides_credentials,
             passes: facts.via.as_ref().map_or(Forwarded::Off, |via| via.passes()),
             trace: exchange.trace.as_ref(),
+            has_delicate: survey.has_delicate,
         };
         exchange.layout = envelope::request(envelope, &head, scheme, meta, edits);
         Some(Decision::Admit { body_bytes_max: route.body_bytes_max, handle_ms_max, late })

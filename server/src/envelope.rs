@@ -34,13 +34,43 @@ pub(crate) struct Edits<'t> {
     pub(crate) passes: Forwarded,
     /// What `traceparent` says, in place of what its client said.
     pub(crate) trace: Option<&'t Trace>,
+    /// Whether there are fields that may have to be left out, as [`Survey`] found.
+    pub(crate) has_delicate: bool,
+}
+
+/// What one walk over the fields of a head finds, before anybody needs to know more of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Survey<'h> {
+    /// What the request says of its trace.
+    pub(crate) trace: trace::Said<'h>,
+    /// Whether there are fields that may have to be left out.
+    pub(crate) has_delicate: bool,
+}
+
+impl<'h> Survey<'h> {
+    #[inline]
+    pub(crate) fn of(head: &Head<'h>) -> Self {
+        let mut survey = Self::default();
+        for field in head.end_to_end_fields() {
+            let name = field.name;
+            survey.has_delicate |= survey.trace.add(name, field.value)
+                || peer::is_claim(name)
+                || is_authorization(name);
+        }
+        survey
+    }
+}
+
+#[inline]
+const fn is_authorization(name: &[u8]) -> bool {
+    name.len() == 13 && name.eq_ignore_ascii_case(b"authorization")
 }
 
 impl Edits<'_> {
     /// Whether a field is passed on.
     #[inline]
     fn keeps(self, name: &[u8]) -> bool {
-        let hidden = self.hides_credentials && name.eq_ignore_ascii_case(b"authorization");
+        let hidden = self.hides_credentials && is_authorization(name);
         let replaced = self.trace.is_some_and(|trace| trace::is_replaced(name, trace));
         let claimed = peer::is_claim(name) && !peer::may_say(name, self.passes);
         !(hidden | replaced | claimed)
@@ -62,7 +92,10 @@ pub(crate) fn request(
     };
     let fields = head.end_to_end_fields().map(|field| (field.name, field.value));
     let own = edits.trace.map(|trace| (&b"traceparent"[..], &trace.value()[..]));
-    let dropped = fields.clone().filter(|(name, _)| !edits.keeps(name)).count();
+    let dropped = match edits.has_delicate {
+        true => fields.clone().filter(|(name, _)| !edits.keeps(name)).count(),
+        false => 0,
+    };
     let request = RequestHead {
         method: head.method_octets(),
         scheme: Some(scheme),

@@ -94,11 +94,35 @@ impl Exchange {
 
     /// Nothing of the exchange is left but memory for the next one.
     pub(crate) fn reset(&mut self) {
-        let mut words = std::mem::take(&mut self.words);
-        words.clear();
-        let mut principal = std::mem::take(&mut self.principal);
+        // Each exchange pays for this, so that what is small or rarely there is not written twice.
+        let Self {
+            served,
+            layout,
+            route,
+            method,
+            minor_version,
+            trace,
+            principal,
+            took,
+            unrun,
+            failed,
+            guard,
+            words,
+        } = self;
+        *served = None;
+        *layout = Layout::default();
+        *route = None;
+        *method = Method::default();
+        *minor_version = 0;
+        *trace = None;
         principal.clear();
-        *self = Self { words, principal, ..Self::default() };
+        *took = None;
+        *unrun = false;
+        *failed = false;
+        *guard = None;
+        if words.kept {
+            words.clear();
+        }
     }
 }
 

@@ -208,8 +208,12 @@ pub(crate) fn pump<S: Stream>(
             hub.settle(link.id);
             return Pumped::Unfinished;
         }
-        let moved = match send(link, hub, scratch, now) {
-            0 => receive(link, hub, scratch, now),
+        // Asked here, because most rounds have nothing to send, or nothing to receive.
+        let promised = if link.writable { hub.unsent_bytes(link.id) } else { 0 };
+        let sent = if promised > 0 { send(link, hub, scratch, promised, now) } else { 0 };
+        let moved = match sent {
+            0 if link.readable && hub.wants_read(link.id) => receive(link, hub, scratch, now),
+            0 => find_broken(link, hub, now),
             bytes => Some(bytes),
         };
         match moved {
@@ -367,20 +371,15 @@ fn act<S: Stream>(
     acted
 }
 
-/// Sends what is promised; the number of octets that left.
+/// Sends the octets that are `promised`; how many of them left.
+#[inline]
 fn send<S: Stream>(
     link: &mut Link<S>,
     hub: &mut Hub,
     scratch: &mut Scratch,
+    promised: u64,
     now: Instant,
 ) -> usize {
-    if !link.writable {
-        return 0;
-    }
-    let promised = hub.unsent_bytes(link.id);
-    if promised == 0 {
-        return 0;
-    }
     match link.transport.send(&mut link.stream, hub.unsent(link.id), scratch) {
         Moved::Bytes(bytes) => {
             link.writable = link.transport.may_take_more(bytes as u64 == promised);
@@ -420,20 +419,24 @@ fn flush<S: Stream>(link: &mut Link<S>, hub: &mut Hub, now: Instant) -> bool {
     }
 }
 
+/// When nobody reads, nobody but the last event says that the connection is broken; `None` when
+/// there is nothing to do until another one.
+#[inline]
+fn find_broken<S: Stream>(link: &mut Link<S>, hub: &mut Hub, now: Instant) -> Option<usize> {
+    std::mem::take(&mut link.broken).then(|| {
+        hub.handle_peer_gone(link.id, now);
+        0
+    })
+}
+
 /// Receives what the core has room for; `None` when there is nothing to do until an event.
+#[inline]
 fn receive<S: Stream>(
     link: &mut Link<S>,
     hub: &mut Hub,
     scratch: &mut Scratch,
     now: Instant,
 ) -> Option<usize> {
-    if !link.readable || !hub.wants_read(link.id) {
-        if std::mem::take(&mut link.broken) {
-            hub.handle_peer_gone(link.id, now);
-            return Some(0);
-        }
-        return None;
-    }
     let space = hub.recv_space(link.id);
     let room = space.len();
     match link.transport.receive(&mut link.stream, space, scratch) {

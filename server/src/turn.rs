@@ -86,6 +86,12 @@ impl Lists {
     pub(crate) fn with_places(places: usize) -> Self {
         Self { links: Vec::with_capacity(places), ..Self::default() }
     }
+
+    #[inline]
+    fn link(&mut self, id: ConnId) -> Option<&mut Link<TcpStream>> {
+        let link = self.links.get_mut(id.index as usize)?.as_mut()?;
+        (link.id == id).then_some(link)
+    }
 }
 
 /// How a loop ended.
@@ -236,12 +242,14 @@ impl Loop {
             return;
         }
         let id = token::conn_of(token);
-        let Some(link) = self.link(id) else { return };
+        let Some(link) = self.lists.link(id) else { return };
         link.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
         link.writable |= event.is_writable() || event.is_write_closed() || event.is_error();
         link.end_announced |= event.is_read_closed();
         link.broken |= event.is_error() || event.is_write_closed();
-        self.list(id);
+        if !std::mem::replace(&mut link.listed, true) {
+            self.lists.ready.push(id);
+        }
     }
 
     fn time_out(&mut self, now: Instant) {
@@ -328,13 +336,8 @@ impl Loop {
         self.hub.clear_notices();
     }
 
-    fn link(&mut self, id: ConnId) -> Option<&mut Link<TcpStream>> {
-        let link = self.lists.links.get_mut(id.index as usize)?.as_mut()?;
-        (link.id == id).then_some(link)
-    }
-
     fn list(&mut self, id: ConnId) {
-        let Some(link) = self.link(id) else { return };
+        let Some(link) = self.lists.link(id) else { return };
         if !std::mem::replace(&mut link.listed, true) {
             self.lists.ready.push(id);
         }

@@ -5,12 +5,11 @@
 
 mod account;
 mod content;
+mod reading;
 mod say;
 mod work;
 
 use alloc::boxed::Box;
-
-use fezz_parser::parse_head;
 
 pub(crate) use self::work::Work;
 use crate::action::{Action, Opening, Void};
@@ -30,6 +29,8 @@ const NEW_MS: u32 = 1_000;
 /// Actions that the driver has not polled yet.
 #[derive(Clone, Copy, Debug, Default)]
 struct Pending {
+    /// The head behind a request that was answered has not been looked at.
+    read_on: bool,
     route: bool,
     dispatch: bool,
     /// An exchange is over and was not told of: the present one, or the one before it.
@@ -76,6 +77,7 @@ impl Conn {
             secure,
             unannounced: proxied,
             pending: Pending {
+                read_on: false,
                 route: false,
                 dispatch: false,
                 finished: false,
@@ -110,7 +112,7 @@ impl Conn {
 
     /// Whether it waits for a request, and is not new.
     pub(crate) const fn is_idle(&self, now: Instant) -> bool {
-        matches!(self.phase, Phase::Idle) && !self.is_new(now)
+        matches!(self.phase, Phase::Idle) && !self.is_new(now) && !self.pending.read_on
     }
 
     /// Whether it came so lately that its first request is probably on its way.
@@ -128,6 +130,7 @@ impl Conn {
         self.work.as_ref().map_or(0, |work| work.outbox.left())
     }
 
+    #[inline]
     pub(crate) fn unsent(&self) -> [&[u8]; 4] {
         self.work.as_ref().map_or([&[]; 4], |work| work.outbox.unsent())
     }
@@ -161,6 +164,7 @@ impl Conn {
 
     // ---- what happens ----
 
+    #[inline]
     pub(crate) fn recv_space<'a>(&'a mut self, shared: &'a mut Shared) -> &'a mut [u8] {
         if self.eof {
             return &mut [];
@@ -186,6 +190,7 @@ impl Conn {
         }
     }
 
+    #[inline]
     pub(crate) fn handle_received(&mut self, bytes: usize, shared: &mut Shared, now: Instant) {
         shared.notice(Notice::Received { bytes: u32::try_from(bytes).unwrap_or(u32::MAX) });
         match self.phase {
@@ -232,6 +237,7 @@ impl Conn {
     }
 
     pub(crate) fn handle_event(&mut self, event: Event, shared: &mut Shared, now: Instant) {
+        self.read_on(shared);
         self.fire(event, shared, now);
         self.advance(shared, now);
     }
@@ -239,6 +245,7 @@ impl Conn {
     /// The server drains. Whoever has just come, or shakes hands, may still ask once: its request
     /// may be here before it learns that it came too late.
     pub(crate) fn handle_drain(&mut self, shared: &mut Shared, now: Instant) {
+        self.read_on(shared);
         if self.is_new(now) || self.phase == Phase::Handshake {
             self.keep = false;
         } else {
@@ -246,6 +253,7 @@ impl Conn {
         }
     }
 
+    #[inline]
     pub(crate) fn handle_sent(&mut self, bytes: usize, shared: &mut Shared, now: Instant) {
         shared.notice(Notice::Sent { bytes: u32::try_from(bytes).unwrap_or(u32::MAX) });
         let Some(work) = self.work.as_mut() else { return };
@@ -272,15 +280,16 @@ impl Conn {
     /// Whether [`Self::poll_action`] would find something, as far as a look at two words tells.
     #[inline]
     pub(crate) fn may_act(&self) -> bool {
-        let Pending { route, dispatch, finished, over: _, shut, close, reset: _, void: _ } =
-            self.pending;
-        self.forgotten != 0 || route | dispatch | finished | shut | close
+        let Pending { read_on, route, dispatch, finished, shut, close, .. } = self.pending;
+        self.forgotten != 0 || read_on | route | dispatch | finished | shut | close
     }
 
-    pub(crate) fn poll_action(&mut self, index: u32, limits: &Limits) -> Option<Action> {
+    #[inline]
+    pub(crate) fn poll_action(&mut self, index: u32, shared: &mut Shared) -> Option<Action> {
         if let Some(summary) = self.poll_finished() {
             return Some(Action::Finished(summary));
         }
+        self.read_on(shared);
         let ticket = Ticket { index, exchange: self.exchange };
         let pending = &mut self.pending;
         if self.forgotten != 0 {
@@ -295,7 +304,7 @@ impl Conn {
             return Some(Action::Route);
         }
         if core::mem::take(&mut pending.dispatch) {
-            let deadline = self.deadline(limits)?;
+            let deadline = self.deadline(&shared.limits)?;
             let envelope = self.work.as_mut()?.sink.take()?.finish();
             return Some(Action::Dispatch { ticket, envelope, deadline });
         }
@@ -307,6 +316,7 @@ impl Conn {
     }
 
     /// Gives back what is not needed until the next octet.
+    #[inline]
     pub(crate) fn settle(&mut self, shared: &mut Shared) {
         let Some(work) = self.work.as_mut() else { return };
         if let Some(buffer) = work.inbox.give_back() {
@@ -339,70 +349,6 @@ impl Conn {
     }
 
     // ---- inside ----
-
-    /// Goes on as far as the octets that are here allow.
-    fn advance(&mut self, shared: &mut Shared, now: Instant) {
-        loop {
-            match self.phase {
-                Phase::Idle if self.has_input() => self.begin_exchange(shared, now),
-                Phase::Head => {
-                    if !self.read_head(shared, now) {
-                        break;
-                    }
-                }
-                _ => break,
-            }
-        }
-        let needs_octets = matches!(
-            self.phase,
-            Phase::Handshake | Phase::Idle | Phase::Head | Phase::Body | Phase::Linger
-        );
-        if self.eof && needs_octets && self.nothing_unsent() {
-            self.fire(Event::PeerEof, shared, now);
-        }
-    }
-
-    fn has_input(&self) -> bool {
-        self.work.as_ref().is_some_and(|work| !work.inbox.is_empty())
-    }
-
-    fn nothing_unsent(&self) -> bool {
-        self.work.as_ref().is_none_or(|work| work.outbox.is_empty())
-    }
-
-    /// Looks at the head; false when it is not whole yet.
-    fn read_head(&mut self, shared: &mut Shared, now: Instant) -> bool {
-        let Some(work) = self.work.as_mut() else { return false };
-        let inbox = &mut work.inbox;
-        let mut resume = inbox.resume;
-        let read = parse_head(inbox.filled(), &shared.limits.head, &mut resume, &mut shared.index);
-        inbox.resume = resume;
-        shared.index_exchange = 0;
-        match read {
-            Ok(None) => false,
-            Ok(Some(head_bytes)) => {
-                let head = fezz_parser::Head::new(inbox.filled(), &shared.index);
-                work.exchange = Exchange::of(&head, head_bytes);
-                work.late = None;
-                work.account.has_head = true;
-                work.account.received_bytes = head_bytes as u64;
-                work.fields = None;
-                shared.index_exchange = self.exchange;
-                shared.notice(Notice::HeadDone);
-                self.fire(Event::HeadDone, shared, now);
-                true
-            }
-            Err(error) => {
-                // What stands behind the wrong octet must not matter: it may not have arrived yet.
-                let right = usize::try_from(error.offset()).unwrap_or(usize::MAX);
-                let right = right.min(inbox.len());
-                work.exchange = Exchange::of_part(inbox.filled().get(..right).unwrap_or_default());
-                work.account.received_bytes = right as u64;
-                self.refuse(Refusal::Head(error), None, shared, now);
-                true
-            }
-        }
-    }
 
     /// Moves by an event that brings nothing to say.
     #[inline(always)]

@@ -153,6 +153,7 @@ impl Hub {
 
     /// Whether octets received now would be of use.
     #[must_use]
+    #[inline]
     pub fn wants_read(&self, id: ConnId) -> bool {
         self.find(id).is_some_and(Conn::wants_read)
     }
@@ -166,6 +167,7 @@ impl Hub {
 
     /// Everything promised to the peer and not sent: one gather write.
     #[must_use]
+    #[inline]
     pub fn unsent(&self, id: ConnId) -> [&[u8]; 4] {
         self.find(id).map_or([&[]; 4], Conn::unsent)
     }
@@ -184,6 +186,7 @@ impl Hub {
 
     /// The connection to which a ticket belongs, while its exchange waits for the answer.
     #[must_use]
+    #[inline]
     pub fn holder(&self, ticket: Ticket) -> Option<ConnId> {
         let conn = self.conns.get(ticket.index as usize)?;
         let waits = conn.exchange() == ticket.exchange && conn.phase() == Phase::Handle;
@@ -191,6 +194,7 @@ impl Hub {
     }
 
     /// The head that waits for a verdict. Valid from [`Action::Route`] to the admission or refusal.
+    #[inline]
     pub fn head(&mut self, id: ConnId) -> Option<Head<'_>> {
         let conn = self.conns.get(id.index as usize)?;
         if conn.generation != id.generation || conn.phase() != Phase::Route {
@@ -230,6 +234,7 @@ impl Hub {
 
     /// Where the next octets should land: head buffer, envelope or discard area; empty when none
     /// are wanted.
+    #[inline]
     pub fn recv_space(&mut self, id: ConnId) -> &mut [u8] {
         match find(&mut self.conns, id) {
             Some(conn) => conn.recv_space(&mut self.shared),
@@ -238,6 +243,7 @@ impl Hub {
     }
 
     /// `bytes` octets were received into [`Hub::recv_space`].
+    #[inline]
     pub fn handle_received(&mut self, id: ConnId, bytes: usize, now: Instant) {
         if let Some(conn) = find(&mut self.conns, id) {
             conn.handle_received(bytes, &mut self.shared, now);
@@ -288,6 +294,7 @@ impl Hub {
     }
 
     /// The driver takes the request whose head it judged.
+    #[inline]
     pub fn handle_admitted(&mut self, id: ConnId, admission: Admission, now: Instant) {
         if let Some(conn) = find(&mut self.conns, id) {
             conn.handle_admitted(admission, &mut self.shared, now);
@@ -323,6 +330,7 @@ impl Hub {
 
     /// A reply for `ticket`, or the reason why there is none. Returns the connection to pump;
     /// `None` when the exchange is over, which is counted and drops the reply.
+    #[inline]
     pub fn handle_reply(
         &mut self,
         ticket: Ticket,
@@ -345,6 +353,7 @@ impl Hub {
     }
 
     /// `bytes` octets of [`Hub::unsent`] were taken by the stream.
+    #[inline]
     pub fn handle_sent(&mut self, id: ConnId, bytes: usize, now: Instant) {
         if let Some(conn) = find(&mut self.conns, id) {
             conn.handle_sent(bytes, &mut self.shared, now);
@@ -408,11 +417,12 @@ impl Hub {
         if !conn.may_act() {
             return None;
         }
-        conn.poll_action(id.index, &self.shared.limits)
+        conn.poll_action(id.index, &mut self.shared)
     }
 
     /// Nothing more to do for this connection until something happens: buffers it does not need go
     /// back and its deadline is armed.
+    #[inline]
     pub fn settle(&mut self, id: ConnId) {
         let Some(conn) = find(&mut self.conns, id) else { return };
         conn.settle(&mut self.shared);
@@ -431,8 +441,8 @@ impl Hub {
     }
 
     /// Sets the text of the `date` field (RFC 9110 §6.6.1).
-    pub const fn set_date(&mut self, date: [u8; 29]) {
-        self.shared.date = date;
+    pub fn set_date(&mut self, date: [u8; 29]) {
+        self.shared.tails.set_date(date);
     }
 
     /// Sets field lines, each with its CRLF, that every reply on a secured connection ends with.
@@ -444,11 +454,12 @@ impl Hub {
         if lines.len() > SECURED_FIELDS_BYTES_MAX {
             return Err(lines.len());
         }
-        self.shared.secured_fields = lines.to_vec();
+        self.shared.tails.set_secured_fields(lines);
         Ok(())
     }
 
     /// An empty buffer, for an envelope or a reply.
+    #[inline]
     pub fn buffer(&mut self) -> Vec<u8> {
         self.shared.pool.buffer()
     }

@@ -74,7 +74,7 @@ pub(crate) struct Outbox {
     tail: Tail,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Tail {
     octets: [u8; TAIL_BYTES_ROOM],
     filled: u8,
@@ -107,6 +107,64 @@ impl Tail {
     }
 }
 
+/// The tails that heads end with at present: written when the date changes, not for each reply.
+#[derive(Debug)]
+pub(crate) struct Tails {
+    date: [u8; 29],
+    /// What those of secured connections begin with.
+    secured_fields: Vec<u8>,
+    /// Three of plain connections, three of secured ones.
+    written: [Tail; 6],
+}
+
+/// The endings, in the order in which they are written.
+const ENDINGS: [Ending; 3] = [Ending::KeepAlive, Ending::KeepAliveExplicit, Ending::Close];
+
+impl Tails {
+    pub(crate) fn new(date: [u8; 29]) -> Self {
+        let mut tails = Self {
+            date,
+            secured_fields: Vec::new(),
+            written: [Tail::default(); ENDINGS.len() * 2],
+        };
+        tails.write();
+        tails
+    }
+
+    pub(crate) fn set_date(&mut self, date: [u8; 29]) {
+        self.date = date;
+        self.write();
+    }
+
+    pub(crate) fn set_secured_fields(&mut self, lines: &[u8]) {
+        self.secured_fields = lines.to_vec();
+        self.write();
+    }
+
+    fn write(&mut self) {
+        let (plain, secured) = self.written.split_at_mut(ENDINGS.len());
+        for (tails, fields) in [(plain, &[][..]), (secured, self.secured_fields.as_slice())] {
+            for (tail, ending) in tails.iter_mut().zip(ENDINGS) {
+                tail.filled = 0;
+                tail.put(fields);
+                write_tail(tail, &self.date, ending);
+            }
+        }
+    }
+
+    /// What a head ends with.
+    #[inline]
+    pub(crate) fn get(&self, secured: bool, ending: Ending) -> &[u8] {
+        let place = match ending {
+            Ending::KeepAlive => 0,
+            Ending::KeepAliveExplicit => 1,
+            Ending::Close => 2,
+        };
+        let place = if secured { place + ENDINGS.len() } else { place };
+        self.written.get(place).map_or(&[], Tail::filled)
+    }
+}
+
 impl Outbox {
     /// Octets that are promised and not sent.
     pub(crate) fn is_empty(&self) -> bool {
@@ -128,49 +186,36 @@ impl Outbox {
         u64::from(self.head_bytes) + u64::from(self.tail.filled) + u64::from(self.content_bytes)
     }
 
-    /// A reply becomes the outbox; its tail is frozen here, `secured_fields` at its begin.
-    /// `with_content` is false for HEAD (RFC 9110 §9.3.2).
+    /// A reply becomes the outbox; its `tail` is frozen here. `with_content` is false for HEAD
+    /// (RFC 9110 §9.3.2).
+    #[inline]
     pub(crate) fn stage(
         &mut self,
         source: Source,
         head_bytes: usize,
         with_content: bool,
-        secured_fields: &[u8],
-        date: &[u8; 29],
-        ending: Ending,
+        tail: &[u8],
     ) {
         debug_assert!(!self.is_staged(), "a reply is leaving already");
         debug_assert!(head_bytes <= source.octets().len(), "a head longer than its reply");
         let head_bytes = head_bytes.min(source.octets().len());
         let content = source.octets().len() - head_bytes;
-        self.content_bytes =
-            if with_content { u32::try_from(content).unwrap_or(u32::MAX) } else { 0 };
-        self.head_bytes = u32::try_from(head_bytes).unwrap_or(u32::MAX);
         self.source = source;
         self.tail.filled = 0;
-        if !secured_fields.is_empty() {
-            self.tail.put(secured_fields);
+        if let Source::Owned(octets) = &mut self.source
+            && content <= CONTENT_BYTES_MOVED_MAX
+        {
+            join(octets, head_bytes, tail);
+            let content = if with_content { content } else { 0 };
+            let all = head_bytes + tail.len() + content;
+            self.head_bytes = u32::try_from(all).unwrap_or(u32::MAX);
+            self.content_bytes = 0;
+            return;
         }
-        write_tail(&mut self.tail, date, ending);
-        if content <= CONTENT_BYTES_MOVED_MAX {
-            self.join();
-        }
-    }
-
-    /// Moves a little content aside for the tail, so that the reply is one slice and leaves by the
-    /// plainest of system calls.
-    fn join(&mut self) {
-        let Source::Owned(octets) = &mut self.source else { return };
-        let (head, tail) = (self.head_bytes as usize, self.tail.filled());
-        let content = head..octets.len();
-        octets.resize(octets.len() + tail.len(), 0);
-        octets.copy_within(content, head + tail.len());
-        if let Some(gap) = octets.get_mut(head..head + tail.len()) {
-            gap.copy_from_slice(tail);
-        }
-        self.head_bytes += u32::from(self.tail.filled) + self.content_bytes;
-        self.content_bytes = 0;
-        self.tail.filled = 0;
+        self.tail.put(tail);
+        self.head_bytes = u32::try_from(head_bytes).unwrap_or(u32::MAX);
+        self.content_bytes =
+            if with_content { u32::try_from(content).unwrap_or(u32::MAX) } else { 0 };
     }
 
     /// Octets that stand alone before the next reply: the interim response.
@@ -209,6 +254,7 @@ impl Outbox {
     }
 
     /// Everything promised and not sent, in order.
+    #[inline]
     pub(crate) fn unsent(&self) -> [&[u8]; 4] {
         let octets = self.source.octets();
         let split = self.head_bytes as usize;
@@ -229,6 +275,7 @@ impl Outbox {
     }
 
     /// `bytes` octets left; how many of them were staged and no backlog.
+    #[inline]
     pub(crate) fn sent(&mut self, bytes: usize) -> u64 {
         let left = self.left();
         let ahead = (self.backlog.len() as u64).saturating_sub(self.gone);
@@ -262,6 +309,18 @@ impl Outbox {
     }
 }
 
+/// Moves a little content aside for the tail, so that the reply is one slice and leaves by the
+/// plainest of system calls.
+#[inline]
+fn join(octets: &mut Vec<u8>, head_bytes: usize, tail: &[u8]) {
+    let content = head_bytes..octets.len();
+    octets.extend_from_slice(tail);
+    octets.copy_within(content, head_bytes + tail.len());
+    if let Some(gap) = octets.get_mut(head_bytes..head_bytes + tail.len()) {
+        gap.copy_from_slice(tail);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,7 +334,7 @@ mod tests {
     fn staged() -> Outbox {
         let mut outbox = Outbox::default();
         let source = Source::Owned(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nhello".to_vec());
-        outbox.stage(source, 36, true, b"", &DATE, Ending::KeepAlive);
+        outbox.stage(source, 36, true, Tails::new(DATE).get(false, Ending::KeepAlive));
         outbox
     }
 
@@ -310,7 +369,7 @@ mod tests {
         outbox.promise(b"first");
         outbox.sent(2);
         let source = Source::Owned(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nhello".to_vec());
-        outbox.stage(source, 36, true, b"", &DATE, Ending::KeepAlive);
+        outbox.stage(source, 36, true, Tails::new(DATE).get(false, Ending::KeepAlive));
         assert!(outbox.can_absorb(1_000));
         assert!(outbox.absorb().is_some());
         assert_eq!(all(&outbox), [b"rst".as_slice(), &whole].concat());
@@ -318,9 +377,36 @@ mod tests {
     }
 
     #[test]
+    fn what_all_replies_of_secured_connections_have_stands_before_the_date() {
+        let mut tails = Tails::new([b'x'; 29]);
+        tails.set_secured_fields(b"a: b\r\n");
+        tails.set_date(DATE);
+        for (ending, option) in [
+            (Ending::KeepAlive, ""),
+            (Ending::KeepAliveExplicit, "connection: keep-alive\r\n"),
+            (Ending::Close, "connection: close\r\n"),
+        ] {
+            let plain = alloc::format!("date: {}\r\n{option}\r\n", str::from_utf8(&DATE).unwrap());
+            assert_eq!(tails.get(false, ending), plain.as_bytes());
+            assert_eq!(tails.get(true, ending), ["a: b\r\n", &plain].concat().as_bytes());
+        }
+    }
+
+    #[test]
+    fn little_content_of_a_head_request_is_left_behind_its_tail() {
+        let mut outbox = Outbox::default();
+        let tails = Tails::new(DATE);
+        let source = Source::Owned(b"HEADcontent".to_vec());
+        outbox.stage(source, 4, false, tails.get(false, Ending::Close));
+        assert!(all(&outbox).ends_with(b"connection: close\r\n\r\n"));
+        assert!(outbox.unsent()[2..].iter().all(|slice| slice.is_empty()), "one slice");
+    }
+
+    #[test]
     fn a_head_request_gets_no_content() {
         let mut outbox = Outbox::default();
-        outbox.stage(Source::Fixed(b"HEADcontent"), 4, false, b"", &DATE, Ending::Close);
+        let tails = Tails::new(DATE);
+        outbox.stage(Source::Fixed(b"HEADcontent"), 4, false, tails.get(false, Ending::Close));
         let text = all(&outbox);
         assert!(text.starts_with(b"HEADdate: "));
         assert!(text.ends_with(b"connection: close\r\n\r\n"));

@@ -1,4 +1,4 @@
-//! What the connections of one hub share: limits, buffers, the head index, the date, the budget.
+//! What the connections of one hub share: limits, buffers, the head index, the tails, the budget.
 
 use alloc::vec::Vec;
 
@@ -6,6 +6,7 @@ use fezz_parser::Index;
 
 use crate::limits::Checked;
 use crate::notice::Notice;
+use crate::output::Tails;
 use crate::pool::Pool;
 
 /// Octets of the area that lingering connections read into.
@@ -20,10 +21,8 @@ pub(crate) struct Shared {
     pub(crate) index: Index,
     /// Whose head the index describes: the number of its exchange, or zero.
     pub(crate) index_exchange: u64,
-    /// The text of the `date` field, renewed by the driver once a second.
-    pub(crate) date: [u8; 29],
-    /// Field lines of every reply on a secured connection.
-    pub(crate) secured_fields: Vec<u8>,
+    /// What heads end with; the driver renews the date once a second.
+    pub(crate) tails: Tails,
     pub(crate) body_bytes_held: u64,
     pub(crate) discard: Vec<u8>,
     pub(crate) notices: Vec<Notice>,
@@ -38,8 +37,7 @@ impl Shared {
             pool: Pool::default(),
             index: Index::new(),
             index_exchange: 0,
-            date: fezz_parser::imf_fixdate(0),
-            secured_fields: Vec::new(),
+            tails: Tails::new(fezz_parser::imf_fixdate(0)),
             body_bytes_held: 0,
             discard: alloc::vec![0; DISCARD_BYTES],
             notices: Vec::new(),

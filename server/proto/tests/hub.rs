@@ -230,6 +230,43 @@ fn pipelined_requests_are_answered_in_one_write() {
     assert_eq!(hub.phase(id), Some(Phase::Idle));
 }
 
+/// There is one index of a head for all connections: what waits behind answered requests is read
+/// when it is looked at, and nobody takes such a connection for an idle one until then.
+#[test]
+fn heads_behind_answered_requests_are_read_one_after_the_other() {
+    let mut hub = hub_with(|limits| limits.connections_max = 2);
+    let ids = [accept(&mut hub, ms(0)), accept(&mut hub, ms(0))];
+    let paths = ["/left", "/right"];
+    let tickets = [0, 1].map(|at| {
+        let second = format!("GET {} HTTP/1.1\r\nhost: a\r\n\r\n", paths[at]);
+        ask(&mut hub, ids[at], &[GET, second.as_bytes()].concat(), ms(0))
+    });
+    for ticket in tickets {
+        hub.handle_reply(ticket, Ok(reply()), ms(2_000));
+    }
+    let heads = |hub: &Hub| {
+        hub.notices().0.iter().filter(|notice| matches!(notice, Notice::HeadDone)).count()
+    };
+    assert_eq!(heads(&hub), 2);
+    assert_eq!(hub.handle_starved(ms(4_000)), None, "both have asked");
+    for (id, path) in ids.into_iter().zip(paths) {
+        assert_eq!(next_action(&mut hub, id), Some(Action::Route));
+        assert_eq!(hub.entered(id), Some(ms(2_000)), "as of the moment of the answer");
+        assert_eq!(hub.head(id).expect("a head waits").path(), path);
+    }
+    assert_eq!(heads(&hub), 4);
+}
+
+#[test]
+fn a_drain_finds_requests_behind_answered_ones() {
+    let mut hub = hub();
+    let id = accept(&mut hub, ms(0));
+    let ticket = ask(&mut hub, id, &GET.repeat(2), ms(0));
+    hub.handle_reply(ticket, Ok(reply()), ms(1));
+    hub.handle_drain(ms(2_000), &mut Vec::new());
+    assert_eq!(next_action(&mut hub, id), Some(Action::Route), "it was sent before");
+}
+
 #[test]
 fn an_answer_of_the_driver_is_no_refusal_and_no_functions_reply() {
     for (request, stays) in [

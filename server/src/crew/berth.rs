@@ -8,8 +8,10 @@
 use super::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The berth of one loop. `T` is the loop, `C` what is known of the call it waits for, `S` what a
-/// rescuer leaves behind for the thread that comes back late.
+/// rescuer leaves behind for the thread that comes back late. Apart from those of other loops,
+/// which other cores write.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(crate) struct Berth<T, C, S> {
     state: Mutex<State<T, C, S>>,
 }

@@ -39,7 +39,9 @@ pub(crate) struct Taken {
     pub(crate) renewal: Option<Renewal>,
 }
 
-/// The queue of jobs, shared by all loops and workers.
+/// The queue of jobs, shared by all loops and workers. Apart from what lies beside it in memory,
+/// which is read by all and hardly ever written.
+#[repr(align(64))]
 pub(crate) struct Inbound {
     state: Mutex<State>,
     ready: Condvar,

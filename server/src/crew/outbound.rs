@@ -63,7 +63,8 @@ impl Completion {
     }
 }
 
-/// The list of one loop's finished jobs.
+/// The list of one loop's finished jobs. Apart from those of other loops, which other cores write.
+#[repr(align(64))]
 pub(crate) struct Outbound {
     state: Mutex<State>,
     waker: Waker,

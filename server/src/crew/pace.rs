@@ -36,8 +36,9 @@ pub(crate) enum Placement {
     Auto,
 }
 
-/// The pace of one function.
+/// The pace of one function. Written with every call: apart from what callers only read.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(crate) struct Pace {
     placement: Placement,
     /// Running mean of the time of a call in 1/16 microseconds; the maximum before the first one.

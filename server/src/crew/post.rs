@@ -10,8 +10,10 @@ use super::seat::{Abandoned, Seat, Tenure};
 /// up: a function that hears of its cancellation needs a moment, and a thread costs more than that.
 const GRACE_MS: u64 = 20;
 
-/// One worker's post.
+/// One worker's post. Its worker writes to it twice in each call: posts that share a line of the
+/// cache would be taken from one core by the other each time.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(crate) struct Post {
     pub(crate) number: usize,
     seat: Seat,

@@ -87,17 +87,20 @@ impl Loop {
         };
         if let Some(id) = self.hub.handle_reply(ticket, outcome, now) {
             self.dispatcher.answered();
-            if let Some(exchange) = self.exchange(id) {
+            let Some(link) = self.lists.link(id) else { return };
+            if let Some(exchange) = link.facts.exchange.as_deref_mut() {
                 exchange.note(took);
                 // Who waits behind its policy may come, even while the answer leaves.
                 exchange.guard = None;
             }
-            self.list(id);
+            if !std::mem::replace(&mut link.listed, true) {
+                self.lists.ready.push(id);
+            }
         }
     }
 
     fn exchange(&mut self, id: ConnId) -> Option<&mut Exchange> {
-        self.link(id)?.facts.exchange.as_deref_mut()
+        self.lists.link(id)?.facts.exchange.as_deref_mut()
     }
 
     /// What is said where a dispatch failed; nothing where it was said here, or another function is

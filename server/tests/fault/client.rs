@@ -149,6 +149,9 @@ impl Client {
                 })
                 .collect();
             self.converse(self.address(server), &batches, &mut story);
+            if !story.wrong.is_empty() {
+                break;
+            }
         }
         story
     }
@@ -262,7 +265,9 @@ impl Client {
             if let Err(error) = &sent
                 && !is_end(error)
             {
-                return note(story, Broken::Wrong(format!("sending: {error}")), &self.tag);
+                let silent = if is_silence(error) { "silence while " } else { "" };
+                let wrong = format!("{silent}sending: {error}");
+                return note(story, Broken::Wrong(wrong), &self.tag);
             }
             for ask in batch {
                 let answer = match line.answer(ask, self.leaving) {
@@ -309,6 +314,11 @@ fn is_end(error: &io::Error) -> bool {
     use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof};
     let ends = [BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof];
     ends.contains(&error.kind())
+}
+
+/// Whether patience is at its end.
+fn is_silence(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
 enum Stream {
@@ -368,7 +378,7 @@ impl Line {
                 Ok(true)
             }
             Err(error) if is_end(&error) => Ok(false),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            Err(error) if is_silence(&error) => {
                 let held = self.held.len();
                 let patience = self.patience;
                 Err(Broken::Wrong(format!("silence for {patience:?} after {held} octets")))

@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use super::client::Story;
 use super::control::{Canary, Injected};
 use super::folder;
 use super::seeds::{self, Calm, all};
-use super::server::{PATIENCE, Server, until};
+use super::server::{PATIENCE, Server, until, within};
 
 /// Servers side by side: much of a seed is waiting.
 const LANES: u64 = 8;
@@ -20,6 +21,9 @@ const SEEDS: u64 = 2_000;
 const WARM: u64 = 100;
 /// KiB by which a server may grow after that. The allocator's arenas are as many as threads.
 const GROWTH_KIB_MAX: u64 = 16 * 1024;
+
+/// How long threads that were given up may take to end.
+const STRAYS_PATIENCE: Duration = Duration::from_secs(300);
 
 /// What all lanes found.
 struct Found {
@@ -102,7 +106,13 @@ fn run(lane: u64, next: &AtomicU64, end: u64, stop: &AtomicBool, found: &Mutex<F
             return;
         }
     }
-    let ends = last_words(server);
+    let mut ends = Vec::new();
+    if within(STRAYS_PATIENCE, || seeds::superfluous(&server, &calm).is_none().then_some(()))
+        .is_none()
+    {
+        ends.push(format!("too many threads: {:?}", server.threads()));
+    }
+    ends.extend(last_words(server));
     let mut found = found.lock().expect("no lane panics");
     if let (Some(warm), Some(last)) = (resident.first(), resident.last())
         && *last > warm + GROWTH_KIB_MAX

@@ -26,8 +26,8 @@ const EXAMPLES: &str = "Examples:
   fezz-load --connect 127.0.0.1:8443 --tls --tls-ca ca.pem --fresh -c 16    full handshakes
   fezz-load --connect 127.0.0.1:8080 --idle 5000              held until standard input ends
 
-Exit codes: 0 good, 1 a condition of --fail-if holds, an error was seen, or nothing could be measured,
-2 usage.";
+Exit codes: 0 good, 1 a condition of --fail-if holds, an error was seen, or nothing could be
+measured, 2 usage.";
 
 /// Sends requests, verifies every answer, reports rate and latencies.
 #[derive(Clone, Debug, Parser)]

@@ -3,6 +3,8 @@
 use std::thread;
 use std::time::Duration;
 
+use tokio::io::AsyncReadExt;
+
 use super::catalog::Scenario;
 use super::crowd::together;
 use super::dice::Dice;
@@ -11,7 +13,7 @@ use super::honest;
 use super::peer::{Peer, Target, connect};
 use super::question::Question;
 use super::stage::{Stage, Terms, count};
-use super::strict::{Flaw, Reader};
+use super::strict::{Flaw, PATIENCE, Reader};
 use crate::clock::Clock;
 
 pub(super) const SCENARIO: Scenario = Scenario {
@@ -165,12 +167,10 @@ async fn end(
 /// The end comes, and before it nothing but a refusal of what is not whole, or an alert.
 async fn let_go(phase: Phase, mut peer: Peer, mut reader: Reader) -> std::result::Result<(), Flaw> {
     if phase == Phase::HalfHello {
-        return loop {
-            match reader.end(&mut peer).await {
-                Err(Flaw::Unasked) | Ok(()) | Err(Flaw::Broken) => break Ok(()),
-                Err(other) => break Err(other),
-            }
-        };
+        // An alert, if anything, and then the end or a reset.
+        let mut alert = Vec::new();
+        let ended = tokio::time::timeout(PATIENCE, peer.read_to_end(&mut alert)).await;
+        return ended.map(drop).map_err(|_| Flaw::Silence);
     }
     match reader.answer(&mut peer).await {
         Err(Flaw::Unanswered | Flaw::Broken) => Ok(()),

@@ -27,19 +27,22 @@ fn play(stage: &mut Stage) -> Result<()> {
     let target = stage.plain(&server);
     let clock = Clock::start();
     let mut wrong = storm(&target, tenth)?;
-    let (before, mut most) = (server.resident_bytes(), 0);
+    let mut sizes = vec![server.resident_bytes()];
     for number in 2..=10 {
         wrong.extend(storm(&target, tenth)?);
         server.alive()?;
-        most = most.max(server.resident_bytes());
+        sizes.push(server.resident_bytes());
         if clock.seconds() > 10.0 {
             eprintln!("    {} of {} connections", number * tenth, 10 * tenth);
         }
     }
     let beside = honest::dismiss(crowd)?;
-    let grown = count(most.saturating_sub(before)) / f64::from(1 << 20);
+    let mebis = |bytes: u64| count(bytes) / f64::from(1 << 20);
+    let most = sizes.iter().copied().max().unwrap_or_default();
+    let grown = mebis(most.saturating_sub(sizes[0]));
+    let shown: Vec<String> = sizes.iter().map(|size| format!("{:.1}", mebis(*size))).collect();
     let rate = count(10 * tenth) / clock.seconds();
-    let remark = format!("{:.1} MiB at first, {rate:.0} connections/s", count(before) / 1e6);
+    let remark = format!("{} after each tenth, {rate:.0} connections/s", shown.join(" "));
     stage.measure("growth", grown, "MiB", remark);
     let first = wrong.first().map_or_else(String::new, ToString::to_string);
     stage.measure("answers_off", count(wrong.len() as u64), "", first);

@@ -2,8 +2,8 @@
 //!
 //! Each file plays one of them, and [`catalog`] has the list. What they have in common is in
 //! [`stage`]: the server, the honest clients, and the checks at the end. Figures are held against
-//! the second table of `stress/BUDGETS.md` ([`budget`]); a row that nobody measures is an error, and
-//! so is a figure without a row. [`run`] does what the command line says.
+//! the second table of `stress/BUDGETS.md` ([`budget`]); a row that nobody measures is an error, so
+//! is a figure without a row. [`run`] does what the command line says.
 
 pub mod args;
 pub mod budget;
@@ -120,7 +120,7 @@ fn play_all(args: &Args, rows: &[Row]) -> Result<Results, Failure> {
     let clock = Clock::start();
     let mut results = Results {
         date: date_stamp(unix_seconds()),
-        command: command(),
+        command: command(args),
         machine: Machine::look(cpus),
         ..Results::default()
     };
@@ -181,9 +181,12 @@ fn absolute(places: &mut Places) -> Result<(), Failure> {
     Ok(())
 }
 
-fn command() -> String {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    format!("ci/stress {}", words.join(" ")).trim_end().to_owned()
+/// The command, as a person elsewhere could give it.
+fn command(args: &Args) -> String {
+    let scale = args.scale.pick("quick", "full");
+    let only: String = args.only.iter().map(|name| format!(" {name}")).collect();
+    let only = if only.is_empty() { only } else { format!(" --only{only}") };
+    format!("ci/stress --scale {scale}{only}")
 }
 
 fn print_table(results: &Results) {

@@ -183,7 +183,7 @@ impl Results {
     pub fn page(&self, saved: &Path) -> String {
         let mut page = String::from(
             "# Scenarios\n\n<!-- Written by ci/stress --scale full. -->\n\n\
-             What `ci/stress` does to a server, and what came of it. Each scenario starts the real\n\
+             What `ci/stress` does to a server, and what came of it. Each starts the real\n\
              binary; honest clients ask all the while, and every answer of theirs is compared.\n\n\
              | number | scenario | what happens |\n|---|---|---|\n",
         );
@@ -195,9 +195,9 @@ impl Results {
         let Machine { processor, cpus, kernel, commit, .. } = &self.machine;
         let _written = write!(
             page,
-            "\n## The last full run\n\n    {}\n\n{processor} ({cpus} CPUs), Linux {kernel}, sources \
-             {commit}, {}, {:.0} s, `{}`.\nFigures of every scenario are shown once, with the worst \
-             of them.\n\n",
+            "\n## The last run\n\n    {}\n\n{processor} ({cpus} CPUs), Linux {kernel}, \
+             sources {commit}, {}, {:.0} s, `{}`.\nFigures that every scenario has are shown \
+             once, with the worst of them.\n\n",
             self.command,
             self.date,
             self.seconds,

@@ -54,7 +54,7 @@ pub(super) fn storm(target: &Target, connections: u64) -> Result<Vec<Flaw>> {
             let mut flaws = Vec::new();
             while left.get() > 0 {
                 left.set(left.get() - 1);
-                let place = left.get() as usize;
+                let place = usize::try_from(left.get()).unwrap_or(usize::MAX);
                 if let Err(flaw) = one(&target, place, &mut dice).await {
                     flaws.push(flaw);
                 }

@@ -12,6 +12,7 @@ use crate::time::Instant;
 
 impl Conn {
     /// The driver takes the request: what its head announces is received before it is handed over.
+    #[inline]
     pub(crate) fn handle_admitted(
         &mut self,
         admission: Admission,

@@ -77,14 +77,16 @@ impl Conn {
     }
 
     /// The function's reply is here.
+    #[inline]
     pub(crate) fn handle_reply(&mut self, reply: Reply, shared: &mut Shared, now: Instant) {
         let handle_us = u32::try_from(now.micros_since(self.entered())).unwrap_or(u32::MAX);
         shared.notice(Notice::Replied { status: reply.status, handle_us });
         self.answer(Event::Replied, Staged::reply(reply), shared, now);
-        self.advance(shared, now);
+        self.advance_later(shared, now);
     }
 
     /// Moves by an event that brings something to say, and says it where the table agrees.
+    #[inline]
     fn answer(&mut self, event: Event, staged: Staged, shared: &mut Shared, now: Instant) {
         let from = self.phase;
         match self.step(event, shared, now) {
@@ -136,13 +138,13 @@ impl Conn {
         self.keep &= work.exchange.persistence != fezz_parser::Persistence::Close;
         let ending = work.exchange.ending(self.keep);
         let with_content = !work.exchange.head_only;
-        let fields = if self.secure { shared.secured_fields.as_slice() } else { &[] };
+        let tail = shared.tails.get(self.secure, ending);
         let (mut source, mut head_bytes) = (staged.source, staged.head_bytes);
         if let Some(more) = work.fields.take() {
             source = source.with_fields(head_bytes, &more);
             head_bytes += more.len();
         }
-        work.outbox.stage(source, head_bytes, with_content, fields, &shared.date, ending);
+        work.outbox.stage(source, head_bytes, with_content, tail);
         if !self.keep {
             return self.drop_input();
         }
