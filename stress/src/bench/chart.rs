@@ -78,7 +78,7 @@ fn draw(results: &Results) -> Scene {
 fn rates(results: &Results) -> Section {
     Section {
         heading: "Requests per second, beside the least server possible",
-        meaning: "dashed: `null`, which finds the blank line and writes a constant. More is better.",
+        meaning: "dashed: null, which finds a blank line and writes a constant. More is better.",
         groups: groups(results, |workload, figure| {
             workload.yardstick() == "null" && figure == Figure::Rate
         }),

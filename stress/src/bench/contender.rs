@@ -34,6 +34,7 @@ const OURS_SLOW: &str = "{bin}/fezz serve --listen {addr} --event-loops 1 --work
 /// their artifacts.
 const INLINE_HELLO: &str = " --set hello.placement=inline";
 const INLINE_ECHO: &str = " --set echo.placement=inline";
+const INLINE_BOTH: &str = " --set hello.placement=inline --set echo.placement=inline";
 const INLINE_BULK: &str = " --set bulk.placement=inline";
 /// Added for the contender that begins on the loop and goes where its calls are better off.
 const AUTO_HELLO: &str = " --set hello.placement=auto";
@@ -153,32 +154,11 @@ impl Contender {
         address: &str,
     ) -> Option<Vec<String>> {
         let line = match (&self.program, role) {
+            (Program::Ours | Program::Inline | Program::Auto, _) => &self.ours(role)?,
             (Program::Null, Role::Hello | Role::Echo) => "{bin}/fezz-null-server --listen {addr}",
             (Program::Hyper, Role::Hello | Role::Echo | Role::Bulk | Role::Upload) => {
                 "{bin}/fezz-hyper-server --listen {addr}"
             }
-            (Program::Ours, Role::Hello) => OURS_HELLO,
-            (Program::Ours, Role::Echo) => OURS_ECHO,
-            (Program::Inline, Role::Hello) => &[OURS_HELLO, INLINE_HELLO].concat(),
-            (Program::Inline, Role::Echo) => &[OURS_ECHO, INLINE_ECHO].concat(),
-            (Program::Auto, Role::Hello) => &[OURS_HELLO, AUTO_HELLO].concat(),
-            (Program::Auto, Role::Echo) => &[OURS_ECHO, AUTO_ECHO].concat(),
-            (Program::Ours, Role::Upload) => OURS_HELLO,
-            (Program::Inline, Role::Upload) => &[OURS_HELLO, INLINE_HELLO].concat(),
-            (Program::Ours, Role::Bulk) => OURS_BULK,
-            (Program::Inline, Role::Bulk) => &[OURS_BULK, INLINE_BULK].concat(),
-            (Program::Ours | Program::Inline, Role::Functions(_) | Role::Routes(_)) => OURS_MANY,
-            (Program::Ours, Role::Slow) => OURS_SLOW,
-            (Program::Inline, Role::Slow) => &[OURS_SLOW, INLINE_HELLO, INLINE_ECHO].concat(),
-            (Program::Ours, Role::Secure) => OURS_SECURE,
-            (Program::Ours, Role::SecureBulk) => OURS_SECURE_BULK,
-            (Program::Inline, Role::Secure) => &[OURS_SECURE, INLINE_HELLO].concat(),
-            (Program::Ours, Role::Both) => OURS_BOTH,
-            (Program::Ours, Role::TwoLoops) => OURS_TWO_LOOPS,
-            (Program::Ours, Role::Rescue) => OURS_RESCUE,
-            (Program::Ours, Role::Endless) => OURS_ENDLESS,
-            (Program::Ours, Role::Stuck) => OURS_STUCK,
-            (Program::Ours, Role::Spinning) => OURS_SPINNING,
             (
                 Program::Nginx,
                 Role::Hello
@@ -193,22 +173,7 @@ impl Contender {
             }
             (Program::Haproxy, Role::Hello | Role::Echo) => peers::HAPROXY_COMMAND,
             (Program::Given(line), Role::Hello | Role::Echo) => line,
-            (
-                _,
-                Role::Both
-                | Role::Bulk
-                | Role::Upload
-                | Role::Functions(_)
-                | Role::Routes(_)
-                | Role::Slow
-                | Role::Secure
-                | Role::SecureBulk
-                | Role::TwoLoops
-                | Role::Rescue
-                | Role::Endless
-                | Role::Stuck
-                | Role::Spinning,
-            ) => return None,
+            _ => return None,
         };
         let config = self.configuration(role, places, address).map(|(file, _)| file);
         let config = text(&config.unwrap_or_default());
@@ -221,6 +186,38 @@ impl Contender {
                 .replace("{addr}", address)
         });
         Some(words.collect())
+    }
+
+    /// The command line of ours in this placement; `None` where it would say nothing new.
+    fn ours(&self, role: Role) -> Option<String> {
+        let line = match role {
+            Role::Hello | Role::Upload => OURS_HELLO,
+            Role::Echo => OURS_ECHO,
+            Role::Bulk => OURS_BULK,
+            Role::Functions(_) | Role::Routes(_) => OURS_MANY,
+            Role::Slow => OURS_SLOW,
+            Role::Secure => OURS_SECURE,
+            Role::SecureBulk => OURS_SECURE_BULK,
+            Role::Both => OURS_BOTH,
+            Role::TwoLoops => OURS_TWO_LOOPS,
+            Role::Rescue => OURS_RESCUE,
+            Role::Endless => OURS_ENDLESS,
+            Role::Stuck => OURS_STUCK,
+            Role::Spinning => OURS_SPINNING,
+        };
+        let placement = match (&self.program, role) {
+            (Program::Ours, _) => "",
+            // It is in the file.
+            (Program::Inline, Role::Functions(_) | Role::Routes(_)) => "",
+            (Program::Inline, Role::Hello | Role::Upload | Role::Secure) => INLINE_HELLO,
+            (Program::Inline, Role::Echo) => INLINE_ECHO,
+            (Program::Inline, Role::Bulk) => INLINE_BULK,
+            (Program::Inline, Role::Slow) => INLINE_BOTH,
+            (Program::Auto, Role::Hello) => AUTO_HELLO,
+            (Program::Auto, Role::Echo) => AUTO_ECHO,
+            _ => return None,
+        };
+        Some([line, placement].concat())
     }
 
     /// The configuration file that its command names, if it has one.

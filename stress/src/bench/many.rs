@@ -36,7 +36,12 @@ pub(super) fn prepare(bin: &Path, scratch: &Path) -> Result<(), BenchError> {
 }
 
 /// The file of a server that plays `role`; `None` where a command line does.
-pub(super) fn configuration(role: Role, scratch: &Path, address: &str, inline: bool) -> Option<String> {
+pub(super) fn configuration(
+    role: Role,
+    scratch: &Path,
+    address: &str,
+    inline: bool,
+) -> Option<String> {
     let (functions, routes) = match role {
         Role::Functions(count) => (count, count),
         Role::Routes(count) => (1, count),

@@ -19,6 +19,7 @@ use super::results::Results;
 use super::rounds::{Turn, leave_out};
 use super::server::{Bench, RESCUED, Server, pin_to};
 use super::workload::{Role, Workload};
+use crate::clock::Clock;
 use crate::load::Report;
 
 const CLIENTS: usize = 1_000;
@@ -30,6 +31,9 @@ const PIECE_BYTES: usize = 1_024;
 const SLOW_BODY_BYTES: usize = 256 * 1024;
 /// What slow readers are sent back: more than the kernel takes from the server at once.
 const ANSWER_BYTES: usize = 256 * 1024;
+/// So long they may wait for the beginning of it.
+const READY_SECONDS_MAX: f64 = 10.0;
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 const ECHO_PATH: &str = "/echo";
 
 /// Where latencies are compared: far from what the server can do.
@@ -134,6 +138,7 @@ impl Dawdlers {
         let clients: io::Result<Vec<Dawdler>> =
             (0..CLIENTS).map(|index| Dawdler::begin(server, index, &answer)).collect();
         let clients = clients?;
+        wait_for_readers(&clients)?;
         let thread = thread::Builder::new().name("dawdlers".to_owned()).spawn(move || {
             pin_to(&cpus)?;
             dawdle(clients, &told)
@@ -146,6 +151,21 @@ impl Dawdlers {
         self.enough.store(true, Ordering::Relaxed);
         self.thread.join().map_err(|_| io::Error::other("the slow clients panicked"))?
     }
+}
+
+/// Waits until every reader has the beginning of its answer: then what it sent is dealt with, and
+/// what is left is slow.
+fn wait_for_readers(clients: &[Dawdler]) -> io::Result<()> {
+    let clock = Clock::start();
+    for client in clients.iter().filter(|client| client.habit == Habit::Reader) {
+        while let Err(error) = client.stream.peek(&mut [0]) {
+            if error.kind() != ErrorKind::WouldBlock || clock.seconds() > READY_SECONDS_MAX {
+                return Err(error);
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+    }
+    Ok(())
 }
 
 fn dawdle(mut clients: Vec<Dawdler>, enough: &AtomicBool) -> io::Result<usize> {

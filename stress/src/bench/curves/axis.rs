@@ -90,8 +90,8 @@ impl Axis {
             }
             Self::Connections => {
                 "Flat: readiness names the connections that have something to do, deadlines lie \
-                 in a wheel, and nothing walks over the others. Few are dearer than many, since fewer requests share a \
-                 turn of the loop and a wake."
+                 in a wheel, and nothing walks over the others. Few are dearer than many, since \
+                 fewer requests share a turn of the loop and a wake."
             }
             Self::Functions => {
                 "Flat: the route leads to a function by its number, and a call touches that \

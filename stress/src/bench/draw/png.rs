@@ -6,7 +6,7 @@ use super::Scene;
 use super::paint::{Map, paint};
 
 const SIGNATURE: [u8; 8] = [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n'];
-/// Eight bits for each of red, green and blue; the only methods there are; not interlaced (§11.2.1).
+/// Eight bits for each of three colours; the only methods there are; not interlaced (§11.2.1).
 const FORMAT: [u8; 5] = [8, 2, 0, 0, 0];
 /// Each row says what is left of it when the octet three before is taken away (§9.2).
 const FILTER_SUB: u8 = 1;
