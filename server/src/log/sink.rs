@@ -94,6 +94,12 @@ impl Sink {
         self.is_torn
     }
 
+    /// Which file is open: device and number.
+    pub(super) fn identity(&self) -> Option<(u64, u64)> {
+        let status = self.file.as_ref()?.metadata().ok()?;
+        Some((status.dev(), status.ino()))
+    }
+
     /// The rest of a line is given up.
     pub(super) const fn mend(&mut self) {
         self.is_torn = false;
@@ -254,6 +260,20 @@ mod tests {
         assert_eq!(piece(&lines[8_000..], true), &lines[8_000..11_001]);
         assert_eq!(piece(b"abc\nde\n", false), b"abc\nde\n");
         assert_eq!(piece(b"abc\nde\n", true), b"abc\n");
+    }
+
+    #[test]
+    fn a_file_is_known_again() {
+        let (mut sink, path) = sink("again");
+        let before = sink.identity();
+        sink.reopen().unwrap();
+        assert!(before.is_some() && sink.identity() == before);
+        let moved = path.with_extension("1");
+        std::fs::rename(&path, &moved).unwrap();
+        sink.reopen().unwrap();
+        assert_ne!(sink.identity(), before);
+        std::fs::remove_file(path).unwrap();
+        std::fs::remove_file(moved).unwrap();
     }
 
     #[test]

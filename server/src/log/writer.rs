@@ -291,6 +291,7 @@ impl Work {
     }
 
     fn reopen(&mut self, own: &Writer) {
+        let before = self.sink.identity();
         if let Err(error) = self.sink.reopen() {
             let fields = [("log", own.name.into()), ("why", super::Value::Shown(&error))];
             let message = format_args!(
@@ -301,7 +302,8 @@ impl Work {
             );
             return super::event(LogLevel::Error, TARGET, &fields, message);
         }
-        if self.sink.is_torn() {
+        // Where nobody moved the file away, the rest of the line comes next, as ever.
+        if self.sink.is_torn() && self.sink.identity() != before {
             // The beginning is in the other file.
             self.sink.mend();
             own.lost.fetch_add(1, Ordering::Relaxed);
