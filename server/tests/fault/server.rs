@@ -78,8 +78,10 @@ pub(crate) fn configuration(folder: &Path, more: &str) -> String {
          [[function]]\nname = \"late\"\nartifact = \"{echo}\"\nplacement = \"worker\"\n\
          timeout = \"{LATE_MS}ms\"\nabandon_max = 1000\n\
          [[route]]\npath = \"/{{*rest}}\"\nfunction = \"worker\"\n\
-         [[route]]\nmatch = {{ header = \"x-way\", value = \"inline\" }}\npath = \"/{{*rest}}\"\nfunction = \"inline\"\n\
-         [[route]]\nmatch = {{ header = \"x-way\", value = \"late\" }}\npath = \"/{{*rest}}\"\nfunction = \"late\"\n\
+         [[route]]\nmatch = {{ header = \"x-way\", value = \"inline\" }}\n\
+         path = \"/{{*rest}}\"\nfunction = \"inline\"\n\
+         [[route]]\nmatch = {{ header = \"x-way\", value = \"late\" }}\n\
+         path = \"/{{*rest}}\"\nfunction = \"late\"\n\
          [workers]\nevent_loops = 2\nthreads = 4\nabandon_max = 1000\n\
          [timeouts]\nlinger = \"60s\"\ntls_handshake = \"60s\"\nrequest_header = \"60s\"\n\
          body_idle = \"60s\"\nbody_min_rate = \"off\"\nwrite_idle = \"60s\"\n\

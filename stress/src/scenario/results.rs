@@ -182,7 +182,8 @@ impl Results {
     #[must_use]
     pub fn page(&self, saved: &Path) -> String {
         let mut page = String::from(
-            "# Scenarios\n\n<!-- Written by ci/stress --scale full, or ci/stress --render FILE. -->\n\n\
+            "# Scenarios\n\n\
+             <!-- Written by ci/stress --scale full, or ci/stress --render FILE. -->\n\n\
              What `ci/stress` does to a server, and what came of it. Each starts the real\n\
              binary; honest clients ask all the while, and every answer of theirs is compared.\n\n\
              | number | scenario | what happens |\n|---|---|---|\n",
