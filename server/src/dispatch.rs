@@ -226,8 +226,7 @@ impl Dispatcher {
         };
         exchange.route = self.site.label(route);
         let certificate = secured.and_then(Secured::principal);
-        let course = courses.get(route.0);
-        let route = self.site.router.route(route)?;
+        let (course, route) = (courses.get(route.0), self.site.router.route(route)?);
         let passed = match course {
             None => Passed::freely(route, certificate),
             Some(course) => {
@@ -247,7 +246,6 @@ impl Dispatcher {
         {
             return Some(Decision::Quarantined(*served, until));
         }
-        let late = late(remedy);
         let handle_ms_max = u32::try_from(passed.handler_timeout.as_millis()).unwrap_or(u32::MAX);
         if let Some(principal) = passed.principal.filter(|_| self.audience.is_watched()) {
             exchange.set_principal(principal);
@@ -269,7 +267,8 @@ impl Dispatcher {
             has_delicate: survey.has_delicate,
         };
         exchange.layout = envelope::request(envelope, &head, scheme, meta, edits);
-        Some(Decision::Admit { body_bytes_max: route.body_bytes_max, handle_ms_max, late })
+        let (late, body_bytes_max) = (late(remedy), route.body_bytes_max);
+        Some(Decision::Admit { body_bytes_max, handle_ms_max, late })
     }
 
     /// Nobody waits for a call that may be under way: the function can ask, or is told.
