@@ -226,8 +226,7 @@ impl Dispatcher {
         };
         exchange.route = self.site.label(route);
         let certificate = secured.and_then(Secured::principal);
-        let course = courses.get(route.0);
-        let route = self.site.router.route(route)?;
+        let (course, route) = (courses.get(route.0), self.site.router.route(route)?);
         let passed = match course {
             None => Passed::freely(route, certificate),
             Some(course) => {
