@@ -40,23 +40,27 @@ pub(super) struct Ending {
 #[derive(Default)]
 struct End {
     report: Option<DrainReport>,
-    /// Those who wait and have not answered yet.
-    waiting: usize,
+    /// Answers that have to leave before the process ends.
+    owed: usize,
 }
 
 impl Ending {
+    /// An answer is owed from now on, until it is [`done`](Self::done).
+    fn owe(&self) {
+        self.lock().owed += 1;
+    }
+
     /// The server has ended. Waits until everybody who asked was answered, `patience` at most.
     pub(super) fn tell(&self, report: DrainReport, patience: Duration) {
         let mut state = self.lock();
         state.report = Some(report);
         self.changed.notify_all();
         // In time or not, the process ends.
-        drop(self.changed.wait_timeout_while(state, patience, |it| it.waiting > 0));
+        drop(self.changed.wait_timeout_while(state, patience, |it| it.owed > 0));
     }
 
     fn wait(&self, patience: Duration) -> Option<DrainReport> {
-        let mut state = self.lock();
-        state.waiting += 1;
+        let state = self.lock();
         let waited = self.changed.wait_timeout_while(state, patience, |it| it.report.is_none());
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         state.report
@@ -65,7 +69,7 @@ impl Ending {
     /// The answer has left.
     fn done(&self) {
         let mut state = self.lock();
-        state.waiting = state.waiting.saturating_sub(1);
+        state.owed = state.owed.saturating_sub(1);
         drop(state);
         self.changed.notify_all();
     }
@@ -165,6 +169,9 @@ impl Bridge {
 
 impl Operator for Bridge {
     fn answer(&self, request: &Request) -> Answer {
+        if is_owed(request) {
+            self.ending.owe();
+        }
         match request.verb {
             Verb::Status => self.status(request.format),
             Verb::Reload => {
@@ -177,9 +184,19 @@ impl Operator for Bridge {
     }
 
     fn told(&self, request: &Request) {
-        if request.verb == Verb::Drain && request.patience.is_some() {
+        if is_owed(request) {
             self.ending.done();
         }
+    }
+}
+
+/// Whether the answer may be given when the server has ended: after what was asked for, nobody else
+/// would give it.
+fn is_owed(request: &Request) -> bool {
+    match request.verb {
+        Verb::Drain => request.patience.is_some(),
+        Verb::Upgrade => true,
+        Verb::Status | Verb::Reload => false,
     }
 }
 
@@ -189,4 +206,36 @@ fn said(format: Format, done: bool, key: &str, text: &str) -> Answer {
         Format::Json => Object::new().value("ok", done).text(key, text).end() + "\n",
     };
     Answer { done, body }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn the_end_waits_for_answers_that_are_owed() {
+        let ending = Arc::new(Ending::default());
+        ending.owe();
+        let teller = Arc::clone(&ending);
+        let end = thread::spawn(move || teller.tell(DrainReport::default(), PATIENCE));
+        assert_eq!(ending.wait(PATIENCE), Some(DrainReport::default()));
+        assert!(!end.is_finished(), "an answer has not left");
+        ending.done();
+        end.join().expect("it ends");
+        // More answers than were owed let nobody else's wait be cut short.
+        ending.done();
+        assert_eq!(ending.lock().owed, 0);
+    }
+
+    #[test]
+    fn whoever_orders_the_end_is_answered() {
+        let owed =
+            |verb, patience| is_owed(&Request { patience, ..Request::new(verb, Format::Json) });
+        assert!(owed(Verb::Upgrade, None) && owed(Verb::Drain, Some(PATIENCE)));
+        assert!(!owed(Verb::Drain, None) && !owed(Verb::Status, None) && !owed(Verb::Reload, None));
+    }
 }
