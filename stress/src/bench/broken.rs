@@ -16,7 +16,7 @@ use super::error::BenchError;
 use super::native::SPIN;
 use super::results::Results;
 use super::rounds::{FOREIGN_MAX, Turn, leave_out};
-use super::server::{Bench, RESCUED, Server};
+use super::server::{Bench, GIVEN_UP, RESCUED, Server};
 use super::stats::Spread;
 use super::workload::{Broken, Workload};
 use crate::clock::Clock;
@@ -48,8 +48,6 @@ const SHORT_PATH: &str = "/";
 /// Turns of a server that lost its workers in one round, and of the one beside it that did not.
 const TURNS_OF_EACH: usize = 3;
 const NO_TWIN: &str = "a second server cannot be started";
-/// What the log says about each worker that is lost.
-const GIVEN_UP: &str = "its thread is given up";
 const GIVEN_UP_SECONDS_MAX: f64 = 5.0;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Part of a turn that is driven before counting begins.

@@ -28,7 +28,9 @@ const READY_SECONDS_MAX_SLOW: f64 = 240.0;
 const END_SECONDS_MAX: f64 = 5.0;
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// What the log of ours says when a loop is taken from a thread that a call keeps.
-pub(super) const RESCUED: &str = "kept the thread of loop";
+pub(super) const RESCUED: &str = "kept the thread of an event loop";
+/// What it says about each worker that is lost.
+pub(super) const GIVEN_UP: &str = "its thread is given up";
 /// How much of a log an error quotes.
 const QUOTE_BYTES_MAX: usize = 400;
 
@@ -282,11 +284,19 @@ mod tests {
         assert!(tail(&"ü".repeat(500)).len() <= QUOTE_BYTES_MAX);
     }
 
+    /// What is looked for in the log is what the server writes there.
+    #[test]
+    fn the_server_speaks_of_rescues_and_losses_in_these_words() {
+        assert!(include_str!("../../../server/src/watch/yard.rs").contains(RESCUED));
+        assert!(include_str!("../../../server/src/crew/sweep.rs").contains(GIVEN_UP));
+    }
+
     #[test]
     fn what_a_server_said_is_counted_by_lines_and_it_can_be_killed() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
-        fs::write(&log, b"a\nfunction=x kept the thread of loop 0 kept\n\xff kept\n").unwrap();
+        fs::write(&log, b"a\nthe function kept the thread of an event loop, kept\n\xff kept\n")
+            .unwrap();
         let child = Command::new("sleep").arg("600").spawn().unwrap();
         let address = free_address().unwrap();
         let command = "sleep 600".to_owned();
