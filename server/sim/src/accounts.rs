@@ -151,7 +151,7 @@ impl Case<'_> {
         if entry.replied && refused || !entry.replied && summary.status != 0 && !refused {
             return Err(Rule::ExchangeStatus);
         }
-        // Who gave up before "HEAD" was read adds content, which may be cut behind what was asked for.
+        // Who gave up before "HEAD" was read adds content, which nobody asked for.
         let is_whole_to_head_alone = request.method == "HEAD" && !summary.has_head;
         if self.response.is_some() && summary.end != End::Said && !is_whole_to_head_alone {
             return Err(Rule::ExchangeStatus);
