@@ -57,7 +57,6 @@ mod framing;
 mod head;
 mod index;
 mod limits;
-mod plain;
 mod quick;
 mod reply;
 mod scan;

@@ -5,7 +5,6 @@
 
 use crate::class::Class;
 use crate::index::Known;
-use crate::plain;
 use core::fmt;
 
 /// Takes the octets of a response head, in order.
@@ -201,8 +200,7 @@ pub fn write_field(
 ) -> Result<FieldFate, ReplyError> {
     // Nearly every response has this field: its name is right, and it is not the host's.
     let usual = name == b"content-type";
-    let right =
-        (usual || is_token(name)) && (plain::is_plain_value(value) || Class::VALUE.has_all(value));
+    let right = (usual || is_token(name)) && Class::VALUE.has_all(value);
     if !right {
         return Err(what_is_wrong(name, value));
     }
@@ -219,7 +217,7 @@ pub fn write_field(
 /// RFC 9110 §5.6.2.
 #[inline]
 fn is_token(name: &[u8]) -> bool {
-    !name.is_empty() && (plain::is_plain_name(name) || Class::TOKEN.has_all(name))
+    !name.is_empty() && Class::TOKEN.has_all(name)
 }
 
 /// RFC 9110 §5.1, §5.5.
