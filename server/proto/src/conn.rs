@@ -80,6 +80,12 @@ impl Conn {
         self.exchange
     }
 
+    /// Whether its exchange is that of a ticket and waits for the answer.
+    #[inline]
+    pub(crate) fn waits_for(&self, ticket: Ticket) -> bool {
+        self.exchange == ticket.exchange && self.phase == Phase::Handle
+    }
+
     /// When the present phase began.
     pub(crate) const fn entered(&self) -> Instant {
         self.pace.entered()
@@ -130,11 +136,17 @@ impl Conn {
             Phase::Head => flat(limits.head_ms_max),
             Phase::Route => flat(limits.handle_ms_max),
             Phase::Body => Some(self.pace.deadline(&limits.body_pace)),
-            Phase::Handle => flat(self.handle_ms),
+            Phase::Handle => Some(self.handled_by()),
             Phase::Write => Some(self.pace.deadline(&limits.write_pace)),
             Phase::Linger => flat(limits.linger_ms_max),
             Phase::Closed => None,
         }
+    }
+
+    /// The deadline of a request that a worker has.
+    #[inline]
+    const fn handled_by(&self) -> Instant {
+        self.pace.entered().plus_millis(self.handle_ms as u64)
     }
 
     // ---- what happens ----
@@ -278,7 +290,7 @@ impl Conn {
             return Some(Action::Route);
         }
         if pending.take(Due::Dispatch) {
-            let deadline = self.deadline(&shared.limits)?;
+            let deadline = self.handled_by();
             let envelope = self.work.as_mut()?.sink.take()?.finish();
             return Some(Action::Dispatch { ticket, envelope, deadline });
         }
