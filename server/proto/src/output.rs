@@ -261,7 +261,7 @@ impl Outbox {
         if self.backlog.is_empty() && self.tail.filled == 0 && self.content_bytes == 0 {
             // As most replies are: see `join`.
             let gone = usize::try_from(self.gone).unwrap_or(usize::MAX);
-            return [octets.get(gone..split).unwrap_or_default(), &[], &[], &[]];
+            return [&[], octets.get(gone..split).unwrap_or_default(), &[], &[]];
         }
         let content = split..split + self.content_bytes as usize;
         let mut slices = [

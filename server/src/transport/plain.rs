@@ -20,7 +20,8 @@ pub(super) fn receive(stream: &mut impl Stream, into: &mut [u8]) -> Moved {
 }
 
 pub(super) fn send(stream: &mut impl Stream, from: [&[u8]; 4]) -> Moved {
-    if let [one, [], [], []] = from
+    // As most replies are: the second slice is their head.
+    if let [[], one, [], []] = from
         && !one.is_empty()
     {
         return uninterrupted(|| stream.write(one));
