@@ -108,6 +108,7 @@ impl Tracer {
     }
 
     /// The place of a request that says this.
+    #[inline]
     pub(crate) fn place(&self, said: Said<'_>) -> Trace {
         let parent = match said {
             Said::Parent(value) => parse(value),
@@ -154,6 +155,7 @@ struct Parent<'h> {
 }
 
 /// A valid `traceparent` (§3.2): `version "-" trace-id "-" parent-id "-" trace-flags`.
+#[inline(never)]
 fn parse(value: &[u8]) -> Option<Parent<'_>> {
     let (known, rest) = value.split_at_checked(VALUE_BYTES)?;
     let [v0, v1, b'-', ids @ .., b'-', f0, f1] = known else { return None };

@@ -55,6 +55,7 @@ impl Inbox {
 
     /// Where the next octets should land. What is held moves to the front first when the end of the
     /// buffer is near, so that a head always has the whole buffer.
+    #[inline]
     pub(crate) fn space(&mut self) -> &mut [u8] {
         if self.start > 0 {
             let range = self.range();

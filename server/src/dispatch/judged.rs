@@ -73,6 +73,7 @@ pub(super) const fn scheme(secured: Option<&Secured>) -> &'static [u8] {
 }
 
 /// What is said when the function is late, where the operator has words of its own for that.
+#[inline]
 pub(super) fn late(remedy: &Fallback) -> Option<Box<Reply>> {
     match remedy {
         Fallback::Static(reply) => Some(Box::new(reply.copy(Vec::new()))),

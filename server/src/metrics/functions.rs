@@ -122,18 +122,26 @@ impl CallTable {
         series.took.observe(took.call_us.into());
     }
 
+    #[inline]
     fn of(&mut self, callee: &Callee) -> Option<&Series> {
         let place = callee.id.0 as usize;
+        if !matches!(self.by_callee.get(place), Some(Some(_))) {
+            self.add(callee, place);
+        }
+        self.by_callee.get(place)?.as_deref()
+    }
+
+    #[cold]
+    fn add(&mut self, callee: &Callee, place: usize) {
         if place >= self.by_callee.len() {
             self.by_callee.resize(place + 1, None);
         }
-        let calls = &self.calls;
-        let series = self.by_callee.get_mut(place)?.get_or_insert_with(|| {
-            let (name, version) = callee.title();
-            let labels = (name.to_owned(), version.unwrap_or_default().to_owned());
-            let own = calls.cap.admits(&labels);
-            calls.series(if own { labels } else { FunctionLabels::default() })
-        });
-        Some(series)
+        let (name, version) = callee.title();
+        let labels = (name.to_owned(), version.unwrap_or_default().to_owned());
+        let own = self.calls.cap.admits(&labels);
+        let series = self.calls.series(if own { labels } else { FunctionLabels::default() });
+        if let Some(free) = self.by_callee.get_mut(place) {
+            *free = Some(series);
+        }
     }
 }

@@ -19,6 +19,7 @@ pub(super) fn receive(stream: &mut impl Stream, into: &mut [u8]) -> Moved {
     }
 }
 
+#[inline]
 pub(super) fn send(stream: &mut impl Stream, from: [&[u8]; 4]) -> Moved {
     // As most replies are: the second slice is their head.
     if let [[], one, [], []] = from
@@ -26,6 +27,12 @@ pub(super) fn send(stream: &mut impl Stream, from: [&[u8]; 4]) -> Moved {
     {
         return uninterrupted(|| stream.write(one));
     }
+    gather(stream, from)
+}
+
+/// Sends several slices in one call.
+#[inline(never)]
+fn gather(stream: &mut impl Stream, from: [&[u8]; 4]) -> Moved {
     let mut slices = [IoSlice::new(&[]); 4];
     let mut used = 0;
     for octets in from {

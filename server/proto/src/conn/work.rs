@@ -57,6 +57,7 @@ impl Work {
     }
 
     /// Nothing of the connection that had this record is left but memory for the next one.
+    #[inline]
     pub(crate) fn reset(&mut self) {
         debug_assert!(self.counted == 0 && self.outbox.is_empty(), "somebody still needs this");
         self.drop_input();
