@@ -240,8 +240,9 @@ impl Results {
 
 #[cfg(test)]
 mod tests {
-    use super::super::budget::{Bound, Budget};
+    use super::super::budget::Budget;
     use super::*;
+    use crate::budgets::Bound;
 
     fn row(id: &str, scenario: &str, promised: bool) -> Row {
         let budget = Budget { bound: Bound::AtMost, number: 1.0, unit: String::new() };
