@@ -21,6 +21,7 @@ mod growth;
 mod isolation;
 pub(crate) mod machine;
 mod many;
+mod markdown;
 mod memory;
 mod native;
 mod page;
