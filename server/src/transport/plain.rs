@@ -20,7 +20,7 @@ pub(super) fn receive(stream: &mut impl Stream, into: &mut [u8]) -> Moved {
 }
 
 pub(super) fn send(stream: &mut impl Stream, from: [&[u8]; 4]) -> Moved {
-    if let [one, [], [], []] = from
+    if let [[], one, [], []] = from
         && !one.is_empty()
     {
         return uninterrupted(|| stream.write(one));
