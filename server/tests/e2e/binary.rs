@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
-use super::harness::{Client, c_function, example, present_user, statuses};
+use super::harness::{Client, c_function, example, present_user, signal, statuses};
 
 /// Octets that a pipe holds when nobody reads it (pipe(7)).
 const PIPE_BYTES: usize = 64 * 1024;
@@ -128,9 +128,7 @@ impl Serving {
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        let status = Command::new("kill").args(["-s", name, &id]).status().expect("kill runs");
-        assert!(status.success());
+        signal(self.child.id(), name);
     }
 
     /// The next line that it says and that has `word` in it.
@@ -373,9 +371,7 @@ fn lines_that_nobody_reads_do_not_keep_it_from_ending() {
     }
     writer.write_all(&[b'.'; PIPE_BYTES]).expect("as much as a pipe takes");
     for name in ["HUP", "TERM"] {
-        let id = child.id().to_string();
-        let status = Command::new("kill").args(["-s", name, &id]).status().expect("kill runs");
-        assert!(status.success());
+        signal(child.id(), name);
     }
     let code = (0..1_000).find_map(|_| {
         std::thread::sleep(Duration::from_millis(10));

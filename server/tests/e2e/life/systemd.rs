@@ -16,7 +16,7 @@ use fezz_server::supervisor::feed_while_loops_turn;
 use fezz_server::{Observer, Server, Settings};
 
 use super::super::binary::Serving;
-use super::super::harness::{Client, example, present_user, serving, statuses};
+use super::super::harness::{Client, example, present_user, serving, signal, statuses};
 use super::super::versions::folder;
 use super::{put, said, verb, wait};
 
@@ -156,7 +156,7 @@ fn sockets_are_handed_over_by_name() {
     // What was handed over goes no further: neither descriptors nor variables.
     let environment = std::fs::read(format!("/proc/{id}/environ"));
     assert!(environment.is_ok(), "it runs");
-    Command::new("kill").args(["-s", "TERM", &id]).status().expect("kill runs");
+    signal(child.id(), "TERM");
     let output = child.wait_with_output().expect("it ends");
     let (code, text_said) = said(&output);
     assert_eq!(code, Some(0), "{text_said}");
