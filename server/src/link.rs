@@ -344,22 +344,26 @@ fn act<S: Stream>(
     now: Instant,
 ) -> Acted {
     let mut acted = Acted::All;
-    while let Some(action) = hub.poll_action(link.id) {
-        match action {
-            Action::Route => judge.route(hub, link.id, &mut link.facts, now),
-            Action::Dispatch { ticket, envelope, deadline } => {
+    loop {
+        match hub.poll_action(link.id) {
+            None => return acted,
+            Some(Action::Route) => judge.route(hub, link.id, &mut link.facts, now),
+            Some(Action::Dispatch { ticket, envelope, deadline }) => {
                 if judge.dispatch(&link.facts, ticket, envelope, deadline) {
                     acted = Acted::Answering;
                 }
             }
-            Action::Forget { ticket, why } => judge.forget(hub, &mut link.facts, ticket, why),
-            Action::Finished(summary) => judge.finish(&mut link.facts, link.id, &summary, now),
-            Action::Shut => {
+            Some(Action::Forget { ticket, why }) => judge.forget(hub, &mut link.facts, ticket, why),
+            // By reference: it is the longest of all actions.
+            Some(Action::Finished(ref summary)) => {
+                judge.finish(&mut link.facts, link.id, summary, now);
+            }
+            Some(Action::Shut) => {
                 if link.transport.end(&mut link.stream).is_err() {
                     hub.handle_peer_gone(link.id, now);
                 }
             }
-            Action::Close { reset } => {
+            Some(Action::Close { reset }) => {
                 scratch.handshakes_ended += u32::from(link.transport.owes_handshake());
                 if reset && hub.stage() == Stage::Serving && link.transport.awaits_header() {
                     scratch.rejected.push(Rejection::Proxy(ProxyFault::TooSlow));
@@ -371,7 +375,6 @@ fn act<S: Stream>(
             }
         }
     }
-    acted
 }
 
 /// Sends the octets that are `promised`; how many of them left.

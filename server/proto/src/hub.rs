@@ -198,8 +198,8 @@ impl Hub {
     #[inline]
     pub fn holder(&self, ticket: Ticket) -> Option<ConnId> {
         let conn = self.conns.get(ticket.index as usize)?;
-        let waits = conn.exchange() == ticket.exchange && conn.phase() == Phase::Handle;
-        waits.then_some(ConnId { index: ticket.index, generation: conn.generation })
+        conn.waits_for(ticket)
+            .then_some(ConnId { index: ticket.index, generation: conn.generation })
     }
 
     /// The head that waits for a verdict. Valid from [`Action::Route`] to the admission or refusal.
@@ -346,14 +346,15 @@ impl Hub {
         reply: Result<Reply, Refusal>,
         now: Instant,
     ) -> Option<ConnId> {
-        let Some(id) = self.holder(ticket) else {
+        let conn = self.conns.get_mut(ticket.index as usize);
+        let Some(conn) = conn.filter(|conn| conn.waits_for(ticket)) else {
             self.shared.notice(Notice::StaleReply);
             if let Ok(reply) = reply {
                 self.shared.pool.keep_buffer(reply.octets);
             }
             return None;
         };
-        let conn = find(&mut self.conns, id)?;
+        let id = ConnId { index: ticket.index, generation: conn.generation };
         match reply {
             Ok(reply) => conn.handle_reply(reply, &mut self.shared, now),
             Err(why) => conn.handle_refused(why, None, &mut self.shared, now),
