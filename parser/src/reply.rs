@@ -5,7 +5,7 @@
 
 use crate::class::Class;
 use crate::index::Known;
-use crate::scan::stops;
+use crate::scan::has_no_stop;
 use core::fmt;
 
 /// Takes the octets of a response head, in order.
@@ -234,13 +234,14 @@ fn is_token(name: &[u8]) -> bool {
     !name.is_empty() && Class::TOKEN.has_all(name)
 }
 
-/// RFC 9110 §5.5. Words without control octets are judged at once. A function of its own: what it
-/// keeps in registers would be lost whenever something is copied.
+/// RFC 9110 §5.5. Where there are sixteen octets or more, they are judged sixteen at a time, the last
+/// ones perhaps twice. A function of its own: what it keeps in registers would be lost whenever
+/// something is copied.
 #[inline(never)]
 fn is_value(value: &[u8]) -> bool {
-    let (words, rest) = value.as_chunks();
-    let plain = words.iter().all(|word| stops(*word) == 0) && Class::VALUE.has_all(rest);
-    plain || is_value_with_tabs(value)
+    let Some(last) = value.last_chunk::<16>() else { return Class::VALUE.has_all(value) };
+    let (blocks, _) = value.as_chunks::<16>();
+    has_no_stop(last) && blocks.iter().all(has_no_stop) || is_value_with_tabs(value)
 }
 
 #[cold]

@@ -49,11 +49,9 @@ impl Scan for Portable {
 #[inline(always)]
 pub(crate) fn value_end(octets: &[u8], at: usize) -> usize {
     let mut rest = octets.get(at..).unwrap_or_default();
-    // The compiler makes vector instructions of this, on every processor that has some.
-    while let Some((block, after)) = rest.split_first_chunk::<32>() {
-        if block.iter().fold(false, |any, octet| any | (*octet < b' ') | (*octet == 0x7f)) {
-            break;
-        }
+    while let Some((block, after)) = rest.split_first_chunk::<32>()
+        && has_no_stop(block)
+    {
         rest = after;
     }
     while let Some((word, after)) = rest.split_first_chunk::<8>() {
@@ -73,10 +71,17 @@ pub(crate) fn value_end(octets: &[u8], at: usize) -> usize {
     octets.len() - rest.len()
 }
 
+/// Whether a block has no control octet, HTAB and DEL included. The compiler makes vector
+/// instructions of this, on every processor that has some.
+#[inline(always)]
+pub(crate) fn has_no_stop<const N: usize>(block: &[u8; N]) -> bool {
+    !block.iter().fold(false, |any, octet| any | (*octet < b' ') | (*octet == 0x7f))
+}
+
 /// A mark in the highest bit of the first control octet of a word, and perhaps of others behind
 /// it; none if there is none.
 #[inline(always)]
-pub(crate) const fn stops(word: [u8; 8]) -> u64 {
+const fn stops(word: [u8; 8]) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = 0x8080_8080_8080_8080;
     let word = u64::from_le_bytes(word);
