@@ -47,7 +47,7 @@ impl Class {
     /// Index of the first octet from `at` on that is not in the set, or the length.
     #[inline]
     pub(crate) fn end(self, octets: &[u8], at: usize) -> usize {
-        let mut rest = octets.get(at..).unwrap_or_default();
+        let Some(mut rest) = octets.get(at..) else { return at };
         while let Some((&[a, b, c, d], after)) = rest.split_first_chunk() {
             let at = octets.len() - rest.len();
             if !self.has(a) {

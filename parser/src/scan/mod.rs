@@ -48,7 +48,7 @@ impl Scan for Portable {
 /// Index of the first control octet from `at` on, HTAB and DEL too, or the length.
 #[inline(always)]
 pub(crate) fn value_end(octets: &[u8], at: usize) -> usize {
-    let mut rest = octets.get(at..).unwrap_or_default();
+    let Some(mut rest) = octets.get(at..) else { return at };
     while let Some((block, after)) = rest.split_first_chunk::<32>()
         && has_no_stop(block)
     {
