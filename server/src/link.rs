@@ -209,10 +209,13 @@ pub(crate) fn pump<S: Stream>(
             return Pumped::Unfinished;
         }
         // Asked here, because most rounds have nothing to send, or nothing to receive.
-        let promised = if link.writable { hub.unsent_bytes(link.id) } else { 0 };
+        let outlook = hub.outlook(link.id);
+        let promised = if link.writable { outlook.unsent_bytes } else { 0 };
         let sent = if promised > 0 { send(link, hub, scratch, promised, now) } else { 0 };
+        // Who tried to send in vain may have learned that nobody is there any more.
+        let wants_read = if promised == 0 { outlook.wants_read } else { hub.wants_read(link.id) };
         let moved = match sent {
-            0 if link.readable && hub.wants_read(link.id) => receive(link, hub, scratch, now),
+            0 if link.readable && wants_read => receive(link, hub, scratch, now),
             0 => find_broken(link, hub, now),
             bytes => Some(bytes),
         };

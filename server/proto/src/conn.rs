@@ -284,7 +284,7 @@ impl Conn {
         self.forgotten != 0 || read_on | route | dispatch | finished | shut | close
     }
 
-    #[inline]
+    #[inline(never)]
     pub(crate) fn poll_action(&mut self, index: u32, shared: &mut Shared) -> Option<Action> {
         if let Some(summary) = self.poll_finished() {
             return Some(Action::Finished(summary));

@@ -169,13 +169,13 @@ impl Serving {
         &self.before
     }
 
-    /// The number of its process.
     /// Where its metrics are.
     pub(crate) fn watched(&self) -> SocketAddr {
         let word = self.ready.split_whitespace().find_map(|it| it.strip_prefix("metrics:http://"));
         word.expect("it is watched").parse().expect("an address")
     }
 
+    /// The number of its process.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -313,6 +313,45 @@ fn an_idle_server_is_never_woken() {
         server.signal("TERM");
         assert_eq!(server.end().1, Some(0));
     }
+}
+
+/// The names of the threads that drive loops or stand ready to.
+#[cfg(target_os = "linux")]
+fn drivers(process: u32) -> Vec<String> {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).expect("a process");
+    let name = |thread: std::path::PathBuf| std::fs::read_to_string(thread.join("comm")).ok();
+    let names = threads.flatten().filter_map(|thread| name(thread.path()));
+    let names = names.map(|name| name.trim().to_owned());
+    let mut names: Vec<_> =
+        names.filter(|name| name.starts_with("fezz-loop") || name == "fezz-spare").collect();
+    names.sort();
+    names
+}
+
+/// A loop changes hands during a call that keeps its thread, and whoever drives it has its name.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_thread_of_a_loop_has_its_name_after_a_rescue() {
+    let artifact = c_function("mostly_short", MOSTLY_SHORT).display().to_string();
+    let artifact = format!("main={artifact}@/{{*rest}}");
+    let inline = ["--function", &artifact, "--set", "main.placement=inline", "--event-loops", "1"];
+    let server = Serving::start(&[], &inline);
+    let expected = ["fezz-loop-0", "fezz-spare"];
+    let is_so = |_| {
+        std::thread::sleep(Duration::from_millis(10));
+        drivers(server.id()) == expected
+    };
+    assert!((0..3_000).any(is_so), "at first: {:?}", drivers(server.id()));
+    let mut client = Client::to(server.address);
+    client.send(b"GET /long HTTP/1.1\r\nHost: a\r\n\r\n");
+    let kept = ["fezz-loop-0", "fezz-loop-0", "fezz-spare"];
+    let is_kept = |_| {
+        std::thread::sleep(Duration::from_millis(10));
+        drivers(server.id()) == kept
+    };
+    assert!((0..300).any(is_kept), "during the call: {:?}", drivers(server.id()));
+    assert!(client.reply().0.starts_with("HTTP/1.1 200 "));
+    assert!((0..3_000).any(is_so), "after it: {:?}", drivers(server.id()));
 }
 
 #[test]

@@ -45,7 +45,7 @@ const ROUNDS_MAX: u32 = 3;
 /// Part of a turn that is driven before counting begins.
 const WARMUP_SHARE: f64 = 0.2;
 
-/// The series that stand beside `slow`: requests per second, and CPU time per request.
+/// The series that stands beside `slow`: requests per second.
 pub(super) const SLOW_RATE: &str = "slow_rate";
 
 /// Measures it for all that can take part.

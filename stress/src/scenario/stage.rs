@@ -256,7 +256,7 @@ impl Stage {
         let remark = if clean { String::new() } else { format!("exit {code:?}, {drained:?}") };
         self.add("unclean_exits", f64::from(u8::from(!clean)), &remark);
         let warnings = server.warnings(terms.warnings);
-        let first = warnings.first().map_or("", |warning| warning.line.as_str());
+        let first = warnings.first().map_or("", String::as_str);
         self.add("warnings", count(warnings.len() as u64), first);
         Ok(())
     }
