@@ -50,8 +50,8 @@ FezzOwned fezz_handle_v2(FezzSlice r) {{
     (void)r;
     char said[24 + 128] = "\xa2\x66status\x18\xc8\x64" "body\x58";
     char *text = said + 17;
-    int n = snprintf(text, 128, "loaded=%u is=%u root=%d shadow=%d secret=%d landlock=%d", loaded_as,
-                     geteuid(), setuid(0) == 0 || seteuid(0) == 0, opens("/etc/shadow"),
+    int n = snprintf(text, 128, "loaded=%u is=%u root=%d shadow=%d secret=%d landlock=%d",
+                     loaded_as, geteuid(), setuid(0) == 0 || seteuid(0) == 0, opens("/etc/shadow"),
                      opens("{}"), (int)syscall(444, (void *)0, (size_t)0, 1));
     said[16] = (char)n;
     FezzOwned o = {{ malloc(17 + n), 17 + n }};
