@@ -100,7 +100,7 @@ impl Line {
         }
     }
 
-    /// Receives more; false at the end.
+    /// Receives more, if there is any; false at the end.
     fn receive(&mut self) -> Result<bool, Broken> {
         let mut octets = [0; 16 * 1024];
         let got = match &mut self.stream {
@@ -114,6 +114,8 @@ impl Line {
                 Ok(true)
             }
             Err(error) if is_end(&error) => Ok(false),
+            // A signal interrupts a socket with a timeout (signal(7)): nothing came yet.
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(true),
             Err(error) if is_silence(&error) => {
                 let held = self.held.len();
                 let patience = self.patience;
