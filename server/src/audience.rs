@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use fezz_proto::{ConnId, Instant, Notice, Summary};
+use fezz_proto::{ConnId, Instant, Notice, Summary, Usual};
 
 use crate::exchange::Exchange;
 use crate::link::{Facts, Way};
@@ -99,9 +99,10 @@ impl Audience {
         }
     }
 
-    /// Notices of one turn.
-    pub(crate) fn notices(&mut self, now: Instant, what: &[Notice], dropped: u64) {
+    /// What happened in one turn.
+    pub(crate) fn notices(&mut self, now: Instant, usual: &Usual, what: &[Notice], dropped: u64) {
         if let Some(scribe) = &mut self.scribe {
+            scribe.usual(usual);
             scribe.notices(now, what);
             scribe.notices_dropped(now, dropped);
         }

@@ -66,8 +66,10 @@ impl Histogram {
     /// One more. Most are short, so that the first bounds are looked at first.
     #[inline]
     pub(crate) fn observe(&self, micros: u64) {
-        let above = |bound: &u64| micros > *bound;
-        let place = self.bounds_us.iter().take_while(|bound| above(bound)).count();
+        let place = match self.bounds_us.first() {
+            Some(first) if micros <= *first => 0,
+            _ => self.bounds_us.iter().take_while(|bound| micros > **bound).count(),
+        };
         if let Some(bucket) = self.buckets.get(place) {
             bucket.add(1);
         }

@@ -209,10 +209,13 @@ pub(crate) fn pump<S: Stream>(
             return Pumped::Unfinished;
         }
         // Asked here, because most rounds have nothing to send, or nothing to receive.
-        let promised = if link.writable { hub.unsent_bytes(link.id) } else { 0 };
+        let outlook = hub.outlook(link.id);
+        let promised = if link.writable { outlook.unsent_bytes } else { 0 };
         let sent = if promised > 0 { send(link, hub, scratch, promised, now) } else { 0 };
+        // Who tried to send in vain may have learned that nobody is there any more.
+        let wants_read = if promised == 0 { outlook.wants_read } else { hub.wants_read(link.id) };
         let moved = match sent {
-            0 if link.readable && hub.wants_read(link.id) => receive(link, hub, scratch, now),
+            0 if link.readable && wants_read => receive(link, hub, scratch, now),
             0 => find_broken(link, hub, now),
             bytes => Some(bytes),
         };
@@ -341,22 +344,26 @@ fn act<S: Stream>(
     now: Instant,
 ) -> Acted {
     let mut acted = Acted::All;
-    while let Some(action) = hub.poll_action(link.id) {
-        match action {
-            Action::Route => judge.route(hub, link.id, &mut link.facts, now),
-            Action::Dispatch { ticket, envelope, deadline } => {
+    loop {
+        match hub.poll_action(link.id) {
+            None => return acted,
+            Some(Action::Route) => judge.route(hub, link.id, &mut link.facts, now),
+            Some(Action::Dispatch { ticket, envelope, deadline }) => {
                 if judge.dispatch(&link.facts, ticket, envelope, deadline) {
                     acted = Acted::Answering;
                 }
             }
-            Action::Forget { ticket, why } => judge.forget(hub, &mut link.facts, ticket, why),
-            Action::Finished(summary) => judge.finish(&mut link.facts, link.id, &summary, now),
-            Action::Shut => {
+            Some(Action::Forget { ticket, why }) => judge.forget(hub, &mut link.facts, ticket, why),
+            // By reference: it is the longest of all actions.
+            Some(Action::Finished(ref summary)) => {
+                judge.finish(&mut link.facts, link.id, summary, now);
+            }
+            Some(Action::Shut) => {
                 if link.transport.end(&mut link.stream).is_err() {
                     hub.handle_peer_gone(link.id, now);
                 }
             }
-            Action::Close { reset } => {
+            Some(Action::Close { reset }) => {
                 scratch.handshakes_ended += u32::from(link.transport.owes_handshake());
                 if reset && hub.stage() == Stage::Serving && link.transport.awaits_header() {
                     scratch.rejected.push(Rejection::Proxy(ProxyFault::TooSlow));
@@ -368,7 +375,6 @@ fn act<S: Stream>(
             }
         }
     }
-    acted
 }
 
 /// Sends the octets that are `promised`; how many of them left.

@@ -30,6 +30,14 @@ pub trait Observer: Send {
     /// So many notices were not reported because too much happened in one turn.
     fn notices_dropped(&mut self, _at: Instant, _count: u64) {}
 
+    /// Whether [`Observer::notices`] should have what every request does: heads, hand-overs,
+    /// replies, octets received and sent, exchanges that leave their connection. Each costs every
+    /// request a little. Asked once; without it the notices of a turn are those of the exceptions,
+    /// and may be none.
+    fn wants_usual(&self) -> bool {
+        true
+    }
+
     /// Whether [`Record::said`] is wanted: what a request said is kept only for those who ask.
     fn wants_words(&self) -> bool {
         false

@@ -208,6 +208,7 @@ impl Server {
             let scribe = boards.get(number).filter(|_| settings.counts).map(Scribe::new);
             let audience = Audience::new(home, scribe, names.clone());
             let mut hub = Hub::new(settings.tuning.limits);
+            hub.set_usual(false);
             let fields = hub.set_secured_fields(&settings.secured_fields);
             debug_assert!(fields.is_ok(), "one short line");
             let lists = Lists::with_places(hub.reserve());
@@ -307,7 +308,11 @@ impl Server {
     /// Adds one observer to every loop, made by `make` with the loop's number.
     pub fn observe(&mut self, make: impl Fn(usize) -> Box<dyn Observer>) {
         for (number, one) in self.loops.iter_mut().enumerate() {
-            one.dispatcher.audience.join(make(number));
+            let observer = make(number);
+            if observer.wants_usual() {
+                one.hub.set_usual(true);
+            }
+            one.dispatcher.audience.join(observer);
         }
     }
 
@@ -342,7 +347,7 @@ impl Server {
         for (number, one) in loops.into_iter().enumerate() {
             let yard = Arc::clone(&yard);
             let thread = thread::Builder::new()
-                .name(format!("fezz-loop-{number}"))
+                .name(format!("{}{number}", watch::LOOP_NAME))
                 .stack_size(crew::STACK_BYTES)
                 .spawn(move || watch::drive(&yard, Box::new(one)));
             match thread {

@@ -120,12 +120,12 @@ impl Tracer {
                 value[54] = flags;
             }
             None => {
-                value[3..19].copy_from_slice(&hex(self.number()));
-                value[19..35].copy_from_slice(&hex(self.number()));
+                value[3..19].copy_from_slice(&digits(self.number()));
+                value[19..35].copy_from_slice(&digits(self.number()));
                 value[54] = FLAGS_NEW;
             }
         }
-        value[36..52].copy_from_slice(&hex(self.number()));
+        value[36..52].copy_from_slice(&digits(self.number()));
         Trace { value, continued: parent.is_some() }
     }
 
@@ -182,26 +182,27 @@ const fn digit(octet: u8) -> Option<u8> {
     }
 }
 
-/// Sixteen digits, all eight of a half at once: each request has three such numbers.
+/// Sixteen digits for the sixteen nibbles of a random number, in an order that is nobody's business:
+/// first those of the low halves of its octets, then those of the high ones, eight at a time. Each
+/// request has three such numbers.
 #[inline]
-fn hex(number: u64) -> [u8; 16] {
+fn digits(number: u64) -> [u8; 16] {
+    const LOW_HALVES: u64 = ONES * 15;
     let mut digits = [0; 16];
-    let (high, low) = digits.split_at_mut(8);
-    high.copy_from_slice(&eight_digits(number >> 32));
-    low.copy_from_slice(&eight_digits(number & 0xffff_ffff));
+    let (low, high) = digits.split_at_mut(8);
+    low.copy_from_slice(&eight_digits(number & LOW_HALVES));
+    high.copy_from_slice(&eight_digits(number >> 4 & LOW_HALVES));
     digits
 }
 
-/// The digits of a number below 2^32: its nibbles are spread over octets, and those above nine go
-/// on from `a`.
+/// One in each octet.
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+/// The digits of eight nibbles, each in an octet of its own: those above nine go on from `a`.
 #[inline]
-const fn eight_digits(number: u64) -> [u8; 8] {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let mut it = (number | number << 16) & 0x0000_ffff_0000_ffff;
-    it = (it | it << 8) & 0x00ff_00ff_00ff_00ff;
-    it = (it | it << 4) & (ONES * 15);
-    let above_nine = (it + ONES * 6) >> 4 & ONES;
-    (it + ONES * b'0' as u64 + above_nine * (b'a' - b'0' - 10) as u64).to_be_bytes()
+const fn eight_digits(nibbles: u64) -> [u8; 8] {
+    let above_nine = (nibbles + ONES * 6) >> 4 & ONES;
+    (nibbles + ONES * b'0' as u64 + above_nine * (b'a' - b'0' - 10) as u64).to_be_bytes()
 }
 
 #[cfg(test)]
@@ -299,14 +300,18 @@ mod tests {
         assert!(is_state(state.0) && is_parent(parent.0) && !is_parent(other.0));
     }
 
+    /// Every nibble of a number has its own digit, and the digit is its own.
     #[test]
-    fn digits_are_those_of_the_formatter() {
+    fn digits_are_those_of_the_nibbles() {
         let mut number = 0x0123_4567_89ab_cdef_u64;
         for _ in 0..1_000 {
-            assert_eq!(hex(number), *format!("{number:016x}").as_bytes());
+            let octets = number.to_be_bytes();
+            let halves = octets.map(|octet| octet & 15).into_iter().chain(octets.map(|it| it >> 4));
+            let expected = halves.map(|nibble| format!("{nibble:x}")).collect::<String>();
+            assert_eq!(digits(number), *expected.as_bytes());
             number = number.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(7);
         }
-        assert_eq!((hex(0), hex(u64::MAX)), (*b"0000000000000000", *b"ffffffffffffffff"));
+        assert_eq!((digits(0), digits(u64::MAX)), (*b"0000000000000000", *b"ffffffffffffffff"));
     }
 
     #[test]

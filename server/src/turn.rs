@@ -328,11 +328,11 @@ impl Loop {
     }
 
     fn report(&mut self, now: Instant) {
-        let (notices, dropped) = self.hub.notices();
-        if notices.is_empty() {
+        let (usual, (notices, dropped)) = (self.hub.usual(), self.hub.notices());
+        if notices.is_empty() && usual.is_none() {
             return;
         }
-        self.dispatcher.audience.notices(now, notices, dropped);
+        self.dispatcher.audience.notices(now, usual, notices, dropped);
         self.hub.clear_notices();
     }
 

@@ -5,12 +5,14 @@
 
 mod account;
 mod content;
+mod pending;
 mod reading;
 mod say;
 mod work;
 
 use alloc::boxed::Box;
 
+use self::pending::{Due, Pending};
 pub(crate) use self::work::Work;
 use crate::action::{Action, Opening, Void};
 use crate::exchange::Exchange;
@@ -25,23 +27,6 @@ use crate::time::Instant;
 
 /// Milliseconds in which the first request of a new connection is taken to be on its way.
 const NEW_MS: u32 = 1_000;
-
-/// Actions that the driver has not polled yet.
-#[derive(Clone, Copy, Debug, Default)]
-struct Pending {
-    /// The head behind a request that was answered has not been looked at.
-    read_on: bool,
-    route: bool,
-    dispatch: bool,
-    /// An exchange is over and was not told of: the present one, or the one before it.
-    finished: bool,
-    over: bool,
-    shut: bool,
-    close: bool,
-    reset: bool,
-    /// Why the ticket of `forgotten` is void.
-    void: Option<Void>,
-}
 
 #[derive(Debug)]
 pub(crate) struct Conn {
@@ -76,17 +61,7 @@ impl Conn {
             eof: false,
             secure,
             unannounced: proxied,
-            pending: Pending {
-                read_on: false,
-                route: false,
-                dispatch: false,
-                finished: false,
-                over: false,
-                shut: false,
-                close: false,
-                reset: false,
-                void: None,
-            },
+            pending: Pending::NOTHING,
             exchange: 0,
             forgotten: 0,
             opened: now,
@@ -105,6 +80,12 @@ impl Conn {
         self.exchange
     }
 
+    /// Whether its exchange is that of a ticket and waits for the answer.
+    #[inline]
+    pub(crate) fn waits_for(&self, ticket: Ticket) -> bool {
+        self.exchange == ticket.exchange && self.phase == Phase::Handle
+    }
+
     /// When the present phase began.
     pub(crate) const fn entered(&self) -> Instant {
         self.pace.entered()
@@ -112,7 +93,7 @@ impl Conn {
 
     /// Whether it waits for a request, and is not new.
     pub(crate) const fn is_idle(&self, now: Instant) -> bool {
-        matches!(self.phase, Phase::Idle) && !self.is_new(now) && !self.pending.read_on
+        matches!(self.phase, Phase::Idle) && !self.is_new(now) && !self.pending.is(Due::ReadOn)
     }
 
     /// Whether it came so lately that its first request is probably on its way.
@@ -155,11 +136,17 @@ impl Conn {
             Phase::Head => flat(limits.head_ms_max),
             Phase::Route => flat(limits.handle_ms_max),
             Phase::Body => Some(self.pace.deadline(&limits.body_pace)),
-            Phase::Handle => flat(self.handle_ms),
+            Phase::Handle => Some(self.handled_by()),
             Phase::Write => Some(self.pace.deadline(&limits.write_pace)),
             Phase::Linger => flat(limits.linger_ms_max),
             Phase::Closed => None,
         }
+    }
+
+    /// The deadline of a request that a worker has.
+    #[inline]
+    const fn handled_by(&self) -> Instant {
+        self.pace.entered().plus_millis(self.handle_ms as u64)
     }
 
     // ---- what happens ----
@@ -280,11 +267,10 @@ impl Conn {
     /// Whether [`Self::poll_action`] would find something, as far as a look at two words tells.
     #[inline]
     pub(crate) fn may_act(&self) -> bool {
-        let Pending { read_on, route, dispatch, finished, shut, close, .. } = self.pending;
-        self.forgotten != 0 || read_on | route | dispatch | finished | shut | close
+        self.forgotten != 0 || self.pending.is_anything()
     }
 
-    #[inline]
+    #[inline(never)]
     pub(crate) fn poll_action(&mut self, index: u32, shared: &mut Shared) -> Option<Action> {
         if let Some(summary) = self.poll_finished() {
             return Some(Action::Finished(summary));
@@ -297,19 +283,19 @@ impl Conn {
             let why = pending.void.unwrap_or(Void::Killed);
             return Some(Action::Forget { ticket: Ticket { index, exchange }, why });
         }
-        if core::mem::take(&mut pending.close) {
+        if pending.take(Due::Close) {
             return Some(Action::Close { reset: pending.reset });
         }
-        if core::mem::take(&mut pending.route) {
+        if pending.take(Due::Route) {
             return Some(Action::Route);
         }
-        if core::mem::take(&mut pending.dispatch) {
-            let deadline = self.deadline(&shared.limits)?;
+        if pending.take(Due::Dispatch) {
+            let deadline = self.handled_by();
             let envelope = self.work.as_mut()?.sink.take()?.finish();
             return Some(Action::Dispatch { ticket, envelope, deadline });
         }
-        if pending.shut && self.work.as_ref().is_none_or(|work| work.outbox.is_empty()) {
-            pending.shut = false;
+        if pending.is(Due::Shut) && self.work.as_ref().is_none_or(|work| work.outbox.is_empty()) {
+            pending.take(Due::Shut);
             return Some(Action::Shut);
         }
         None
@@ -323,7 +309,11 @@ impl Conn {
             shared.pool.keep_inbox(buffer);
         }
         let over = matches!(self.phase, Phase::Idle | Phase::Linger | Phase::Closed);
-        if over && work.inbox.is_empty() && work.outbox.is_empty() && !self.pending.finished {
+        if over
+            && work.inbox.is_empty()
+            && work.outbox.is_empty()
+            && !self.pending.is(Due::Finished)
+        {
             work.outbox.trim();
             self.release_counted(shared);
             if let Some(work) = self.work.take() {
@@ -401,10 +391,10 @@ impl Conn {
         match act {
             // What is said comes with `answer`.
             Act::Enter | Act::Say => {}
-            Act::Route => self.pending.route = true,
+            Act::Route => self.pending.add(Due::Route),
             Act::Dispatch => {
                 shared.notice(Notice::Dispatched);
-                self.pending.dispatch = true;
+                self.pending.add(Due::Dispatch);
             }
             Act::SayTimeout => {
                 if from == Phase::Head
@@ -429,15 +419,15 @@ impl Conn {
             }
             Act::Shut => {
                 self.drop_input();
-                self.pending.shut = true;
+                self.pending.add(Due::Shut);
             }
-            Act::Close => self.pending.close = true,
+            Act::Close => self.pending.add(Due::Close),
             Act::Reset => {
-                self.pending.close = true;
+                self.pending.add(Due::Close);
                 self.pending.reset = true;
             }
             Act::ForgetReset => {
-                self.pending.close = true;
+                self.pending.add(Due::Close);
                 self.pending.reset = true;
             }
             Act::NoKeep => self.keep = false,

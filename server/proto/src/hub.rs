@@ -14,7 +14,7 @@ use slab::Slab;
 use crate::action::{Action, Admission, Opening};
 use crate::conn::Conn;
 use crate::limits::{Checked, Limits};
-use crate::notice::{HandshakeFault, Notice};
+use crate::notice::{HandshakeFault, Notice, Usual};
 use crate::output::{Reply, SECURED_FIELDS_BYTES_MAX};
 use crate::phase::{Event, Phase};
 use crate::refusal::Refusal;
@@ -33,6 +33,15 @@ pub enum Stage {
     Serving,
     /// No new connections; present ones finish what they are doing.
     Draining,
+}
+
+/// What stands between a connection and its peer: see [`Hub::outlook`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outlook {
+    /// See [`Hub::unsent_bytes`].
+    pub unsent_bytes: u64,
+    /// See [`Hub::wants_read`].
+    pub wants_read: bool,
 }
 
 /// The connections of one loop, and everything that decides about them.
@@ -189,8 +198,8 @@ impl Hub {
     #[inline]
     pub fn holder(&self, ticket: Ticket) -> Option<ConnId> {
         let conn = self.conns.get(ticket.index as usize)?;
-        let waits = conn.exchange() == ticket.exchange && conn.phase() == Phase::Handle;
-        waits.then_some(ConnId { index: ticket.index, generation: conn.generation })
+        conn.waits_for(ticket)
+            .then_some(ConnId { index: ticket.index, generation: conn.generation })
     }
 
     /// The head that waits for a verdict. Valid from [`Action::Route`] to the admission or refusal.
@@ -337,14 +346,15 @@ impl Hub {
         reply: Result<Reply, Refusal>,
         now: Instant,
     ) -> Option<ConnId> {
-        let Some(id) = self.holder(ticket) else {
+        let conn = self.conns.get_mut(ticket.index as usize);
+        let Some(conn) = conn.filter(|conn| conn.waits_for(ticket)) else {
             self.shared.notice(Notice::StaleReply);
             if let Ok(reply) = reply {
                 self.shared.pool.keep_buffer(reply.octets);
             }
             return None;
         };
-        let conn = find(&mut self.conns, id)?;
+        let id = ConnId { index: ticket.index, generation: conn.generation };
         match reply {
             Ok(reply) => conn.handle_reply(reply, &mut self.shared, now),
             Err(why) => conn.handle_refused(why, None, &mut self.shared, now),
@@ -411,13 +421,21 @@ impl Hub {
     // ---- what to do next ----
 
     /// The next thing the connection asks of the driver.
-    #[inline]
+    #[inline(always)]
     pub fn poll_action(&mut self, id: ConnId) -> Option<Action> {
         let conn = find(&mut self.conns, id)?;
-        if !conn.may_act() {
-            return None;
-        }
-        conn.poll_action(id.index, &mut self.shared)
+        // Asked by the caller itself: more often than not there is nothing.
+        if conn.may_act() { conn.poll_action(id.index, &mut self.shared) } else { None }
+    }
+
+    /// What stands between a connection and its peer.
+    #[must_use]
+    #[inline(always)]
+    pub fn outlook(&self, id: ConnId) -> Outlook {
+        self.find(id).map_or(Outlook { unsent_bytes: 0, wants_read: false }, |conn| Outlook {
+            unsent_bytes: conn.unsent_bytes(),
+            wants_read: conn.wants_read(),
+        })
     }
 
     /// Nothing more to do for this connection until something happens: buffers it does not need go
@@ -470,14 +488,28 @@ impl Hub {
     }
 
     /// What happened since [`Hub::clear_notices`], and how many notices were dropped because the
-    /// driver did not look in time.
+    /// driver did not look in time. What every request does is among them as [`Hub::set_usual`]
+    /// says.
     #[must_use]
     pub fn notices(&self) -> (&[Notice], u64) {
         (&self.shared.notices, self.shared.notices_dropped)
     }
 
-    /// The notices were looked at.
+    /// What every request does is counted, and kept as notices only where `noticed`: as long as
+    /// nobody says otherwise.
+    pub const fn set_usual(&mut self, noticed: bool) {
+        self.shared.notices_usual = noticed;
+    }
+
+    /// How often happened what every request does, since [`Hub::clear_notices`].
+    #[must_use]
+    pub const fn usual(&self) -> &Usual {
+        &self.shared.usual
+    }
+
+    /// The notices were looked at, and what was counted.
     pub fn clear_notices(&mut self) {
+        self.shared.usual = Usual::default();
         self.shared.notices.clear();
         self.shared.notices_dropped = 0;
     }

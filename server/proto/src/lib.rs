@@ -58,9 +58,9 @@ mod time;
 mod wheel;
 
 pub use action::{Action, Admission, Opening, Void};
-pub use hub::{Hub, Stage};
+pub use hub::{Hub, Outlook, Stage};
 pub use limits::{Checked, Limits, LimitsError};
-pub use notice::{Cause, HandshakeFault, Notice};
+pub use notice::{Cause, HandshakeFault, Notice, Usual};
 pub use output::{Reply, SECURED_FIELDS_BYTES_MAX};
 pub use pace::{Pace, PaceLimits};
 pub use phase::{Act, Event, Forbidden, Phase, next};

@@ -159,3 +159,58 @@ pub enum Notice {
 }
 
 const _: () = assert!(size_of::<Notice>() <= 32);
+
+/// How often happened what every request does: added up where it happens, because a notice of each
+/// costs more than all there is to know of most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usual {
+    /// [`Notice::HeadDone`].
+    pub heads: u64,
+    /// [`Notice::Dispatched`].
+    pub dispatched: u64,
+    /// [`Notice::Replied`], by the first digit of the status.
+    pub replied: [u64; 6],
+    /// [`Notice::Kept`].
+    pub kept: u64,
+    /// Octets of [`Notice::Received`].
+    pub received_bytes: u64,
+    /// Octets of [`Notice::Sent`].
+    pub sent_bytes: u64,
+}
+
+impl Usual {
+    /// Whether nothing of the kind happened.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Counts a notice, if it is usual. With the notice a constant, little of this is left.
+    #[inline(always)]
+    pub(crate) const fn count(&mut self, notice: Notice) -> bool {
+        match notice {
+            Notice::HeadDone => self.heads += 1,
+            Notice::Dispatched => self.dispatched += 1,
+            Notice::Replied { status, handle_us: _ } => {
+                let class = (status / 100) as usize;
+                if class < self.replied.len() {
+                    self.replied[class] += 1;
+                }
+            }
+            Notice::Kept => self.kept += 1,
+            Notice::Received { bytes } => self.received_bytes += bytes as u64,
+            Notice::Sent { bytes } => self.sent_bytes += bytes as u64,
+            Notice::Accepted
+            | Notice::Shed
+            | Notice::Secured
+            | Notice::HandshakeFailed(_)
+            | Notice::Refused(_)
+            | Notice::Answered { .. }
+            | Notice::StaleReply
+            | Notice::TimedOut(_)
+            | Notice::Closed(..)
+            | Notice::Forbidden(_) => return false,
+        }
+        true
+    }
+}

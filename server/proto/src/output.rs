@@ -253,11 +253,16 @@ impl Outbox {
         }
     }
 
-    /// Everything promised and not sent, in order.
+    /// Everything promised and not sent, in order; what is owed of replies before the last one first.
     #[inline]
     pub(crate) fn unsent(&self) -> [&[u8]; 4] {
         let octets = self.source.octets();
         let split = self.head_bytes as usize;
+        if self.backlog.is_empty() && self.tail.filled == 0 && self.content_bytes == 0 {
+            // As most replies are: see `join`.
+            let gone = usize::try_from(self.gone).unwrap_or(usize::MAX);
+            return [&[], octets.get(gone..split).unwrap_or_default(), &[], &[]];
+        }
         let content = split..split + self.content_bytes as usize;
         let mut slices = [
             self.backlog.as_slice(),

@@ -24,10 +24,12 @@ pub(crate) struct Pool {
 
 impl Pool {
     /// A buffer of exactly `bytes` octets. All inboxes of a hub have one size.
+    #[inline]
     pub(crate) fn inbox(&mut self, bytes: usize) -> Vec<u8> {
         self.inboxes.pop().unwrap_or_else(|| alloc::vec![0; bytes])
     }
 
+    #[inline]
     pub(crate) fn keep_inbox(&mut self, inbox: Vec<u8>) {
         if self.inboxes.len() < KEPT_MAX {
             self.inboxes.push(inbox);
@@ -39,6 +41,7 @@ impl Pool {
         self.buffers.pop().unwrap_or_default()
     }
 
+    #[inline]
     pub(crate) fn keep_buffer(&mut self, mut buffer: Vec<u8>) {
         let capacity = buffer.capacity();
         if capacity > 0 && capacity <= KEPT_BYTES_MAX && self.buffers.len() < KEPT_MAX {
@@ -47,10 +50,12 @@ impl Pool {
         }
     }
 
+    #[inline]
     pub(crate) fn work(&mut self) -> Box<Work> {
         self.works.pop().unwrap_or_default()
     }
 
+    #[inline]
     pub(crate) fn keep_work(&mut self, mut work: Box<Work>) {
         work.reset();
         if self.works.len() < KEPT_MAX {

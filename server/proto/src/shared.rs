@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use fezz_parser::Index;
 
 use crate::limits::Checked;
-use crate::notice::Notice;
+use crate::notice::{Notice, Usual};
 use crate::output::Tails;
 use crate::pool::Pool;
 
@@ -27,6 +27,10 @@ pub(crate) struct Shared {
     pub(crate) discard: Vec<u8>,
     pub(crate) notices: Vec<Notice>,
     pub(crate) notices_dropped: u64,
+    /// What every request does, counted.
+    pub(crate) usual: Usual,
+    /// Whether that is noticed as well.
+    pub(crate) notices_usual: bool,
     exchanges: u64,
 }
 
@@ -42,6 +46,8 @@ impl Shared {
             discard: alloc::vec![0; DISCARD_BYTES],
             notices: Vec::new(),
             notices_dropped: 0,
+            usual: Usual::default(),
+            notices_usual: true,
             exchanges: 0,
         }
     }
@@ -51,7 +57,16 @@ impl Shared {
         self.exchanges
     }
 
+    /// Something happened.
+    #[inline(always)]
     pub(crate) fn notice(&mut self, notice: Notice) {
+        if !self.usual.count(notice) || self.notices_usual {
+            self.keep(notice);
+        }
+    }
+
+    #[inline(never)]
+    fn keep(&mut self, notice: Notice) {
         if self.notices.len() < NOTICES_MAX {
             self.notices.push(notice);
         } else {

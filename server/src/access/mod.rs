@@ -211,6 +211,10 @@ impl Observer for Lines {
         self.hand_over();
     }
 
+    fn wants_usual(&self) -> bool {
+        false
+    }
+
     fn wants_words(&self) -> bool {
         self.layout != Layout::Audit
     }

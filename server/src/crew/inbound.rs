@@ -79,6 +79,7 @@ impl Inbound {
 
     /// The next job, if there is one: its call is on `post` from here on, and the one before ended
     /// with `ended`.
+    #[inline]
     pub(crate) fn take(&self, post: &Post, tenure: &Tenure, ended: Ended) -> Option<Taken> {
         let mut state = self.lock();
         state.finish(post, ended);
@@ -172,6 +173,7 @@ impl Inbound {
 
 impl State {
     /// The call on `post`, if there was one, is over.
+    #[inline]
     fn finish(&mut self, post: &Post, ended: Ended) {
         if let Some(call) = self.calls.get_mut(post.number).and_then(Option::take) {
             self.roster.done(call, ended);
@@ -180,6 +182,7 @@ impl State {
 
     /// Takes a job and puts its call on `post`, under one lock: whoever looks for a job finds it in
     /// the queue or on a post.
+    #[inline(always)]
     fn begin(&mut self, post: &Post, tenure: &Tenure) -> Option<Taken> {
         let taken = self.roster.take()?;
         let renewal = taken.call.renewal();

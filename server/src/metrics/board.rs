@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use fezz_proto::{Cause, HandshakeFault, Instant, Notice, Phase, Summary};
+use fezz_proto::{Cause, HandshakeFault, Instant, Notice, Phase, Summary, Usual};
 
 use super::functions::{CallTable, Calls, FunctionLabels};
 use super::requests::{RequestTable, Requests};
@@ -132,17 +132,6 @@ pub(crate) struct Scribe {
     calls: CallTable,
 }
 
-/// What one batch adds to the counters that every request moves: added up in registers, stored
-/// once.
-#[derive(Default)]
-struct Usual {
-    heads: u64,
-    dispatched: u64,
-    kept: u64,
-    received_bytes: u64,
-    sent_bytes: u64,
-}
-
 impl Scribe {
     pub(crate) fn new(board: &Arc<Board>) -> Self {
         Self {
@@ -174,6 +163,19 @@ impl Scribe {
         }
     }
 
+    /// What every request of a turn did.
+    pub(crate) fn usual(&self, usual: &Usual) {
+        let board = &*self.board;
+        board.heads.add(usual.heads);
+        board.dispatched.add(usual.dispatched);
+        for (count, more) in board.replied.iter().zip(usual.replied) {
+            count.add(more);
+        }
+        board.kept.add(usual.kept);
+        board.received_bytes.add(usual.received_bytes);
+        board.sent_bytes.add(usual.sent_bytes);
+    }
+
     /// A TLS handshake finished after so many microseconds.
     pub(crate) fn secure(&self, version: &'static str, resumed: bool, took_us: u64) {
         tick(&self.board.secured, [version, if resumed { "true" } else { "false" }]);
@@ -189,45 +191,24 @@ impl Scribe {
 }
 
 impl Observer for Scribe {
-    fn notices(&mut self, at: Instant, what: &[Notice]) {
-        let mut usual = Usual::default();
-        for notice in what {
-            match notice {
-                Notice::HeadDone => usual.heads += 1,
-                Notice::Dispatched => usual.dispatched += 1,
-                Notice::Kept => usual.kept += 1,
-                Notice::Received { bytes } => usual.received_bytes += u64::from(*bytes),
-                Notice::Sent { bytes } => usual.sent_bytes += u64::from(*bytes),
-                other => self.notice(at, other),
-            }
-        }
-        let board = &*self.board;
-        board.heads.add(usual.heads);
-        board.dispatched.add(usual.dispatched);
-        board.kept.add(usual.kept);
-        board.received_bytes.add(usual.received_bytes);
-        board.sent_bytes.add(usual.sent_bytes);
-    }
-
     fn notice(&mut self, _at: Instant, what: &Notice) {
         let board = &*self.board;
         match what {
             // Counted where the listener is known, and where the session is.
             Notice::Accepted | Notice::Secured => {}
+            // Counted where it happens: see `Self::usual`.
+            Notice::HeadDone
+            | Notice::Dispatched
+            | Notice::Replied { .. }
+            | Notice::Kept
+            | Notice::Received { .. }
+            | Notice::Sent { .. } => {}
             Notice::Shed => board.shed.add(1),
             Notice::HandshakeFailed(why) => raise(&board.handshake_failed, *why as usize),
-            Notice::HeadDone => board.heads.add(1),
             Notice::Refused(why) => tick(&board.refused, [why.name()]),
-            Notice::Dispatched => board.dispatched.add(1),
-            Notice::Replied { status, handle_us: _ } => {
-                raise(&board.replied, usize::from(status / 100));
-            }
             Notice::Answered { .. } => board.answered.add(1),
             Notice::StaleReply => board.stale.add(1),
             Notice::TimedOut(phase) => raise(&board.timed_out, *phase as usize),
-            Notice::Received { bytes } => board.received_bytes.add(u64::from(*bytes)),
-            Notice::Sent { bytes } => board.sent_bytes.add(u64::from(*bytes)),
-            Notice::Kept => board.kept.add(1),
             Notice::Closed(phase, cause) => {
                 raise(&board.closed, *phase as usize * Cause::ALL.len() + *cause as usize);
             }

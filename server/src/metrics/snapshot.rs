@@ -183,7 +183,7 @@ fn add_named<const NAMES: usize, K: Ord>(
 mod tests {
     use std::sync::Arc;
 
-    use fezz_proto::{Instant, Notice, Refusal};
+    use fezz_proto::{Instant, Notice, Refusal, Usual};
 
     use super::*;
     use crate::metrics::board::{Caps, Scribe};
@@ -196,11 +196,9 @@ mod tests {
         for board in &boards {
             let mut scribe = Scribe::new(board);
             scribe.accept(0);
-            let notices = [
-                Notice::Replied { status: 204, handle_us: 7 },
-                Notice::Refused(Refusal::NoRoute),
-                Notice::Closed(Phase::Idle, Cause::Expired),
-            ];
+            let notices =
+                [Notice::Refused(Refusal::NoRoute), Notice::Closed(Phase::Idle, Cause::Expired)];
+            scribe.usual(&Usual { replied: [0, 0, 1, 0, 0, 0], ..Usual::default() });
             scribe.notices(Instant::ZERO, &notices);
             scribe.secure("TLSv1.3", true, 600);
             scribe.turn(120, 9);

@@ -36,16 +36,30 @@ const UNDERSCORE: u8 = b'_' | 0x20;
 /// Whether a field is such a claim.
 #[inline]
 pub(crate) fn is_claim(name: &[u8]) -> bool {
-    // Most names are known to be others by their first two octets.
-    let Some([first, second]) = name.first_chunk() else { return false };
-    match (first | 0x20, second | 0x20) {
-        (b'x', b'-' | UNDERSCORE)
-        | (b'f', b'o' | b'a' | b'e')
-        | (b'c', b'f' | b'l')
-        | (b't', b'r')
-        | (b'r', b'e') => is_listed(name),
+    // Most names are known to be others by their first octets.
+    let Some(first) = name.first_chunk::<3>() else { return false };
+    match first.map(|octet| octet | 0x20) {
+        [b'x', b'-' | UNDERSCORE, _] => may_claim_behind_x(name) && is_listed(name),
+        [b'f', b'o', b'r']
+        | [b'f', b'a', b's']
+        | [b'f', b'e', b'z']
+        | [b'c', b'f', _]
+        | [b'c', b'l', b'i']
+        | [b't', b'r', b'u']
+        | [b'r', b'e', b'm'] => is_listed(name),
         _ => false,
     }
+}
+
+/// Whether a name that begins with `x-` may be a claim, by the three octets behind that: there are
+/// many such names, and few of them are claims.
+#[inline]
+fn may_claim_behind_x(name: &[u8]) -> bool {
+    let Some([_, _, behind @ ..]) = name.first_chunk::<5>() else { return false };
+    matches!(
+        &behind.map(|octet| octet | 0x20),
+        b"rea" | b"rem" | b"cli" | b"clu" | b"ori" | b"env" | b"for" | b"ssl" | b"fez"
+    )
 }
 
 /// Whether a claim is one that a trusted proxy of such a listener may make: what it says is passed

@@ -1,4 +1,5 @@
-//! The monotonic clock as the whole system counts it: for whoever compares it with other processes.
+//! The monotonic clock as the whole system counts it: the server's own clock is made of it, and it
+//! can be compared with that of other processes.
 
 /// Microseconds of CLOCK_MONOTONIC.
 #[must_use]

@@ -21,6 +21,8 @@ struct Driver {
 impl Driver {
     fn new(admits: bool) -> Self {
         let mut hub = Hub::new(Limits::default().check().expect("the limits agree"));
+        // As the server does while nobody looks on.
+        hub.set_usual(false);
         let now = Instant::from_micros(1_000_000);
         let id = hub.handle_accepted(false, now).expect("there is room");
         Self { hub, id, now, admits }

@@ -1,6 +1,6 @@
 //! What an exchange costs is kept with it, and told when it is over.
 
-use super::Conn;
+use super::{Conn, Due};
 use crate::phase::{Event, Phase};
 use crate::shared::Shared;
 use crate::summary::{End, Summary};
@@ -40,25 +40,27 @@ impl Conn {
             account.received_bytes = work.inbox.len() as u64;
         }
         account.end = End::of(event);
-        self.pending.finished = true;
+        self.pending.add(Due::Finished);
         self.pending.over = true;
     }
 
     /// The next exchange to be told of, unless it is the one whose ticket is to be told of first.
     #[inline]
     pub(super) fn poll_finished(&mut self) -> Option<Summary> {
-        if !self.pending.finished {
+        if !self.pending.is(Due::Finished) {
             return None;
         }
         let work = self.work.as_mut()?;
         if let Some(earlier) = work.earlier.take() {
-            self.pending.finished = self.pending.over;
+            if !self.pending.over {
+                self.pending.take(Due::Finished);
+            }
             return Some(earlier);
         }
         if work.account.exchange == self.forgotten {
             return None;
         }
-        self.pending.finished = false;
+        self.pending.take(Due::Finished);
         self.pending.over = false;
         Some(work.account)
     }

@@ -2,7 +2,7 @@
 
 use fezz_parser::parse_head;
 
-use super::Conn;
+use super::{Conn, Due};
 use crate::exchange::Exchange;
 use crate::notice::Notice;
 use crate::phase::{Event, Phase};
@@ -27,7 +27,7 @@ impl Conn {
     #[inline]
     pub(super) fn advance_later(&mut self, shared: &mut Shared, now: Instant) {
         if self.phase == Phase::Idle && self.has_input() {
-            self.pending.read_on = true;
+            self.pending.add(Due::ReadOn);
         } else {
             self.advance(shared, now);
         }
@@ -36,7 +36,7 @@ impl Conn {
     /// Reads what was left for later, as of the moment when that was.
     #[inline]
     pub(super) fn read_on(&mut self, shared: &mut Shared) {
-        if core::mem::take(&mut self.pending.read_on) && self.phase == Phase::Idle {
+        if self.pending.take(Due::ReadOn) && self.phase == Phase::Idle {
             self.advance(shared, self.entered());
         }
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::super::binary::Serving;
-use super::super::harness::{Client, c_function, example};
+use super::super::harness::{Client, c_function, example, signal};
 use super::super::tls::pki::Authority;
 use super::{said, verb};
 
@@ -165,7 +165,6 @@ fn one_line_says_what_was_given_up() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("fezz runs");
-    let id = child.id().to_string();
     let mut text = String::new();
     let mut said = child.stderr.take().expect("piped");
     while !text.contains("ready: ") {
@@ -178,7 +177,7 @@ fn one_line_says_what_was_given_up() {
     for word in ["user=nobody uid=65534 gid=65534", "capabilities=none", "landlock="] {
         assert!(line.contains(word), "{line}");
     }
-    assert!(Command::new("kill").args(["-s", "TERM", &id]).status().expect("kill").success());
+    signal(child.id(), "TERM");
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
     drop(std::fs::remove_dir_all(&place));
 }

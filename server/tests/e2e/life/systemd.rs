@@ -17,7 +17,7 @@ use fezz_server::supervisor::feed_while_loops_turn;
 use fezz_server::{Observer, Server, Settings};
 
 use super::super::binary::Serving;
-use super::super::harness::{Client, c_function, example, present_user, serving, statuses};
+use super::super::harness::{Client, c_function, example, present_user, serving, signal, statuses};
 use super::super::versions::folder;
 use super::{put, said, verb, wait};
 
@@ -185,8 +185,7 @@ fn sockets_are_handed_over_by_name() {
         client.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
         assert_eq!(statuses(&client.rest()), [200]);
     }
-    let id = child.id().to_string();
-    Command::new("kill").args(["-s", "TERM", &id]).status().expect("kill runs");
+    signal(child.id(), "TERM");
     let output = child.wait_with_output().expect("it ends");
     let (code, text_said) = said(&output);
     assert_eq!(code, Some(0), "{text_said}");

@@ -154,20 +154,17 @@ fn who_watches_the_server_sees_the_new_one() {
     let socket = folder.join("a.sock");
     let [_, user] = present_user();
     let shown = folder.display();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let watched = port.local_addr().expect("its address");
-    drop(port);
     let text = format!(
         "version = 1\n[[listener]]\naddress = \"127.0.0.1:0\"\n\
          [[function]]\nname = \"f\"\nartifact = \"{shown}/f.so\"\n\
          [[route]]\npath = \"/{{*rest}}\"\nfunction = \"f\"\n\
-         [admin]\nlisten = \"unix:{shown}/a.sock\"\n[metrics]\nlisten = \"{watched}\"\n\
+         [admin]\nlisten = \"unix:{shown}/a.sock\"\n[metrics]\nlisten = \"127.0.0.1:0\"\n\
          [log]\nformat = \"text\"\n[sandbox]\nuser = \"{user}\"\n"
     );
     let file = folder.join("fezz.toml");
     std::fs::write(&file, text).expect("written");
     let server = Serving::alone(&["serve", "--config", &file.display().to_string()], &[]);
-    let last = Last(&socket);
+    let (last, watched) = (Last(&socket), server.watched());
     // It stays busy for a while after the upgrade.
     let mut busy = Client::to(server.address);
     busy.send(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
