@@ -172,6 +172,12 @@ impl Stage {
         self.figures.push(figure);
     }
 
+    /// How much went wrong, and the first of it in words.
+    pub(super) fn measure_wrong(&mut self, id: &str, wrong: &[impl ToString]) {
+        let first = wrong.first().map_or_else(String::new, ToString::to_string);
+        self.measure(id, count(wrong.len() as u64), "", first);
+    }
+
     /// The 99th percentile of `beside` to that of `quiet`, which counts as 10 ms at least.
     pub(super) fn measure_slowdown(&mut self, quiet: &Report, beside: &Report) {
         let (before, after) = (quiet.millis(0.99), beside.millis(0.99));

@@ -52,17 +52,17 @@ fn upgrades_lose_nothing_and_failed_ones_change_nothing() {
     let plain = folder.join("plain");
     std::fs::write(&plain, "no program").expect("written");
     let failures = [
-        (script(&folder, "exits", "exit 3"), "exit code 3"),
-        (script(&folder, "crashes", "kill -SEGV $$"), "SIGSEGV"),
-        (script(&folder, "hangs", "exec sleep 60"), "not ready within 1 s"),
-        (script(&folder, "babbles", "eval \"echo hi >&$FEZZ_UPGRADE_FD\""), "it said 'hi'"),
-        (script(&folder, "leads-nowhere", "exec fezz-wrong"), "exit code 127"),
-        (plain, "cannot be started"),
+        (script(&folder, "exits", "exit 3"), "30s", "exit code 3"),
+        (script(&folder, "crashes", "kill -SEGV $$"), "30s", "SIGSEGV"),
+        (script(&folder, "hangs", "exec sleep 60"), "1s", "not ready within 1 s"),
+        (script(&folder, "babbles", "eval \"echo hi >&$FEZZ_UPGRADE_FD\""), "30s", "it said 'hi'"),
+        (script(&folder, "leads-nowhere", "exec fezz-wrong"), "30s", "exit code 127"),
+        (plain, "30s", "cannot be started"),
     ];
-    for (binary, word) in &failures {
+    for (binary, timeout, word) in &failures {
         load.await_answers(20);
         let binary = binary.display().to_string();
-        let output = verb(&socket, &["upgrade", "--binary", &binary, "--timeout", "1s"]);
+        let output = verb(&socket, &["upgrade", "--binary", &binary, "--timeout", timeout]);
         let (code, said) = said(&output);
         assert_eq!(code, Some(1), "{said}");
         assert!(said.contains("nothing changed: ") && said.contains(word), "{word}: {said}");
