@@ -34,14 +34,22 @@ impl Class {
     /// Whether all of `octets` are in the set: one decision, for those who expect a yes.
     #[inline]
     pub(crate) fn has_all(self, octets: &[u8]) -> bool {
-        octets.iter().fold(self.0, |set, octet| set & TABLE[*octet as usize]) != 0
+        let common = |set, octet: &u8| set & TABLE[*octet as usize];
+        let Some(last) = octets.last_chunk::<4>() else {
+            return octets.iter().fold(self.0, common) != 0;
+        };
+        // The last ones may be looked at twice.
+        let (chunks, _) = octets.as_chunks::<4>();
+        let set = last.iter().fold(self.0, common);
+        chunks.iter().fold(set, |set, chunk| chunk.iter().fold(set, common)) != 0
     }
 
     /// Index of the first octet from `at` on that is not in the set, or the length.
     #[inline]
     pub(crate) fn end(self, octets: &[u8], at: usize) -> usize {
-        let mut at = at;
-        while let Some(&[a, b, c, d]) = octets.get(at..).and_then(|rest| rest.first_chunk()) {
+        let Some(mut rest) = octets.get(at..) else { return at };
+        while let Some((&[a, b, c, d], after)) = rest.split_first_chunk() {
+            let at = octets.len() - rest.len();
             if !self.has(a) {
                 return at;
             }
@@ -54,12 +62,14 @@ impl Class {
             if !self.has(d) {
                 return at + 3;
             }
-            at += 4;
+            rest = after;
         }
-        while octets.get(at).is_some_and(|octet| self.has(*octet)) {
-            at += 1;
+        while let [first, after @ ..] = rest
+            && self.has(*first)
+        {
+            rest = after;
         }
-        at
+        octets.len() - rest.len()
     }
 }
 

@@ -212,8 +212,10 @@ pub(crate) fn pump<S: Stream>(
         let outlook = hub.outlook(link.id);
         let promised = if link.writable { outlook.unsent_bytes } else { 0 };
         let sent = if promised > 0 { send(link, hub, scratch, promised, now) } else { 0 };
+        // Who tried to send in vain may have learned that nobody is there any more.
+        let wants_read = if promised == 0 { outlook.wants_read } else { hub.wants_read(link.id) };
         let moved = match sent {
-            0 if link.readable && outlook.wants_read => receive(link, hub, scratch, now),
+            0 if link.readable && wants_read => receive(link, hub, scratch, now),
             0 => find_broken(link, hub, now),
             bytes => Some(bytes),
         };

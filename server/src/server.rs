@@ -347,7 +347,7 @@ impl Server {
         for (number, one) in loops.into_iter().enumerate() {
             let yard = Arc::clone(&yard);
             let thread = thread::Builder::new()
-                .name(format!("fezz-loop-{number}"))
+                .name(format!("{}{number}", watch::LOOP_NAME))
                 .stack_size(crew::STACK_BYTES)
                 .spawn(move || watch::drive(&yard, Box::new(one)));
             match thread {

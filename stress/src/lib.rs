@@ -8,6 +8,7 @@
 //! Nothing here is linked into the server.
 
 pub mod bench;
+pub mod budgets;
 pub mod clock;
 pub mod limits;
 pub mod load;

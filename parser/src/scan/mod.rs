@@ -27,9 +27,6 @@ pub(crate) trait Scan {
 /// The engine that runs everywhere.
 pub(crate) struct Portable;
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGHS: u64 = 0x8080_8080_8080_8080;
-
 impl Scan for Portable {
     #[inline(always)]
     fn line(&mut self, octets: &[u8], at: usize) -> (usize, usize) {
@@ -51,27 +48,43 @@ impl Scan for Portable {
 /// Index of the first control octet from `at` on, HTAB and DEL too, or the length.
 #[inline(always)]
 pub(crate) fn value_end(octets: &[u8], at: usize) -> usize {
-    let mut at = at;
-    // The compiler makes vector instructions of this, on every processor that has some.
-    while let Some(block) = octets.get(at..).and_then(|rest| rest.first_chunk::<32>()) {
-        if block.iter().fold(false, |any, octet| any | (*octet < b' ') | (*octet == 0x7f)) {
-            break;
-        }
-        at += 32;
+    let Some(mut rest) = octets.get(at..) else { return at };
+    while let Some((block, after)) = rest.split_first_chunk::<32>()
+        && has_no_stop(block)
+    {
+        rest = after;
     }
-    while let Some(block) = octets.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let word = u64::from_le_bytes(*block);
-        let control = word.wrapping_sub(ONES * 0x20) & !word;
-        let delete = word ^ (ONES * 0x7f);
-        let stops = (control | delete.wrapping_sub(ONES) & !delete) & HIGHS;
+    while let Some((word, after)) = rest.split_first_chunk::<8>() {
+        let stops = stops(*word);
         if stops != 0 {
             // A borrow can only mark octets behind a real stop: the lowest mark is exact.
-            return at + stops.trailing_zeros() as usize / 8;
+            return octets.len() - rest.len() + stops.trailing_zeros() as usize / 8;
         }
-        at += 8;
+        rest = after;
     }
-    while octets.get(at).is_some_and(|octet| *octet >= b' ' && *octet != 0x7f) {
-        at += 1;
+    while let [first, after @ ..] = rest
+        && *first >= b' '
+        && *first != 0x7f
+    {
+        rest = after;
     }
-    at
+    octets.len() - rest.len()
+}
+
+/// Whether a block has no control octet, HTAB and DEL included. The compiler makes vector
+/// instructions of this, on every processor that has some.
+#[inline(always)]
+pub(crate) fn has_no_stop<const N: usize>(block: &[u8; N]) -> bool {
+    !block.iter().fold(false, |any, octet| any | (*octet < b' ') | (*octet == 0x7f))
+}
+
+/// A mark in the highest bit of the first control octet of a word, and perhaps of others behind
+/// it; none if there is none.
+#[inline(always)]
+const fn stops(word: [u8; 8]) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    let word = u64::from_le_bytes(word);
+    let delete = word ^ (ONES * 0x7f);
+    (word.wrapping_sub(ONES * 0x20) & !word | delete.wrapping_sub(ONES) & !delete) & HIGHS
 }

@@ -253,7 +253,7 @@ impl Outbox {
         }
     }
 
-    /// Everything promised and not sent, in order.
+    /// Everything promised and not sent, in order; what is owed of replies before the last one first.
     #[inline]
     pub(crate) fn unsent(&self) -> [&[u8]; 4] {
         let octets = self.source.octets();

@@ -7,8 +7,14 @@ use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::sys::monotonic;
+
+/// How long a line waits for room in the queue of a supervisor that is busy: one that is lost is
+/// not said again, and without `READY=1` the service is ended. A supervisor that does not read must
+/// not keep us for longer.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The way to the supervisor, if there is one.
 #[derive(Debug, Default)]
@@ -29,8 +35,7 @@ impl Notify {
         let Some(address) = address.filter(|it| !it.is_empty()) else { return Ok(Self::default()) };
         let socket = UnixDatagram::unbound()?;
         socket.connect_addr(&address_of(&address)?)?;
-        // A supervisor that does not read must not keep us.
-        socket.set_nonblocking(true)?;
+        socket.set_write_timeout(Some(PATIENCE))?;
         Ok(Self { socket: Some(socket), address: Some(address), silent: AtomicBool::new(false) })
     }
 
@@ -75,7 +80,9 @@ impl Notify {
         if let Some(socket) = &self.socket
             && !self.silent.load(Ordering::Acquire)
         {
-            drop(socket.send(lines.as_bytes()));
+            while let Err(error) = socket.send(lines.as_bytes())
+                && error.kind() == io::ErrorKind::Interrupted
+            {}
         }
     }
 }
@@ -92,6 +99,29 @@ fn address_of(text: &OsStr) -> io::Result<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A queue of datagrams is short (`net.unix.max_dgram_qlen`).
+    #[test]
+    fn a_line_waits_for_room() {
+        let name = format!("fezz-notify-full-{}", std::process::id());
+        let address = SocketAddr::from_abstract_name(&name).unwrap();
+        let supervisor = UnixDatagram::bind_addr(&address).unwrap();
+        let notify = Notify::to(Some(format!("@{name}").into())).unwrap();
+        let other = UnixDatagram::unbound().unwrap();
+        other.set_nonblocking(true).unwrap();
+        other.connect_addr(&address).unwrap();
+        let mut queued = 0;
+        while other.send(b"STATUS=busy").is_ok() {
+            queued += 1;
+        }
+        let mut buffer = [0; 512];
+        let mut next = || supervisor.recv(&mut buffer).map(|bytes| buffer[..bytes].to_vec());
+        std::thread::scope(|scope| {
+            scope.spawn(|| notify.ready("Serving"));
+            assert!((0..queued).all(|_| next().unwrap() == b"STATUS=busy"), "{queued} of another");
+            assert!(next().unwrap().starts_with(b"READY=1"));
+        });
+    }
 
     #[test]
     fn lines_arrive_until_another_process_is_the_service() {

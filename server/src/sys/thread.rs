@@ -1,5 +1,6 @@
-//! The calling thread's number, and what is done to a thread that runs away with its call.
+//! The calling thread's number and name, and what is done to a thread that runs away with its call.
 
+use std::ffi::CStr;
 use std::io;
 
 /// The calling thread's number in the operating system; 0 where there is none to be had.
@@ -10,6 +11,18 @@ pub fn current() -> i32 {
     return unsafe { libc::gettid() };
     #[cfg(not(target_os = "linux"))]
     0
+}
+
+/// Gives the calling thread another name, for whoever looks at the process: at most 15 octets, or it
+/// keeps the one that it has. Systems other than Linux keep it, too.
+pub fn rename(name: &CStr) {
+    #[cfg(target_os = "linux")]
+    // SAFETY: the calling thread exists, and the name is a string of C that outlives the call.
+    unsafe {
+        libc::pthread_setname_np(libc::pthread_self(), name.as_ptr());
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = name;
 }
 
 /// Leaves the thread only the processor time that nobody else wants. It keeps running: a thread
@@ -36,6 +49,16 @@ pub fn make_idle(thread: i32) -> io::Result<()> {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_thread_is_renamed_for_others_to_see() {
+        let seen = std::thread::spawn(|| {
+            rename(c"fezz-other");
+            rename(c"a name of sixteen");
+            std::fs::read_to_string(format!("/proc/self/task/{}/comm", current())).unwrap()
+        });
+        assert_eq!(seen.join().unwrap(), "fezz-other\n");
+    }
 
     #[test]
     fn a_thread_is_made_idle_and_a_missing_one_is_an_error() {

@@ -1,6 +1,7 @@
 //! A thread that drives a loop: turn after turn, and between them the calls that it makes itself,
 //! each with the loop given away.
 
+use std::ffi::CString;
 use std::io;
 use std::sync::Arc;
 use std::thread;
@@ -19,6 +20,7 @@ pub(crate) fn drive(yard: &Arc<Yard>, held: Box<Loop>) {
     let mut driver =
         Driver { yard, caller: Caller::new(&yard.place), thread: sys::thread::current() };
     if driver.drive(held) == Drove::Taken {
+        go_by(SPARE_NAME.to_owned());
         stand_by(yard, false);
     }
 }
@@ -29,9 +31,23 @@ pub(super) fn stand_by(yard: &Arc<Yard>, mut announced: bool) {
     let mut driver =
         Driver { yard, caller: Caller::new(&yard.place), thread: sys::thread::current() };
     while let Some(held) = yard.spares.wait(std::mem::take(&mut announced), yard.loops()) {
+        go_by(format!("{LOOP_NAME}{}", held.home()));
         if driver.drive(held) == Drove::GivenUp {
             return;
         }
+        go_by(SPARE_NAME.to_owned());
+    }
+}
+
+/// What the thread of a loop is called, before its number.
+pub(crate) const LOOP_NAME: &str = "fezz-loop-";
+/// What a thread is called that stands ready.
+pub(super) const SPARE_NAME: &str = "fezz-spare";
+
+/// Calls this thread what it is now, for whoever looks at the process.
+fn go_by(name: String) {
+    if let Ok(name) = CString::new(name) {
+        sys::thread::rename(&name);
     }
 }
 

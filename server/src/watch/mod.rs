@@ -16,7 +16,7 @@ use std::{io, iter};
 
 use crate::crew::{Sweep, millis};
 
-pub(crate) use drive::drive;
+pub(crate) use drive::{LOOP_NAME, drive};
 pub(crate) use yard::Yard;
 
 /// Milliseconds between two looks at the loops.

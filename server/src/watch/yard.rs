@@ -8,7 +8,7 @@ use std::thread;
 
 use fezz_proto::{Instant, Ticket};
 
-use super::drive::stand_by;
+use super::drive::{SPARE_NAME, stand_by};
 use super::spares::Spares;
 use crate::crew::{
     Berth, Callee, Inside, Left, Rescued, STACK_BYTES, Workplace, given_up_at, millis,
@@ -134,7 +134,7 @@ impl Yard {
         self.spares.announce();
         let yard = Arc::clone(self);
         let thread = thread::Builder::new()
-            .name("fezz-spare".to_owned())
+            .name(SPARE_NAME.to_owned())
             .stack_size(STACK_BYTES)
             .spawn(move || stand_by(&yard, true));
         if thread.is_err() {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
-use super::harness::{Client, c_function, example, present_user, statuses};
+use super::harness::{Client, c_function, example, present_user, signal, statuses};
 
 /// Octets that a pipe holds when nobody reads it (pipe(7)).
 const PIPE_BYTES: usize = 64 * 1024;
@@ -128,9 +128,7 @@ impl Serving {
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        let status = Command::new("kill").args(["-s", name, &id]).status().expect("kill runs");
-        assert!(status.success());
+        signal(self.child.id(), name);
     }
 
     /// The next line that it says and that has `word` in it.
@@ -169,13 +167,13 @@ impl Serving {
         &self.before
     }
 
-    /// The number of its process.
     /// Where its metrics are.
     pub(crate) fn watched(&self) -> SocketAddr {
         let word = self.ready.split_whitespace().find_map(|it| it.strip_prefix("metrics:http://"));
         word.expect("it is watched").parse().expect("an address")
     }
 
+    /// The number of its process.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -315,6 +313,45 @@ fn an_idle_server_is_never_woken() {
     }
 }
 
+/// The names of the threads that drive loops or stand ready to.
+#[cfg(target_os = "linux")]
+fn drivers(process: u32) -> Vec<String> {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).expect("a process");
+    let name = |thread: std::path::PathBuf| std::fs::read_to_string(thread.join("comm")).ok();
+    let names = threads.flatten().filter_map(|thread| name(thread.path()));
+    let names = names.map(|name| name.trim().to_owned());
+    let mut names: Vec<_> =
+        names.filter(|name| name.starts_with("fezz-loop") || name == "fezz-spare").collect();
+    names.sort();
+    names
+}
+
+/// A loop changes hands during a call that keeps its thread, and whoever drives it has its name.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_thread_of_a_loop_has_its_name_after_a_rescue() {
+    let artifact = c_function("mostly_short", MOSTLY_SHORT).display().to_string();
+    let artifact = format!("main={artifact}@/{{*rest}}");
+    let inline = ["--function", &artifact, "--set", "main.placement=inline", "--event-loops", "1"];
+    let server = Serving::start(&[], &inline);
+    let expected = ["fezz-loop-0", "fezz-spare"];
+    let is_so = |_| {
+        std::thread::sleep(Duration::from_millis(10));
+        drivers(server.id()) == expected
+    };
+    assert!((0..3_000).any(is_so), "at first: {:?}", drivers(server.id()));
+    let mut client = Client::to(server.address);
+    client.send(b"GET /long HTTP/1.1\r\nHost: a\r\n\r\n");
+    let kept = ["fezz-loop-0", "fezz-loop-0", "fezz-spare"];
+    let is_kept = |_| {
+        std::thread::sleep(Duration::from_millis(10));
+        drivers(server.id()) == kept
+    };
+    assert!((0..300).any(is_kept), "during the call: {:?}", drivers(server.id()));
+    assert!(client.reply().0.starts_with("HTTP/1.1 200 "));
+    assert!((0..3_000).any(is_so), "after it: {:?}", drivers(server.id()));
+}
+
 #[test]
 fn lines_that_nobody_reads_do_not_keep_it_from_ending() {
     let artifact = example("hello").display().to_string();
@@ -334,9 +371,7 @@ fn lines_that_nobody_reads_do_not_keep_it_from_ending() {
     }
     writer.write_all(&[b'.'; PIPE_BYTES]).expect("as much as a pipe takes");
     for name in ["HUP", "TERM"] {
-        let id = child.id().to_string();
-        let status = Command::new("kill").args(["-s", name, &id]).status().expect("kill runs");
-        assert!(status.success());
+        signal(child.id(), name);
     }
     let code = (0..1_000).find_map(|_| {
         std::thread::sleep(Duration::from_millis(10));

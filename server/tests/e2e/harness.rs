@@ -3,6 +3,7 @@
 //! Every server that a test ran is checked when the test lets go of it: each accepted connection
 //! ended, each exchange that began was told of, and the core was never used against its table.
 
+use std::ffi::OsStr;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -28,6 +29,21 @@ pub(crate) fn present_user() -> [String; 2] {
     use std::os::unix::fs::MetadataExt as _;
     let user = std::fs::metadata("/proc/self").expect("we are a process").uid();
     ["--user".to_owned(), user.to_string()]
+}
+
+/// Sends a signal to a process, by way of the thread that reads signals where there is one: to the
+/// kernel it is the same, but a sanitizer's runtime keeps a signal back from a thread that waits
+/// without its knowledge, as the main thread does.
+pub(crate) fn signal(process: u32, name: &str) {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten();
+    let is_reader = |thread: &PathBuf| {
+        std::fs::read_to_string(thread.join("comm")).is_ok_and(|it| it.trim() == "fezz-signals")
+    };
+    let reader = threads.flatten().map(|thread| thread.path()).find(is_reader);
+    let whom = reader.as_deref().and_then(Path::file_name).map(OsStr::to_owned);
+    let whom = whom.unwrap_or_else(|| process.to_string().into());
+    let status = Command::new("kill").args(["-s", name]).arg(whom).status().expect("kill runs");
+    assert!(status.success(), "{name} is sent");
 }
 
 /// Builds the example functions once and gives the path of one of them. `FEZZ_EXAMPLES` names a

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 
 use super::binary::Serving;
-use super::harness::{Client, example, present_user, statuses};
+use super::harness::{Client, example, present_user, signal, statuses};
 
 /// An empty directory of a test's own.
 fn place(name: &str) -> PathBuf {
@@ -382,10 +382,7 @@ fn the_server_log_for_machines() {
         let ready = line["message"].as_str().is_some_and(|it| it.starts_with("ready: http://"));
         seen.push(line);
         if ready {
-            let id = child.id().to_string();
-            assert!(
-                Command::new("kill").args(["-s", "TERM", &id]).status().expect("kill").success()
-            );
+            signal(child.id(), "TERM");
         }
     }
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
@@ -425,7 +422,7 @@ fn a_level_keeps_the_finer_ones_away() {
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    assert!(Command::new("kill").args(["-s", "TERM", &id]).status().expect("kill").success());
+    signal(child.id(), "TERM");
     let mut child = child;
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
     assert_eq!(std::fs::read_to_string(&log).expect("text"), "");

@@ -16,6 +16,7 @@ mod control;
 mod dice;
 mod endings;
 mod lanes;
+mod line;
 mod reloads;
 mod seeds;
 mod server;

@@ -107,7 +107,7 @@ pub(crate) fn odds(seed: u64) -> Odds {
 pub(crate) struct Outcome {
     pub(crate) story: Story,
     pub(crate) injected: Injected,
-    /// The longest wait for something that had to come true, in milliseconds.
+    /// What should not be, in words.
     pub(crate) wrong: Vec<String>,
 }
 

@@ -15,7 +15,7 @@ use super::contender::Contender;
 use super::error::BenchError;
 use super::native::SPIN;
 use super::results::Results;
-use super::rounds::{FOREIGN_MAX, Turn, leave_out};
+use super::rounds::{FOREIGN_MAX, Turn, WARMUP_SHARE, leave_out};
 use super::server::{Bench, GIVEN_UP, RESCUED, Server};
 use super::stats::Spread;
 use super::workload::{Broken, Workload};
@@ -50,8 +50,6 @@ const TURNS_OF_EACH: usize = 3;
 const NO_TWIN: &str = "a second server cannot be started";
 const GIVEN_UP_SECONDS_MAX: f64 = 5.0;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// Part of a turn that is driven before counting begins.
-const WARMUP_SHARE: f64 = 0.2;
 
 /// What one round found.
 #[derive(Debug)]

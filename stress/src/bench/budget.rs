@@ -8,26 +8,24 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::budgets::{Bound, BudgetError, rows};
+
 /// The columns by which a budget table is known.
 const COLUMNS: [&str; 4] = ["id", "figure", "target", "status"];
 
 /// The columns of the table that says why a target is missed.
 const REASON_COLUMNS: [&str; 2] = ["id", "why it is missed"];
 
+/// A target as it should be written.
+const EXAMPLE: &str = "who:workload >= 0.8 x other";
+
 /// Why targets are missed, by the ids of their rows; for the page of results.
-#[must_use]
-pub fn reasons(markdown: &str) -> BTreeMap<String, String> {
-    let mut rows = markdown
-        .lines()
-        .map(cells_of)
-        .skip_while(|cells| cells.as_deref() != Some(REASON_COLUMNS.as_slice()));
-    rows.next();
-    let rows = rows.map_while(|cells| cells).filter(|cells| !is_rule(cells));
-    rows.filter_map(|cells| match cells[..] {
-        [id, why] => Some((id.to_owned(), why.to_owned())),
-        _ => None,
-    })
-    .collect()
+///
+/// # Errors
+/// When there is no such table, or a row of it is not whole.
+pub fn reasons(markdown: &str) -> Result<BTreeMap<String, String>, BudgetError> {
+    let rows = rows(markdown, &REASON_COLUMNS)?;
+    Ok(rows.into_iter().map(|row| row.cells.map(str::to_owned).into()).collect())
 }
 
 /// One row.
@@ -50,7 +48,7 @@ pub struct Target {
     pub who: String,
     /// The workload, or another measured series.
     pub workload: String,
-    /// At least or at most.
+    /// At least, at most, exactly.
     pub bound: Bound,
     /// The number.
     pub number: f64,
@@ -58,105 +56,24 @@ pub struct Target {
     pub times: Option<String>,
 }
 
-/// The direction of a target.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Bound {
-    /// `>=`
-    AtLeast,
-    /// `<=`
-    AtMost,
-}
-
-/// A row that cannot be read.
-#[derive(Debug, PartialEq)]
-pub enum BudgetError {
-    /// No table has the columns of budgets.
-    NoTable,
-    /// A row has another number of cells.
-    Cells {
-        /// Line of the file, from 1.
-        line: usize,
-        /// Cells found.
-        found: usize,
-    },
-    /// A target is not of the form above.
-    Target {
-        /// Line of the file, from 1.
-        line: usize,
-    },
-    /// A status is neither `promised` nor `goal`.
-    Status {
-        /// Line of the file, from 1.
-        line: usize,
-    },
-    /// Two rows have the same id.
-    Twice {
-        /// Line of the second one, from 1.
-        line: usize,
-    },
-}
-
-impl fmt::Display for BudgetError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoTable => write!(f, "no table with the columns {}", COLUMNS.join(", ")),
-            Self::Cells { line, found } => {
-                write!(f, "line {line}: {found} cells where {} belong", COLUMNS.len())
-            }
-            Self::Target { line } => {
-                write!(f, "line {line}: a target reads `who:workload >= 0.8 x other`")
-            }
-            Self::Status { line } => write!(f, "line {line}: status is `promised` or `goal`"),
-            Self::Twice { line } => write!(f, "line {line}: this id was used before"),
-        }
-    }
-}
-
-impl std::error::Error for BudgetError {}
-
 impl Budget {
-    /// All rows of the first table in `markdown` that has the columns of budgets. Whatever other
-    /// tables have is for other readers.
+    /// All rows of the tables in `markdown` that have the columns of budgets.
     ///
     /// # Errors
     /// The first row that cannot be read; a budget is never skipped.
     pub fn parse_all(markdown: &str) -> Result<Vec<Self>, BudgetError> {
         let mut budgets: Vec<Self> = Vec::new();
-        let (mut inside, mut found) = (false, false);
-        for (index, text) in markdown.lines().enumerate() {
-            let line = index + 1;
-            let Some(cells) = cells_of(text) else {
-                if inside {
-                    break;
-                }
-                continue;
-            };
-            if cells == COLUMNS && !inside {
-                inside = true;
-            } else if inside && !is_rule(&cells) {
-                let budget = Self::parse(&cells, line)?;
-                if budgets.iter().any(|earlier| earlier.id == budget.id) {
-                    return Err(BudgetError::Twice { line });
-                }
-                budgets.push(budget);
+        for row in rows(markdown, &COLUMNS)? {
+            let (line, [id, figure, target, status]) = (row.line, row.cells);
+            let promised = row.is_promised(status)?;
+            let target = Target::parse(target.trim_matches('`'))
+                .ok_or(BudgetError::Form { line, example: EXAMPLE })?;
+            if budgets.iter().any(|earlier| earlier.id == id) {
+                return Err(BudgetError::Twice { line });
             }
-            found |= inside;
+            budgets.push(Self { id: id.to_owned(), figure: figure.to_owned(), target, promised });
         }
-        if found { Ok(budgets) } else { Err(BudgetError::NoTable) }
-    }
-
-    fn parse(cells: &[&str], line: usize) -> Result<Self, BudgetError> {
-        let &[id, figure, target, status] = cells else {
-            return Err(BudgetError::Cells { line, found: cells.len() });
-        };
-        let promised = match status {
-            "promised" => true,
-            "goal" => false,
-            _ => return Err(BudgetError::Status { line }),
-        };
-        let target = Target::parse(target.trim_matches('`')).ok_or(BudgetError::Target { line })?;
-        Ok(Self { id: id.to_owned(), figure: figure.to_owned(), target, promised })
+        Ok(budgets)
     }
 }
 
@@ -169,12 +86,7 @@ impl Target {
             _ => return None,
         };
         let (who, workload) = subject.split_once(':')?;
-        let bound = match bound {
-            ">=" => Bound::AtLeast,
-            "<=" => Bound::AtMost,
-            _ => return None,
-        };
-        let number: f64 = number.parse().ok().filter(|number: &f64| number.is_finite())?;
+        let (bound, number) = Bound::parse(bound, number)?;
         Some(Self {
             who: who.to_owned(),
             workload: workload.to_owned(),
@@ -187,34 +99,18 @@ impl Target {
     /// Whether `figure` is what the target asks for.
     #[must_use]
     pub fn is_met(&self, figure: f64) -> bool {
-        match self.bound {
-            Bound::AtLeast => figure >= self.number,
-            Bound::AtMost => figure <= self.number,
-        }
+        self.bound.holds(figure, self.number)
     }
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = match self.bound {
-            Bound::AtLeast => '≥',
-            Bound::AtMost => '≤',
-        };
-        write!(f, "{sign} {}", self.number)?;
+        write!(f, "{} {}", self.bound, self.number)?;
         match &self.times {
             Some(times) => write!(f, " x {times}"),
             None => Ok(()),
         }
     }
-}
-
-fn cells_of(line: &str) -> Option<Vec<&str>> {
-    let inner = line.trim().strip_prefix('|')?.strip_suffix('|')?;
-    Some(inner.split('|').map(str::trim).collect())
-}
-
-fn is_rule(cells: &[&str]) -> bool {
-    cells.iter().all(|cell| !cell.is_empty() && cell.bytes().all(|octet| b"-:".contains(&octet)))
 }
 
 #[cfg(test)]
@@ -242,36 +138,19 @@ mod tests {
 
     #[test]
     fn a_row_that_cannot_be_read_is_an_error_with_its_line() {
+        let form = || BudgetError::Form { line: 5, example: EXAMPLE };
         for (row, error) in [
-            ("| a | GET | ours:get64 > 1 | promised |", BudgetError::Target { line: 5 }),
-            ("| a | GET | ours:get64 >= 1 null | goal |", BudgetError::Target { line: 5 }),
-            ("| a | GET | get64 >= 1 | goal |", BudgetError::Target { line: 5 }),
-            ("| a | GET | ours:get64 >= nan | goal |", BudgetError::Target { line: 5 }),
+            ("| a | GET | ours:get64 > 1 | promised |", form()),
+            ("| a | GET | ours:get64 >= 1 null | goal |", form()),
+            ("| a | GET | get64 >= 1 | goal |", form()),
+            ("| a | GET | ours:get64 >= nan | goal |", form()),
             ("| a | GET | ours:get64 >= 1 | maybe |", BudgetError::Status { line: 5 }),
-            ("| a | GET | ours:get64 >= 1 |", BudgetError::Cells { line: 5, found: 3 }),
+            ("| a | GET | ours:get64 >= 1 |", BudgetError::Cells { line: 5, found: 3, wanted: 4 }),
         ] {
             assert_eq!(parsed(row), Err(error), "{row}");
         }
         let twice = "| a | GET | o:g >= 1 | goal |\n| a | GET | o:h >= 1 | goal |";
         assert_eq!(parsed(twice), Err(BudgetError::Twice { line: 6 }));
-    }
-
-    #[test]
-    fn other_tables_are_not_budgets() {
-        let text = format!("| a | b |\n|---|---|\n| 1 | 2 |\n\n{HEAD}");
-        assert_eq!(Budget::parse_all(&text), Ok(Vec::new()));
-        assert_eq!(Budget::parse_all("| a | b |"), Err(BudgetError::NoTable));
-    }
-
-    #[test]
-    fn only_the_first_table_is_read_and_all_of_it() {
-        let row = "| a | GET | `ours:get64 >= 0.80 x null` | promised |\n";
-        let scenarios = "\n| id | scenario | limit |\n|---|---|---|\n| x | y | whatever |\n";
-        let alike = format!("\n{HEAD}| a | x | nothing we know | unknown |\n");
-        let text = format!("{HEAD}{row}{scenarios}{alike}");
-        assert_eq!(Budget::parse_all(&text).unwrap().len(), 1);
-        let broken = format!("{HEAD}{row}| b | GET | nonsense | goal |\n{scenarios}");
-        assert_eq!(Budget::parse_all(&broken), Err(BudgetError::Target { line: 4 }));
     }
 
     #[test]
@@ -281,11 +160,11 @@ mod tests {
              | id | why it is missed |\n|---|---|\n| a | because |\n\n| b | no row |\n"
         );
         let expected = BTreeMap::from([("a".to_owned(), "because".to_owned())]);
-        assert_eq!(reasons(&text), expected);
-        assert!(reasons(HEAD).is_empty());
+        assert_eq!(reasons(&text), Ok(expected));
+        assert!(reasons(HEAD).is_err());
         let committed = include_str!("../../BUDGETS.md");
         let budgets = Budget::parse_all(committed).unwrap();
-        for id in reasons(committed).keys() {
+        for id in reasons(committed).unwrap().keys() {
             assert!(budgets.iter().any(|budget| budget.id == *id), "{id}");
         }
     }

@@ -137,14 +137,13 @@ fn target(results: &Results, workload: &Workload, contender: &str) -> Option<f64
 /// What the picture is about, and what its colours mean. Returns where the rest begins.
 fn draw_opening(scene: &mut Scene, results: &Results) -> f64 {
     let title = "Fezz calls a function from a shared library; its peers answer a constant";
-    scene.text((MARGIN, 34.0), Anchor::Start, Style::bold(18.0, INK), title);
     let machine = &results.machine;
     let about = format!(
         "{}, {} CPUs; server and load on one each; medians of {} rounds, lines from the least to \
          the greatest; {}",
         machine.processor, machine.cpus, results.rounds, results.date
     );
-    scene.text((MARGIN, 54.0), Anchor::Start, Style::plain(11.0, FAINT), &about);
+    scene.opening(MARGIN, title, &about);
     let mut x = MARGIN;
     for (color, words) in [
         (OURS, "ours: a worker makes the call"),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
-use super::budget::BudgetError;
+use crate::budgets::BudgetError;
 
 /// What went wrong.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use super::client::{Idle, load, words};
 use super::contender::Contender;
 use super::error::BenchError;
 use super::results::Results;
-use super::rounds::{Turn, leave_out};
+use super::rounds::{Turn, WARMUP_SHARE, leave_out};
 use super::server::{Bench, RESCUED, Server};
 use super::workload::{Many, Role, Workload};
 use crate::procfs::{private_bytes, shared_bytes};
@@ -21,8 +21,6 @@ const ACTIVE: usize = 100;
 const LOAD_CONNECTIONS: usize = 64;
 /// Before memory is read, so that what every request needs once is there.
 const WARMUP_REQUESTS: u32 = 500;
-/// Part of a turn that is driven before counting begins.
-const WARMUP_SHARE: f64 = 0.2;
 
 /// The series that stand beside `functions`: octets and milliseconds for each.
 pub(super) const FUNCTIONS_MEMORY: &str = "functions_memory";

@@ -1,11 +1,11 @@
 //! Configurations of ours with many functions or many routes, of which one is asked for.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::error::BenchError;
+use super::markdown::push;
 use super::workload::Role;
 
 /// What is asked for where there are many functions.
@@ -74,12 +74,6 @@ fn names(count: u32) -> impl Iterator<Item = String> {
         _ if index < middle => format!("{BEFORE}{index}"),
         _ => format!("{AFTER}{index}"),
     })
-}
-
-fn push(text: &mut String, more: std::fmt::Arguments<'_>) {
-    // Writing to a String does not fail.
-    let written = text.write_fmt(more);
-    debug_assert!(written.is_ok());
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ mod growth;
 mod isolation;
 pub(crate) mod machine;
 mod many;
+mod markdown;
 mod memory;
 mod native;
 mod page;
@@ -56,13 +57,13 @@ pub fn run(args: &Args) -> Result<bool, BenchError> {
     let budgets_text = fs::read_to_string(BUDGETS_FILE)
         .map_err(|error| BenchError::file(Path::new(BUDGETS_FILE), error))?;
     let budgets = Budget::parse_all(&budgets_text).map_err(BenchError::Budget)?;
+    let reasons = budget::reasons(&budgets_text).map_err(BenchError::Budget)?;
     if let Some(saved) = args.render.as_ref().filter(|saved| curves::is_growth(saved)) {
         return curves::render(saved).map(|()| true);
     }
     if let Some(saved) = &args.render {
         let results = Results::load(saved)?;
         chart::write(saved, &results)?;
-        let reasons = budget::reasons(&budgets_text);
         return page::write(Path::new(PAGE_FILE), &results, saved, &reasons).map(|()| true);
     }
     let chosen = args.chosen()?;
@@ -85,7 +86,6 @@ pub fn run(args: &Args) -> Result<bool, BenchError> {
         let saved = results.save(&args.results)?;
         println!("\nsaved {}", saved.display());
         if chosen.len() == WORKLOADS.len() && !args.quick && args.only.is_empty() {
-            let reasons = budget::reasons(&budgets_text);
             page::write(Path::new(PAGE_FILE), &results, &saved, &reasons)?;
             println!("wrote {PAGE_FILE}");
         } else {

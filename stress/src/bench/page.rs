@@ -1,12 +1,12 @@
 //! Renders a saved run as `stress/RESULTS.md`.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
 use super::compare::Comparison;
 use super::error::BenchError;
+use super::markdown::{self, link, push, push_table};
 use super::results::{Results, Verdict};
 use super::table::{changes, outcome, rows};
 use super::workload::WORKLOADS;
@@ -28,10 +28,6 @@ type Reasons = BTreeMap<String, String>;
 
 fn render(results: &Results, saved: &Path, reasons: &Reasons) -> String {
     let chart = saved.with_extension("svg");
-    let link = |file: &Path| {
-        let file = file.strip_prefix("stress").unwrap_or(file);
-        file.display().to_string()
-    };
     let mut page = format!(
         "# Results\n\n\
          Written by `stress/bench` from [{saved}]({saved}); how it measures is in \
@@ -109,22 +105,7 @@ fn push_comparison(page: &mut String, results: &Results) {
 }
 
 fn push_conditions(page: &mut String, results: &Results) {
-    let machine = &results.machine;
-    push(
-        page,
-        format_args!(
-            "\n## Conditions\n\n\
-             - date: {}\n- processor: {}, {} CPUs\n- system: {}, Linux {}\n\
-             - compiler: {}\n- sources: {}\n",
-            results.date,
-            machine.processor,
-            machine.cpus,
-            machine.system,
-            machine.kernel,
-            machine.compiler,
-            machine.commit
-        ),
-    );
+    markdown::push_conditions(page, &results.date, &results.machine);
     for entry in &results.contenders {
         push(page, format_args!("- {}: {}; {}\n", entry.name, entry.version, entry.remark));
         for command in &entry.commands {
@@ -134,21 +115,6 @@ fn push_conditions(page: &mut String, results: &Results) {
     for (name, reason) in &results.missing {
         push(page, format_args!("- {name} did not take part: {reason}\n"));
     }
-}
-
-fn push_table(page: &mut String, rows: &[Vec<String>]) {
-    for (index, row) in rows.iter().enumerate() {
-        push(page, format_args!("| {} |\n", row.join(" | ")));
-        if index == 0 {
-            push(page, format_args!("|{}\n", "---|".repeat(row.len())));
-        }
-    }
-}
-
-fn push(page: &mut String, text: std::fmt::Arguments<'_>) {
-    // Writing to a String does not fail.
-    let written = page.write_fmt(text);
-    debug_assert!(written.is_ok());
 }
 
 fn words(words: &[&str]) -> Vec<String> {

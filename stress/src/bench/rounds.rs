@@ -15,7 +15,7 @@ use crate::procfs::{Usage, machine_busy_seconds, usage_of};
 /// Turns of one contender in one round before it is left out because its loop was rescued.
 const ATTEMPTS_MAX: usize = 5;
 /// Part of a turn that is driven before counting begins.
-const WARMUP_SHARE: f64 = 0.2;
+pub(super) const WARMUP_SHARE: f64 = 0.2;
 /// The null server's rounds lie this far apart on a machine that has something else to do.
 const NULL_WIDTH_MAX: f64 = 0.15;
 /// Share of the machine that others may use before it is worth a warning.

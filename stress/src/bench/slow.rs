@@ -16,7 +16,7 @@ use super::client::words;
 use super::contender::Contender;
 use super::error::BenchError;
 use super::results::Results;
-use super::rounds::{Turn, leave_out};
+use super::rounds::{Turn, WARMUP_SHARE, leave_out};
 use super::server::{Bench, RESCUED, Server, pin_to};
 use super::workload::{Role, Workload};
 use crate::clock::Clock;
@@ -42,10 +42,8 @@ const PACED_CONNECTIONS: u32 = 16;
 const CONNECTIONS: u32 = 64;
 /// Rounds beyond which nothing is learned: a thousand clients come and go in each.
 const ROUNDS_MAX: u32 = 3;
-/// Part of a turn that is driven before counting begins.
-const WARMUP_SHARE: f64 = 0.2;
 
-/// The series that stand beside `slow`: requests per second, and CPU time per request.
+/// The series that stands beside `slow`: requests per second.
 pub(super) const SLOW_RATE: &str = "slow_rate";
 
 /// Measures it for all that can take part.

@@ -126,9 +126,9 @@ pub enum Role {
     Bulk,
     /// Read a body of a mebioctet and answer little.
     Upload,
-    /// Answer GET below `/f0` with one of so many functions, which have a route each.
+    /// Answer GET with one of so many functions, which have a route each.
     Functions(u32),
-    /// Answer GET below `/r0` through one of so many routes.
+    /// Answer GET through one of so many routes.
     Routes(u32),
     /// `/hello`, and `/echo` beside it.
     Slow,

@@ -7,7 +7,7 @@ use clap::Parser;
 use super::stage::Scale;
 
 const AFTER_HELP: &str = "Examples:
-  ci/stress                                   every scenario, quickly (about four minutes)
+  ci/stress                                   every scenario, quickly (about two minutes)
   ci/stress --scale full                      as it should be; rewrites stress/SCENARIOS.md
   ci/stress --only slow_heads slow_bodies     two of them
   ci/stress --list                            what there is

@@ -7,10 +7,14 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::budgets::{Bound, BudgetError, rows};
+
 /// The columns by which the table is known.
 const COLUMNS: [&str; 5] = ["id", "scenario", "figure", "budget", "status"];
 /// The scenario of rows that are about all of them.
 pub const EVERY: &str = "every";
+/// A budget as it should be written.
+const EXAMPLE: &str = "<= 250 ms";
 
 /// One row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,18 +42,6 @@ pub struct Budget {
     pub unit: String,
 }
 
-/// The direction of a budget.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Bound {
-    /// `>=`
-    AtLeast,
-    /// `<=`
-    AtMost,
-    /// `=`
-    Exactly,
-}
-
 /// Something that was measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Figure {
@@ -63,33 +55,9 @@ pub struct Figure {
     pub remark: String,
 }
 
-/// A row that cannot be read, or that does not go with what scenarios measure.
+/// Where rows and what scenarios measure do not go together.
 #[derive(Debug, PartialEq)]
-pub enum BudgetError {
-    /// No table has the columns.
-    NoTable,
-    /// A row has another number of cells.
-    Cells {
-        /// Line of the file, from 1.
-        line: usize,
-        /// Cells found.
-        found: usize,
-    },
-    /// A budget is not of the form above.
-    Form {
-        /// Line of the file, from 1.
-        line: usize,
-    },
-    /// A status is neither `promised` nor `goal`.
-    Status {
-        /// Line of the file, from 1.
-        line: usize,
-    },
-    /// Two rows are about the same figure.
-    Twice {
-        /// Line of the second one, from 1.
-        line: usize,
-    },
+pub enum Mismatch {
     /// A row that nobody measures.
     Unmeasured {
         /// Its scenario.
@@ -106,16 +74,9 @@ pub enum BudgetError {
     },
 }
 
-impl fmt::Display for BudgetError {
+impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoTable => write!(f, "no table with the columns {}", COLUMNS.join(", ")),
-            Self::Cells { line, found } => {
-                write!(f, "line {line}: {found} cells where {} belong", COLUMNS.len())
-            }
-            Self::Form { line } => write!(f, "line {line}: a budget reads `<= 250 ms` or `= 0`"),
-            Self::Status { line } => write!(f, "line {line}: status is `promised` or `goal`"),
-            Self::Twice { line } => write!(f, "line {line}: this figure has a row already"),
             Self::Unmeasured { scenario, id } => {
                 write!(f, "{id} of {scenario} has a row, and nobody measures it")
             }
@@ -126,49 +87,25 @@ impl fmt::Display for BudgetError {
     }
 }
 
-impl std::error::Error for BudgetError {}
-
 impl Row {
-    /// All rows of all tables in `markdown` that have the columns.
+    /// All rows of the tables in `markdown` that have the columns.
     ///
     /// # Errors
     /// The first row that cannot be read; none is ever skipped.
     pub fn parse_all(markdown: &str) -> Result<Vec<Self>, BudgetError> {
-        let mut rows: Vec<Self> = Vec::new();
-        let (mut tables, mut inside) = (0, false);
-        for (index, text) in markdown.lines().enumerate() {
-            let line = index + 1;
-            let Some(cells) = cells_of(text) else {
-                inside = false;
-                continue;
-            };
-            if cells == COLUMNS {
-                inside = true;
-                tables += 1;
-            } else if inside && !is_rule(&cells) {
-                let row = Self::parse(&cells, line)?;
-                if rows.iter().any(|other| (&other.id, &other.scenario) == (&row.id, &row.scenario))
-                {
-                    return Err(BudgetError::Twice { line });
-                }
-                rows.push(row);
+        let mut parsed: Vec<Self> = Vec::new();
+        for row in rows(markdown, &COLUMNS)? {
+            let (line, [id, scenario, figure, budget, status]) = (row.line, row.cells);
+            let promised = row.is_promised(status)?;
+            let budget = Budget::parse(budget.trim_matches('`'))
+                .ok_or(BudgetError::Form { line, example: EXAMPLE })?;
+            if parsed.iter().any(|other| (&*other.id, &*other.scenario) == (id, scenario)) {
+                return Err(BudgetError::Twice { line });
             }
+            let [id, scenario, figure] = [id, scenario, figure].map(str::to_owned);
+            parsed.push(Self { id, scenario, figure, budget, promised });
         }
-        if tables == 0 { Err(BudgetError::NoTable) } else { Ok(rows) }
-    }
-
-    fn parse(cells: &[&str], line: usize) -> Result<Self, BudgetError> {
-        let &[id, scenario, figure, budget, status] = cells else {
-            return Err(BudgetError::Cells { line, found: cells.len() });
-        };
-        let promised = match status {
-            "promised" => true,
-            "goal" => false,
-            _ => return Err(BudgetError::Status { line }),
-        };
-        let budget = Budget::parse(budget.trim_matches('`')).ok_or(BudgetError::Form { line })?;
-        let [id, scenario, figure] = [id, scenario, figure].map(str::to_owned);
-        Ok(Self { id, scenario, figure, budget, promised })
+        Ok(parsed)
     }
 
     /// Whether this row is about the figure `id` of `scenario`.
@@ -180,23 +117,18 @@ impl Row {
 
 /// Holds rows and declared figures, as pairs of scenario and id, against each other.
 #[must_use]
-pub fn mismatches(rows: &[Row], declared: &[(&str, &str)]) -> Vec<BudgetError> {
-    let measured = |row: &&Row| {
-        !declared
-            .iter()
-            .any(|&(scenario, id)| (row.scenario.as_str(), row.id.as_str()) == (scenario, id))
+pub fn mismatches(rows: &[Row], declared: &[(&str, &str)]) -> Vec<Mismatch> {
+    let budgeted: Vec<(&str, &str)> = rows.iter().map(|row| (&*row.scenario, &*row.id)).collect();
+    let without = |one: &[(&str, &str)], other: &[(&str, &str)]| -> Vec<(String, String)> {
+        let alone = one.iter().filter(|pair| !other.contains(pair));
+        alone.map(|&(scenario, id)| (scenario.to_owned(), id.to_owned())).collect()
     };
-    let unmeasured = rows
-        .iter()
-        .filter(measured)
-        .map(|row| BudgetError::Unmeasured { scenario: row.scenario.clone(), id: row.id.clone() });
-    let judged = |&&(scenario, id): &&(&str, &str)| {
-        !rows.iter().any(|row| (row.scenario.as_str(), row.id.as_str()) == (scenario, id))
-    };
-    let unbudgeted = declared.iter().filter(judged).map(|&(scenario, id)| {
-        BudgetError::Unbudgeted { scenario: scenario.to_owned(), id: id.to_owned() }
-    });
-    unmeasured.chain(unbudgeted).collect()
+    let unmeasured = without(&budgeted, declared).into_iter();
+    let unbudgeted = without(declared, &budgeted).into_iter();
+    unmeasured
+        .map(|(scenario, id)| Mismatch::Unmeasured { scenario, id })
+        .chain(unbudgeted.map(|(scenario, id)| Mismatch::Unbudgeted { scenario, id }))
+        .collect()
 }
 
 impl Budget {
@@ -207,37 +139,20 @@ impl Budget {
             [bound, number, unit] => (bound, number, unit),
             _ => return None,
         };
-        let bound = match bound {
-            ">=" => Bound::AtLeast,
-            "<=" => Bound::AtMost,
-            "=" => Bound::Exactly,
-            _ => return None,
-        };
-        let number: f64 = number.parse().ok().filter(|number: &f64| number.is_finite())?;
+        let (bound, number) = Bound::parse(bound, number)?;
         Some(Self { bound, number, unit: unit.to_owned() })
     }
 
     /// Whether `figure` is what is asked for. Another unit never is, nor is what is no number.
     #[must_use]
     pub fn is_met(&self, figure: &Figure) -> bool {
-        figure.unit == self.unit
-            && match self.bound {
-                Bound::AtLeast => figure.value >= self.number,
-                Bound::AtMost => figure.value <= self.number,
-                #[expect(clippy::float_cmp, reason = "budgets of this kind are about counts")]
-                Bound::Exactly => figure.value == self.number,
-            }
+        figure.unit == self.unit && self.bound.holds(figure.value, self.number)
     }
 }
 
 impl fmt::Display for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = match self.bound {
-            Bound::AtLeast => "≥",
-            Bound::AtMost => "≤",
-            Bound::Exactly => "=",
-        };
-        write!(f, "{sign} {} {}", self.number, self.unit)
+        write!(f, "{} {} {}", self.bound, self.number, self.unit)
     }
 }
 
@@ -251,15 +166,6 @@ impl fmt::Display for Figure {
         };
         write!(f, "{:.digits$} {}", self.value, self.unit)
     }
-}
-
-fn cells_of(line: &str) -> Option<Vec<&str>> {
-    let inner = line.trim().strip_prefix('|')?.strip_suffix('|')?;
-    Some(inner.split('|').map(str::trim).collect())
-}
-
-fn is_rule(cells: &[&str]) -> bool {
-    cells.iter().all(|cell| !cell.is_empty() && cell.bytes().all(|octet| b"-:".contains(&octet)))
 }
 
 #[cfg(test)]
@@ -305,19 +211,19 @@ mod tests {
 
     #[test]
     fn a_row_that_cannot_be_read_is_an_error_with_its_line() {
+        let form = || BudgetError::Form { line: 5, example: EXAMPLE };
         for (row, error) in [
-            ("| a | b | c | < 1 | promised |", BudgetError::Form { line: 5 }),
-            ("| a | b | c | <= one | promised |", BudgetError::Form { line: 5 }),
-            ("| a | b | c | <= nan | promised |", BudgetError::Form { line: 5 }),
-            ("| a | b | c | <= 1 ms each | goal |", BudgetError::Form { line: 5 }),
+            ("| a | b | c | < 1 | promised |", form()),
+            ("| a | b | c | <= one | promised |", form()),
+            ("| a | b | c | <= nan | promised |", form()),
+            ("| a | b | c | <= 1 ms each | goal |", form()),
             ("| a | b | c | <= 1 | maybe |", BudgetError::Status { line: 5 }),
-            ("| a | b | <= 1 | goal |", BudgetError::Cells { line: 5, found: 4 }),
+            ("| a | b | <= 1 | goal |", BudgetError::Cells { line: 5, found: 4, wanted: 5 }),
         ] {
             assert_eq!(parsed(row), Err(error), "{row}");
         }
         let twice = "| a | b | c | = 0 | goal |\n| a | b | d | = 1 | goal |";
         assert_eq!(parsed(twice), Err(BudgetError::Twice { line: 6 }));
-        assert_eq!(Row::parse_all("| a | b |"), Err(BudgetError::NoTable));
     }
 
     #[test]
@@ -327,11 +233,11 @@ mod tests {
         let (s, a, t) = ("s".to_owned(), "a".to_owned(), "t".to_owned());
         assert_eq!(
             mismatches(&rows, &[(EVERY, "b")]),
-            [BudgetError::Unmeasured { scenario: s, id: a.clone() }]
+            [Mismatch::Unmeasured { scenario: s, id: a.clone() }]
         );
         assert_eq!(
             mismatches(&rows, &[("s", "a"), (EVERY, "b"), ("t", "a")]),
-            [BudgetError::Unbudgeted { scenario: t, id: a }]
+            [Mismatch::Unbudgeted { scenario: t, id: a }]
         );
     }
 }

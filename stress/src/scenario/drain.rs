@@ -74,8 +74,7 @@ fn play(stage: &mut Stage) -> Result<()> {
     }
     let remark = format!("{answers} answers of {servers} servers");
     stage.measure("lost", count(lost), "", remark);
-    let first = flaws.first().map_or_else(String::new, ToString::to_string);
-    stage.measure("wrong", count(flaws.len() as u64), "", first);
+    stage.measure_wrong("wrong", &flaws);
     stage.measure("slowest_end", slowest, "s", "");
     Ok(())
 }

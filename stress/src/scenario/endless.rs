@@ -8,7 +8,7 @@ use super::crowd::{alone, together};
 use super::failure::{Failure, Result};
 use super::honest;
 use super::peer::{Peer, Target};
-use super::stage::{Stage, Terms, count};
+use super::stage::{Stage, Terms};
 use super::strict::{Answer, Flaw, Reader};
 use crate::clock::Clock;
 
@@ -53,8 +53,7 @@ fn play(stage: &mut Stage) -> Result<()> {
     let outcomes = together(CALLERS, move |place| call(of.clone(), place, seconds))?;
     let beside = honest::dismiss(crowd)?;
     let (latest, other) = judge(outcomes.into_iter().flatten().collect());
-    let first = other.first().cloned().unwrap_or_default();
-    stage.measure("other_answers", count(other.len() as u64), "", first);
+    stage.measure_wrong("other_answers", &other);
     stage.measure("late", latest / DEADLINE_S, "", format!("{latest:.2} s of {DEADLINE_S} s"));
     stage.measure_slowdown(&quiet, &beside);
     for path in ["/sleep/release", "/loop/release"] {

@@ -4,8 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::{fmt, result};
 
-use super::budget::BudgetError;
 use super::strict::Flaw;
+use crate::budgets::BudgetError;
 
 /// What most of this folder returns.
 pub(super) type Result<T> = result::Result<T, Failure>;

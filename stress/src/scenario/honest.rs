@@ -227,14 +227,18 @@ mod tests {
 
     use super::*;
 
-    /// A server that answers every request on every connection with `answer`, then closes.
+    /// What a client makes of a server that answers the request on each connection with `answer`,
+    /// then closes. It is let go while its first question is under way, or later.
     fn report_of(answer: &'static [u8]) -> Report {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
+        let (came, first) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
                 let _request = stream.read(&mut [0; 65_536]);
+                // Nobody may wait for it any more.
+                let _told = came.send(());
                 let _sent = stream.write_all(answer);
             }
         });
@@ -247,7 +251,7 @@ mod tests {
             short: true,
         };
         let crowd = gather(&mix, 1).unwrap();
-        std::thread::sleep(Duration::from_millis(50));
+        first.recv().unwrap();
         dismiss(crowd).unwrap()
     }
 

@@ -58,8 +58,7 @@ fn play(stage: &mut Stage) -> Result<()> {
     })??;
     let each = count(held.saturating_sub(before)) / count(CONNECTIONS as u64);
     stage.measure("memory_each", each, "B", format!("{CONNECTIONS} connections"));
-    let first = forgotten.first().map_or_else(String::new, ToString::to_string);
-    stage.measure("forgotten", count(forgotten.len() as u64), "", first);
+    stage.measure_wrong("forgotten", &forgotten);
     stage.measure_slowdown(&quiet, &beside);
     stage.close(server, &[&quiet, &beside], Terms::default())
 }

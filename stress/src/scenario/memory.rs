@@ -69,8 +69,7 @@ fn play(stage: &mut Stage) -> Result<()> {
     }
     let beside = honest::dismiss(crowd)?;
     stage.measure("refused", count(refused), "", format!("of {}", rounds * PEERS));
-    let first = other.first().map_or_else(String::new, ToString::to_string);
-    stage.measure("other_answers", count(other.len() as u64), "", first);
+    stage.measure_wrong("other_answers", &other);
     let remark = format!("{} MiB of {}", held >> 20, GROWTH_BYTES >> 20);
     stage.measure("held", count(held) / count(BUFFERED_BYTES), "", remark);
     let page = server.page_when(5.0, |page| page.sum("fezz_buffered_bytes", &[]) == 0.0)?;

@@ -44,7 +44,6 @@ fn play(stage: &mut Stage) -> Result<()> {
     let rate = count(10 * tenth) / clock.seconds();
     let remark = format!("{} after each tenth, {rate:.0} connections/s", shown.join(" "));
     stage.measure("growth", grown, "MiB", remark);
-    let first = wrong.first().map_or_else(String::new, ToString::to_string);
-    stage.measure("answers_off", count(wrong.len() as u64), "", first);
+    stage.measure_wrong("answers_off", &wrong);
     stage.close(server, &[&beside], Terms::default())
 }

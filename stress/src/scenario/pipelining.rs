@@ -43,8 +43,7 @@ fn play(stage: &mut Stage) -> Result<()> {
     let beside = honest::dismiss(crowd)?;
     let each = count(held.saturating_sub(before)) / count(peers as u64) / 1024.0;
     stage.measure("memory_each", each, "KiB", format!("{peers} peers"));
-    let first = wrong.first().map_or_else(String::new, ToString::to_string);
-    stage.measure("out_of_order", count(wrong.len() as u64), "", first);
+    stage.measure_wrong("out_of_order", &wrong);
     stage.measure("p99", beside.millis(0.99), "ms", "of honest clients beside them");
     stage.close(server, &[&beside], Terms::default())
 }

@@ -146,7 +146,7 @@ mod tests {
         let head = format!("HTTP/1.1 {status} X\r\nContent-Type: {content_type}\r\n");
         let mut text = format!("{head}Content-Length: {}\r\n\r\n", body.len()).into_bytes();
         text.extend_from_slice(body);
-        Answer::parse(&text, false).unwrap().unwrap().0
+        Answer::parse(&text).unwrap().unwrap().0
     }
 
     #[test]

@@ -208,20 +208,28 @@ impl Results {
         page
     }
 
+    /// Of the verdicts about one row the worst, the first of them where several are; what was not
+    /// measured is worst of all.
+    fn worst_of_each_row(&self) -> Vec<&Verdict> {
+        let value = |one: &Verdict| one.figure.as_ref().map_or(f64::MAX, |figure| figure.value);
+        let mut worst: Vec<&Verdict> = Vec::new();
+        for (place, verdict) in self.verdicts.iter().enumerate() {
+            let same = |other: &&Verdict| other.row == verdict.row;
+            let (before, after) = self.verdicts.split_at(place);
+            let earlier = before.iter().filter(same).all(|other| value(other) < value(verdict));
+            let later = after.iter().filter(same).all(|other| value(other) <= value(verdict));
+            if earlier && later {
+                worst.push(verdict);
+            }
+        }
+        worst
+    }
+
     fn rows_of_page(&self) -> String {
         let mut text =
             String::from("| scenario | figure | measured | budget | verdict | remark |\n");
         text.push_str("|---|---|---|---|---|---|\n");
-        let worst =
-            |verdict: &&Verdict| {
-                let value = |other: &Verdict| other.figure.as_ref().map_or(f64::MAX, |it| it.value);
-                let same = self.verdicts.iter().filter(|other| other.row == verdict.row);
-                same.clone().all(|other| value(other) <= value(verdict))
-                    && self.verdicts.iter().position(|other| {
-                        other.row == verdict.row && value(other) == value(verdict)
-                    }) == self.verdicts.iter().position(|other| std::ptr::eq(other, *verdict))
-            };
-        for verdict in self.verdicts.iter().filter(worst) {
+        for verdict in self.worst_of_each_row() {
             let figure = verdict.figure.as_ref();
             let _written = writeln!(
                 text,
@@ -240,8 +248,9 @@ impl Results {
 
 #[cfg(test)]
 mod tests {
-    use super::super::budget::{Bound, Budget};
+    use super::super::budget::Budget;
     use super::*;
+    use crate::budgets::Bound;
 
     fn row(id: &str, scenario: &str, promised: bool) -> Row {
         let budget = Budget { bound: Bound::AtMost, number: 1.0, unit: String::new() };

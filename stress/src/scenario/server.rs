@@ -47,12 +47,6 @@ pub(super) struct Holdings {
     pub(super) threads: usize,
 }
 
-/// One line of the log that is no good news.
-#[derive(Clone, Debug)]
-pub(super) struct Warning {
-    pub(super) line: String,
-}
-
 /// What the last lines of a log say about the end.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Drained {
@@ -118,13 +112,13 @@ impl Server {
     }
 
     /// Lines of the log that are warnings or errors and have none of `words` in them.
-    pub(super) fn warnings(&self, words: &[&str]) -> Vec<Warning> {
+    pub(super) fn warnings(&self, words: &[&str]) -> Vec<String> {
         let log = self.log();
         let bad = |line: &&str| {
             (line.contains("\"level\":\"warn\"") || line.contains("\"level\":\"error\""))
                 && !words.iter().any(|word| line.contains(word))
         };
-        log.lines().filter(bad).map(|line| Warning { line: line.to_owned() }).collect()
+        log.lines().filter(bad).map(str::to_owned).collect()
     }
 
     pub(super) fn page(&self) -> Result<Page> {

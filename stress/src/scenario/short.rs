@@ -38,8 +38,7 @@ fn play(stage: &mut Stage) -> Result<()> {
     let beside = honest::dismiss(crowd)?;
     stage.measure("rate", count(connections) / seconds, "/s", format!("{connections} connections"));
     stage.measure("p99", beside.millis(0.99), "ms", "of honest clients beside them");
-    let first = wrong.first().map_or_else(String::new, ToString::to_string);
-    stage.measure("answers_off", count(wrong.len() as u64), "", first);
+    stage.measure_wrong("answers_off", &wrong);
     stage.close(server, &[&beside], Terms::default())
 }
 

@@ -172,6 +172,12 @@ impl Stage {
         self.figures.push(figure);
     }
 
+    /// How much went wrong, and the first of it in words.
+    pub(super) fn measure_wrong(&mut self, id: &str, wrong: &[impl ToString]) {
+        let first = wrong.first().map_or_else(String::new, ToString::to_string);
+        self.measure(id, count(wrong.len() as u64), "", first);
+    }
+
     /// The 99th percentile of `beside` to that of `quiet`, which counts as 10 ms at least.
     pub(super) fn measure_slowdown(&mut self, quiet: &Report, beside: &Report) {
         let (before, after) = (quiet.millis(0.99), beside.millis(0.99));
@@ -256,7 +262,7 @@ impl Stage {
         let remark = if clean { String::new() } else { format!("exit {code:?}, {drained:?}") };
         self.add("unclean_exits", f64::from(u8::from(!clean)), &remark);
         let warnings = server.warnings(terms.warnings);
-        let first = warnings.first().map_or("", |warning| warning.line.as_str());
+        let first = warnings.first().map_or("", String::as_str);
         self.add("warnings", count(warnings.len() as u64), first);
         Ok(())
     }

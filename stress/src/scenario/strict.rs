@@ -96,8 +96,8 @@ impl fmt::Display for Flaw {
 
 impl Answer {
     /// Takes one answer off the front of `octets`: the answer, and how many octets it had. `None`
-    /// when there is not all of it yet. `to_head` says that the request was a HEAD.
-    pub(super) fn parse(octets: &[u8], to_head: bool) -> Result<Option<(Self, usize)>, Flaw> {
+    /// when there is not all of it yet.
+    pub(super) fn parse(octets: &[u8]) -> Result<Option<(Self, usize)>, Flaw> {
         let Some(end) = octets.windows(4).position(|four| four == b"\r\n\r\n") else {
             return if octets.len() > HEAD_BYTES_MAX { Err(Flaw::HeadTooLong) } else { Ok(None) };
         };
@@ -105,7 +105,7 @@ impl Answer {
         let (line, fields) = head.split_once("\r\n").unwrap_or((head, ""));
         let status = status(line)?;
         let length = content_length(status, fields)?;
-        let length = if to_head || matches!(status, 204 | 304) { 0 } else { length };
+        let length = if matches!(status, 204 | 304) { 0 } else { length };
         let whole = end + 4 + length;
         if octets.len() < whole {
             return Ok(None);
@@ -173,8 +173,7 @@ impl Reader {
         stream: &mut (impl AsyncRead + Unpin),
     ) -> Result<Answer, Flaw> {
         loop {
-            // Long bodies are looked at again only when they can be whole.
-            if let Some((answer, bytes)) = Answer::parse(&self.octets, false)? {
+            if let Some((answer, bytes)) = Answer::parse(&self.octets)? {
                 self.octets.drain(..bytes);
                 return Ok(answer);
             }
@@ -224,21 +223,21 @@ mod tests {
     use super::*;
 
     fn flaw(text: &str) -> Flaw {
-        Answer::parse(text.as_bytes(), false).unwrap_err()
+        Answer::parse(text.as_bytes()).unwrap_err()
     }
 
     #[test]
     fn one_answer_is_taken_and_what_follows_is_left() {
         let text = b"HTTP/1.1 200 OK\r\nDate: now\r\nContent-Length: 2\r\n\r\nhiHTTP";
-        let (answer, bytes) = Answer::parse(text, false).unwrap().unwrap();
+        let (answer, bytes) = Answer::parse(text).unwrap().unwrap();
         assert_eq!((answer.status, &answer.body[..], bytes), (200, &b"hi"[..], text.len() - 4));
         assert_eq!(answer.field("date"), Some("now"));
         assert!(!answer.closes());
         for cut in 0..text.len() - 4 {
-            assert_eq!(Answer::parse(&text[..cut], false), Ok(None), "{cut}");
+            assert_eq!(Answer::parse(&text[..cut]), Ok(None), "{cut}");
         }
         let closes = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
-        assert!(Answer::parse(closes, false).unwrap().unwrap().0.closes());
+        assert!(Answer::parse(closes).unwrap().unwrap().0.closes());
     }
 
     #[test]

@@ -85,7 +85,7 @@ fn judge(octets: &[u8], status: Option<u16>) -> Result<(), Flaw> {
     let Some(status) = status else {
         return if octets.is_empty() { Ok(()) } else { Err(Flaw::Unasked) };
     };
-    match Answer::parse(octets, false)? {
+    match Answer::parse(octets)? {
         None if octets.is_empty() => Err(Flaw::Unanswered),
         None => Err(Flaw::Cut { bytes: octets.len() }),
         Some((answer, bytes)) if answer.status == status && bytes == octets.len() => Ok(()),

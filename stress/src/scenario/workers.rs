@@ -62,8 +62,7 @@ fn play(stage: &mut Stage) -> Result<()> {
     let (calls, beside, _) = saturate(stage, &server)?;
     other.extend(calls.into_iter().flat_map(|one| one.other));
     stage.measure("refused_beside", count(beside.busy), "", format!("{} answers", beside.answers));
-    let first = other.first().cloned().unwrap_or_default();
-    stage.measure("other_answers", count(other.len() as u64), "", first);
+    stage.measure_wrong("other_answers", &other);
     stage.close(server, &[&beside], Terms { warnings: WARNINGS, ..Terms::default() })
 }
 

@@ -8,10 +8,13 @@ use fezz_server::assemble::Functions;
 
 use super::{Ward, with_healthy};
 
-/// The function in Rust; it is built once.
+/// The function in Rust; it is built once, or stands where the other examples stand built.
 pub(super) fn artifact() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let target = BUILT.get_or_init(|| {
+    let built = BUILT.get_or_init(|| {
+        if let Some(built) = std::env::var_os("FEZZ_EXAMPLES") {
+            return PathBuf::from(built);
+        }
         // Not where the other examples are built: whoever builds there holds its lock.
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile-rust");
         let status = Command::new(env!("CARGO"))
@@ -21,9 +24,9 @@ pub(super) fn artifact() -> PathBuf {
             .status()
             .expect("cargo runs");
         assert!(status.success(), "the function builds");
-        target
+        target.join("debug")
     });
-    target.join("debug/libhostile_rust.so")
+    built.join("libhostile_rust.so")
 }
 
 #[test]

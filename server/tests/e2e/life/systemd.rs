@@ -7,6 +7,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,13 +17,19 @@ use fezz_server::supervisor::feed_while_loops_turn;
 use fezz_server::{Observer, Server, Settings};
 
 use super::super::binary::Serving;
-use super::super::harness::{Client, example, present_user, serving, statuses};
+use super::super::harness::{Client, c_function, example, present_user, serving, signal, statuses};
 use super::super::versions::folder;
 use super::{put, said, verb, wait};
 
-/// What a supervisor listens to.
+/// How long a word may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Signs of life, four in 200 ms, after which another word never comes.
+const ALIVE_MAX: usize = 1_200;
+
+/// What a supervisor hears, and where it listens. As a real one does, it takes each word at once:
+/// the kernel keeps ten of them, and the server drops what comes then.
 struct Supervisor {
-    socket: UnixDatagram,
+    words: Receiver<String>,
     path: PathBuf,
 }
 
@@ -30,27 +37,34 @@ impl Supervisor {
     fn new(folder: &Path) -> Self {
         let path = folder.join("notify");
         let socket = UnixDatagram::bind(&path).expect("bound");
-        socket.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
-        Self { socket, path }
+        socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        let (heard, words) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4_096];
+            while let Ok(bytes) = socket.recv(&mut buffer) {
+                let word = String::from_utf8(buffer[..bytes].to_vec()).expect("text");
+                if heard.send(word).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { words, path }
     }
 
     fn next(&self) -> String {
-        let mut buffer = [0; 4_096];
-        let bytes = self.socket.recv(&mut buffer).expect("a word in time");
-        String::from_utf8(buffer[..bytes].to_vec()).expect("text")
+        self.words.recv_timeout(PATIENCE).expect("a word in time")
     }
 
-    /// The next word that begins so; signs of life in between are counted.
-    fn next_with(&self, word: &str) -> (String, usize) {
-        let mut alive = 0;
-        loop {
+    /// The next word that begins so, behind signs of life alone.
+    fn next_with(&self, word: &str) -> String {
+        for _ in 0..ALIVE_MAX {
             let said = self.next();
             if said.starts_with(word) {
-                return (said, alive);
+                return said;
             }
             assert_eq!(said, "WATCHDOG=1", "while waiting for {word}");
-            alive += 1;
         }
+        panic!("{word} never comes");
     }
 }
 
@@ -74,7 +88,7 @@ fn the_supervisor_hears_every_change() {
     }
     let reload = said(&verb(&socket, &["reload"]));
     assert_eq!(reload.0, Some(0), "{}", reload.1);
-    let (reloading, _) = supervisor.next_with("RELOADING=1\n");
+    let reloading = supervisor.next_with("RELOADING=1\n");
     assert!(reloading.contains("\nMONOTONIC_USEC="), "{reloading}");
     supervisor.next_with("READY=1\nSTATUS=Serving; reloaded");
     std::fs::write(folder.join("f.so"), "broken").expect("written");
@@ -85,13 +99,8 @@ fn the_supervisor_hears_every_change() {
     // The new process is not the service before the old one says so, and may say what it wants.
     let (code, text) = said(&verb(&socket, &["upgrade"]));
     assert_eq!(code, Some(0), "{text}");
-    let mut heard = Vec::new();
-    while heard.len() < 2 {
-        let word = supervisor.next();
-        if word != "WATCHDOG=1" {
-            heard.push(word);
-        }
-    }
+    let words = std::iter::repeat_with(|| supervisor.next()).take(ALIVE_MAX);
+    let heard: Vec<String> = words.filter(|word| word != "WATCHDOG=1").take(2).collect();
     assert!(
         heard.iter().any(|it| it.starts_with(&format!("MAINPID={}\n", text.trim()))),
         "{heard:?}"
@@ -107,19 +116,40 @@ fn the_supervisor_hears_every_change() {
     assert_eq!(server.end().1, Some(0));
 }
 
+/// Says `kept` if what it starts would know of sockets that were handed over, or have one.
+const HEIR: &str = r#"
+#include <fcntl.h>
+#include <sys/socket.h>
+static uint8_t kept[] = "\xa2\x66status\x18\xc8\x64" "body" "\x44" "kept";
+static uint8_t gone[] = "\xa2\x66status\x18\xc8\x64" "body" "\x44" "gone";
+static int is_inherited(int fd) {
+    int listens = 0;
+    socklen_t size = sizeof listens;
+    return !getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) && listens &&
+           !(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+}
+FezzOwned fezz_handle_v2(FezzSlice r) {
+    (void)r;
+    int left = getenv("LISTEN_PID") || getenv("LISTEN_FDS") || getenv("LISTEN_FDNAMES");
+    for (int fd = 0; fd < 256; fd++) left |= is_inherited(fd);
+    return left ? (FezzOwned){ kept, sizeof kept - 1 } : (FezzOwned){ gone, sizeof gone - 1 };
+}
+void fezz_free_v2(FezzOwned o) { (void)o; }
+"#;
+
 /// Sockets that are there before the server is: one whose name a listener has, shared by several
 /// loops, and one that nobody knows.
 #[test]
 fn sockets_are_handed_over_by_name() {
     let folder = folder("systemd_sockets");
-    let shown = folder.display();
-    put(&folder.join("f.so"), "1");
+    let artifact = c_function("handed_over", HEIR);
+    let artifact = artifact.display();
     let [_, user] = present_user();
     let file = folder.join("fezz.toml");
     let text = |name: &str| {
         format!(
             "version = 1\n[[listener]]\naddress = \"systemd:{name}\"\n\
-             [[function]]\nname = \"f\"\nartifact = \"{shown}/f.so\"\n\
+             [[function]]\nname = \"f\"\nartifact = \"{artifact}\"\n\
              [[route]]\npath = \"/{{*rest}}\"\nfunction = \"f\"\n\
              [workers]\nevent_loops = 3\n\
              [metrics]\nlisten = \"off\"\n[log]\nformat = \"text\"\n[sandbox]\nuser = \"{user}\"\n"
@@ -146,17 +176,16 @@ fn sockets_are_handed_over_by_name() {
     let mut early = Client::to(listener.local_addr().expect("its address"));
     early.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     let child = start("web:other", &listener, spare());
-    assert_eq!(statuses(&early.rest()), [200]);
+    let early = early.rest();
+    assert_eq!(statuses(&early), [200]);
+    // What was handed over goes no further: neither variables nor descriptors.
+    assert!(early.ends_with("gone"), "{early}");
     for _ in 0..30 {
         let mut client = Client::to(listener.local_addr().expect("its address"));
         client.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
         assert_eq!(statuses(&client.rest()), [200]);
     }
-    let id = child.id().to_string();
-    // What was handed over goes no further: neither descriptors nor variables.
-    let environment = std::fs::read(format!("/proc/{id}/environ"));
-    assert!(environment.is_ok(), "it runs");
-    Command::new("kill").args(["-s", "TERM", &id]).status().expect("kill runs");
+    signal(child.id(), "TERM");
     let output = child.wait_with_output().expect("it ends");
     let (code, text_said) = said(&output);
     assert_eq!(code, Some(0), "{text_said}");

@@ -52,17 +52,17 @@ fn upgrades_lose_nothing_and_failed_ones_change_nothing() {
     let plain = folder.join("plain");
     std::fs::write(&plain, "no program").expect("written");
     let failures = [
-        (script(&folder, "exits", "exit 3"), "exit code 3"),
-        (script(&folder, "crashes", "kill -SEGV $$"), "SIGSEGV"),
-        (script(&folder, "hangs", "exec sleep 60"), "not ready within 1 s"),
-        (script(&folder, "babbles", "eval \"echo hi >&$FEZZ_UPGRADE_FD\""), "it said 'hi'"),
-        (script(&folder, "leads-nowhere", "exec fezz-wrong"), "exit code 127"),
-        (plain, "cannot be started"),
+        (script(&folder, "exits", "exit 3"), "30s", "exit code 3"),
+        (script(&folder, "crashes", "kill -SEGV $$"), "30s", "SIGSEGV"),
+        (script(&folder, "hangs", "exec sleep 60"), "1s", "not ready within 1 s"),
+        (script(&folder, "babbles", "eval \"echo hi >&$FEZZ_UPGRADE_FD\""), "30s", "it said 'hi'"),
+        (script(&folder, "leads-nowhere", "exec fezz-wrong"), "30s", "exit code 127"),
+        (plain, "30s", "cannot be started"),
     ];
-    for (binary, word) in &failures {
+    for (binary, timeout, word) in &failures {
         load.await_answers(20);
         let binary = binary.display().to_string();
-        let output = verb(&socket, &["upgrade", "--binary", &binary, "--timeout", "1s"]);
+        let output = verb(&socket, &["upgrade", "--binary", &binary, "--timeout", timeout]);
         let (code, said) = said(&output);
         assert_eq!(code, Some(1), "{said}");
         assert!(said.contains("nothing changed: ") && said.contains(word), "{word}: {said}");
@@ -154,20 +154,17 @@ fn who_watches_the_server_sees_the_new_one() {
     let socket = folder.join("a.sock");
     let [_, user] = present_user();
     let shown = folder.display();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let watched = port.local_addr().expect("its address");
-    drop(port);
     let text = format!(
         "version = 1\n[[listener]]\naddress = \"127.0.0.1:0\"\n\
          [[function]]\nname = \"f\"\nartifact = \"{shown}/f.so\"\n\
          [[route]]\npath = \"/{{*rest}}\"\nfunction = \"f\"\n\
-         [admin]\nlisten = \"unix:{shown}/a.sock\"\n[metrics]\nlisten = \"{watched}\"\n\
+         [admin]\nlisten = \"unix:{shown}/a.sock\"\n[metrics]\nlisten = \"127.0.0.1:0\"\n\
          [log]\nformat = \"text\"\n[sandbox]\nuser = \"{user}\"\n"
     );
     let file = folder.join("fezz.toml");
     std::fs::write(&file, text).expect("written");
     let server = Serving::alone(&["serve", "--config", &file.display().to_string()], &[]);
-    let last = Last(&socket);
+    let (last, watched) = (Last(&socket), server.watched());
     // It stays busy for a while after the upgrade.
     let mut busy = Client::to(server.address);
     busy.send(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");

@@ -30,13 +30,12 @@ const CPU_TIME: Color = [0x0f, 0x76, 0x6e];
 pub(super) fn draw(growth: &Growth) -> Scene {
     let mut scene = Scene::new(WIDTH);
     let title = "How the cost of a request through a function grows";
-    scene.text((MARGIN, 34.0), Anchor::Start, Style::bold(18.0, INK), title);
     let about = format!(
         "{}, {} CPUs; horizontal axes are logarithmic, vertical ones begin at zero; dashed: no \
          growth; {}",
         growth.machine.processor, growth.machine.cpus, growth.date
     );
-    scene.text((MARGIN, 54.0), Anchor::Start, Style::plain(11.0, FAINT), &about);
+    scene.opening(MARGIN, title, &about);
     let mut y = TOP;
     for curve in &growth.curves {
         scene.line((MARGIN, y - 8.0), (WIDTH - MARGIN, y - 8.0), 1.0, GRID);

@@ -18,7 +18,7 @@ use super::client::{Idle, load, words};
 use super::contender::Contender;
 use super::error::BenchError;
 use super::machine::Machine;
-use super::rounds::Turn;
+use super::rounds::{Turn, WARMUP_SHARE};
 use super::server::{Bench, Server};
 use super::stats::Spread;
 use crate::clock::{Clock, date_stamp, unix_seconds};
@@ -28,8 +28,6 @@ pub use axis::Axis;
 const PAGE_FILE: &str = "stress/GROWTH.md";
 /// Part of a run's rounds that each point has; every point is short, and there are many.
 const ROUNDS_MAX: u32 = 5;
-/// Part of a turn that is driven before counting begins.
-const WARMUP_SHARE: f64 = 0.2;
 /// Part of a turn of the benchmark that a point has.
 const TURN_SHARE: f64 = 0.5;
 

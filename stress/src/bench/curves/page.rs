@@ -1,11 +1,11 @@
 //! Shows curves: on the terminal while they are measured, and as `stress/GROWTH.md`.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
 use super::{Curve, Growth};
 use crate::bench::error::BenchError;
+use crate::bench::markdown::{self, link, push};
 use crate::bench::stats::digits_for;
 
 /// A curve that grows by less has no slope worth a word.
@@ -30,8 +30,6 @@ pub(super) fn write(page: &Path, growth: &Growth, saved: &Path) -> Result<(), Be
 }
 
 fn render(growth: &Growth, saved: &Path) -> String {
-    let link = |file: &Path| file.strip_prefix("stress").unwrap_or(file).display().to_string();
-    let machine = &growth.machine;
     let mut page = format!(
         "# How cost grows\n\n\
          Written by `stress/bench --curves` from [{saved}]({saved}). Instructions are those of the \
@@ -50,31 +48,13 @@ fn render(growth: &Growth, saved: &Path) -> String {
             push(&mut page, format_args!(" {line}"));
         }
         page.push_str("\n\n");
-        for (index, row) in rows(curve).iter().enumerate() {
-            push(&mut page, format_args!("| {} |\n", row.join(" | ")));
-            if index == 0 {
-                push(&mut page, format_args!("|{}\n", "---|".repeat(row.len())));
-            }
-        }
+        markdown::push_table(&mut page, &rows(curve));
     }
     if !growth.warnings.is_empty() {
         page.push_str("\n## Not measured\n\n");
         growth.warnings.iter().for_each(|one| push(&mut page, format_args!("- {one}\n")));
     }
-    push(
-        &mut page,
-        format_args!(
-            "\n## Conditions\n\n- date: {}\n- processor: {}, {} CPUs\n- system: {}, Linux {}\n\
-             - compiler: {}\n- sources: {}\n",
-            growth.date,
-            machine.processor,
-            machine.cpus,
-            machine.system,
-            machine.kernel,
-            machine.compiler,
-            machine.commit
-        ),
-    );
+    markdown::push_conditions(&mut page, &growth.date, &growth.machine);
     page
 }
 
@@ -118,12 +98,6 @@ fn summary(curve: &Curve) -> Option<String> {
         String::new()
     };
     Some(format!("From {first} to {last} {unit}: {growth:.2} times the instructions{each}."))
-}
-
-fn push(page: &mut String, text: std::fmt::Arguments<'_>) {
-    // Writing to a String does not fail.
-    let written = page.write_fmt(text);
-    debug_assert!(written.is_ok());
 }
 
 #[cfg(test)]

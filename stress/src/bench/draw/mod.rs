@@ -70,6 +70,12 @@ impl Scene {
         Self { width, height: 0.0, shapes: Vec::new() }
     }
 
+    /// What the picture is about, in its first lines; the rest begins at 64.
+    pub(super) fn opening(&mut self, left: f64, title: &str, about: &str) {
+        self.text((left, 34.0), Anchor::Start, Style::bold(18.0, INK), title);
+        self.text((left, 54.0), Anchor::Start, Style::plain(11.0, FAINT), about);
+    }
+
     pub(super) fn rect(&mut self, at: [f64; 4], radius: f64, fill: Color) {
         self.shapes.push(Shape::Rect { at, radius, fill });
     }
