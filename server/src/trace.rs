@@ -184,9 +184,9 @@ const fn digit(octet: u8) -> Option<u8> {
     }
 }
 
-/// Sixteen digits for the sixteen nibbles of a random number, in an order that is nobody's business:
-/// first those of the low halves of its octets, then those of the high ones, eight at a time. Each
-/// request has three such numbers.
+/// Sixteen digits for the sixteen nibbles of a random number, in an order that is nobody's
+/// business: first those of the low halves of its octets, then those of the high ones, eight at a
+/// time. Each request has three such numbers.
 #[inline]
 fn digits(number: u64) -> [u8; 16] {
     const LOW_HALVES: u64 = ONES * 15;

@@ -4,6 +4,7 @@
 //! ignores an id whose connection is gone.
 
 mod room;
+mod told;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -14,7 +15,7 @@ use slab::Slab;
 use crate::action::{Action, Admission, Opening};
 use crate::conn::Conn;
 use crate::limits::{Checked, Limits};
-use crate::notice::{HandshakeFault, Notice, Usual};
+use crate::notice::{HandshakeFault, Notice};
 use crate::output::{Reply, SECURED_FIELDS_BYTES_MAX};
 use crate::phase::{Event, Phase};
 use crate::refusal::Refusal;
@@ -485,33 +486,6 @@ impl Hub {
     /// Takes a buffer back for later use.
     pub fn keep_buffer(&mut self, buffer: Vec<u8>) {
         self.shared.pool.keep_buffer(buffer);
-    }
-
-    /// What happened since [`Hub::clear_notices`], and how many notices were dropped because the
-    /// driver did not look in time. What every request does is among them as [`Hub::set_usual`]
-    /// says.
-    #[must_use]
-    pub fn notices(&self) -> (&[Notice], u64) {
-        (&self.shared.notices, self.shared.notices_dropped)
-    }
-
-    /// What every request does is counted, and kept as notices only where `noticed`: as long as
-    /// nobody says otherwise.
-    pub const fn set_usual(&mut self, noticed: bool) {
-        self.shared.notices_usual = noticed;
-    }
-
-    /// How often happened what every request does, since [`Hub::clear_notices`].
-    #[must_use]
-    pub const fn usual(&self) -> &Usual {
-        &self.shared.usual
-    }
-
-    /// The notices were looked at, and what was counted.
-    pub fn clear_notices(&mut self) {
-        self.shared.usual = Usual::default();
-        self.shared.notices.clear();
-        self.shared.notices_dropped = 0;
     }
 
     #[inline]

@@ -253,7 +253,8 @@ impl Outbox {
         }
     }
 
-    /// Everything promised and not sent, in order; what is owed of replies before the last one first.
+    /// Everything promised and not sent, in order. What is owed of replies before the last one is
+    /// the first slice.
     #[inline]
     pub(crate) fn unsent(&self) -> [&[u8]; 4] {
         let octets = self.source.octets();

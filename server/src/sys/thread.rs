@@ -13,8 +13,8 @@ pub fn current() -> i32 {
     0
 }
 
-/// Gives the calling thread another name, for whoever looks at the process: at most 15 octets, or it
-/// keeps the one that it has. Systems other than Linux keep it, too.
+/// Gives the calling thread another name, for whoever looks at the process: at most 15 octets, or
+/// it keeps the one that it has. Systems other than Linux keep it, too.
 pub fn rename(name: &CStr) {
     #[cfg(target_os = "linux")]
     // SAFETY: the calling thread exists, and the name is a string of C that outlives the call.

@@ -1,5 +1,5 @@
-//! What the driver has not polled yet, in one octet: it is looked at several times for each request,
-//! and more often than not there is nothing.
+//! What the driver has not polled yet, in one octet: it is looked at several times for each
+//! request, and more often than not there is nothing.
 
 use crate::action::Void;
 
