@@ -23,9 +23,10 @@ use crate::clock::Clock;
 use crate::load::Report;
 
 const CLIENTS: usize = 1_000;
-/// Each slow client does something once in so many ticks.
-const TICKS: usize = 10;
-const TICK: Duration = Duration::from_millis(100);
+/// Each slow client does something once in so many ticks, and they do it one after the other:
+/// people who have nothing to do with each other do not come in bursts.
+const TICKS: usize = CLIENTS;
+const TICK: Duration = Duration::from_millis(1);
 /// Pieces of slow bodies and of slow reads: more than the 500 octets a second that are asked for.
 const PIECE_BYTES: usize = 1_024;
 const SLOW_BODY_BYTES: usize = 256 * 1024;
