@@ -101,11 +101,15 @@ fn judge(outcomes: Vec<Outcome>) -> (f64, Vec<String>) {
 /// Asks until the function, which may be in quarantine, has heard that it is over.
 fn release(target: &Target, path: &str) -> Result<()> {
     let clock = Clock::start();
+    let mut found = String::new();
     while clock.seconds() < RELEASE_SECONDS_MAX {
-        if alone(ask(target, 0, path))?.is_ok_and(|answer| answer.status == 200) {
-            return Ok(());
-        }
+        found = match alone(ask(target, 0, path))? {
+            Ok(answer) if answer.status == 200 => return Ok(()),
+            Ok(answer) => format!("it was answered {}", answer.status),
+            Err(flaw) => flaw.to_string(),
+        };
         thread::sleep(Duration::from_millis(100));
     }
-    Err(Failure::Never { what: "the release of an endless function", seconds: RELEASE_SECONDS_MAX })
+    let what = "the release of an endless function";
+    Err(Failure::Never { what, seconds: RELEASE_SECONDS_MAX, found })
 }

@@ -54,6 +54,8 @@ pub enum Failure {
         what: &'static str,
         /// How long, in seconds.
         seconds: f64,
+        /// What was found at last, for whoever has to find out why.
+        found: String,
     },
     /// The page of metrics cannot be read.
     Page {
@@ -124,7 +126,9 @@ impl fmt::Display for Failure {
             Self::Budgets(error) => write!(f, "stress/BUDGETS.md: {error}"),
             Self::NotReady { log } => write!(f, "the server did not become ready: {log}"),
             Self::Died { status, log } => write!(f, "the server ended with {status}: {log}"),
-            Self::Never { what, seconds } => write!(f, "{what}: not within {seconds} s"),
+            Self::Never { what, seconds, found } => {
+                write!(f, "{what}: not within {seconds} s, but {found}")
+            }
             Self::Page { line } => write!(f, "the page of metrics has the line `{line}`"),
             Self::Descriptors { limit, needed } => write!(
                 f,

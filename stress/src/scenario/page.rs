@@ -43,6 +43,14 @@ impl Page {
         of.map(|sample| sample.value).sum()
     }
 
+    /// The samples of these names that are not 0, for a person.
+    pub(super) fn shown(&self, names: &[&str]) -> String {
+        let told = |sample: &&Sample| sample.value != 0.0 && names.contains(&sample.name.as_str());
+        let line =
+            |sample: &Sample| format!("{} {:?} {}", sample.name, sample.labels, sample.value);
+        self.samples.iter().filter(told).map(line).collect::<Vec<_>>().join("; ")
+    }
+
     /// The sum of all samples of `name` that have the label `label` at all.
     pub(super) fn sum_with(&self, name: &str, label: &str, labels: &[(&str, &str)]) -> f64 {
         let of = self.samples.iter().filter(|sample| sample.name == name && sample.has(labels));

@@ -186,7 +186,9 @@ impl Server {
                 return Ok((status.code(), drained(&self.log())));
             }
             if clock.seconds() > END_SECONDS_MAX {
-                return Err(Failure::Never { what: "the end", seconds: END_SECONDS_MAX });
+                let log = self.log();
+                let found = format!("it said last: {}", log.lines().last().unwrap_or_default());
+                return Err(Failure::Never { what: "the end", seconds: END_SECONDS_MAX, found });
             }
             thread::sleep(LOOK_EVERY);
         }

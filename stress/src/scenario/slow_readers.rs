@@ -30,6 +30,13 @@ const BODY_BYTES: usize = 512 * 1024;
 const WINDOW: u32 = 4 * 1024;
 const SIP_EVERY: Duration = Duration::from_millis(200);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// What tells why somebody is not reset.
+const TELLING: [&str; 4] = [
+    "fezz_http_timeouts_total",
+    "fezz_connections_accepted_total",
+    "fezz_connections_closed_total",
+    "fezz_http_rejected_total",
+];
 /// Peers that are not reset after so many times their time never are.
 const BORNE_MAX: f64 = 4.0;
 
@@ -39,7 +46,9 @@ fn play(stage: &mut Stage) -> Result<()> {
     let settings = stage
         .settings()
         .set("timeouts.write_idle", format!("\"{given}s\""))
-        .set("timeouts.rate_grace", format!("\"{given}s\""));
+        .set("timeouts.rate_grace", format!("\"{given}s\""))
+        // All of them ask at once: who is refused has nothing to read slowly.
+        .set("workers.queue", "1024");
     let server = stage.serve(&settings)?;
     let mix = stage.mix(&server)?;
     let quiet = stage.quiet(&mix)?;
@@ -103,5 +112,6 @@ async fn endure(
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
-    Err(Failure::Never { what: "the end of all slow readers", seconds: given * BORNE_MAX })
+    let found = format!("{}; warnings: {:?}", server.page()?.shown(&TELLING), server.warnings(&[]));
+    Err(Failure::Never { what: "the end of all slow readers", seconds: given * BORNE_MAX, found })
 }
