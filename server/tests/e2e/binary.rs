@@ -116,7 +116,8 @@ impl Serving {
         while !ready.starts_with("fezz ready:") {
             before += &ready;
             ready.clear();
-            assert_ne!(output.read_line(&mut ready).expect("a line"), 0, "it ended instead");
+            let bytes = output.read_line(&mut ready).expect("a line");
+            assert_ne!(bytes, 0, "it ended instead, and said: {before}");
         }
         let address = ready
             .split_whitespace()

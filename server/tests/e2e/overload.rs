@@ -8,6 +8,9 @@ fn delay(millis: u32) -> Vec<u8> {
     format!("GET /delay/{millis} HTTP/1.1\r\nHost: a\r\n\r\n").into_bytes()
 }
 
+/// A call that is under way until everything that a test does meanwhile is done.
+const LONG_MS: u32 = 3_000;
+
 #[test]
 fn a_full_queue_is_refused_at_once_with_the_time_to_come_back() {
     let mut config = serving(example("echo"));
@@ -15,7 +18,7 @@ fn a_full_queue_is_refused_at_once_with_the_time_to_come_back() {
     config.workers.queue_jobs_max = 2;
     let server = Running::start(&config);
     let mut first = Client::to(server.address);
-    first.send(&delay(400));
+    first.send(&delay(LONG_MS));
     server.wait("the worker is busy", |counted| counted.dispatched == 1);
     let mut waiting: Vec<Client> = (0..2).map(|_| Client::to(server.address)).collect();
     for (number, client) in waiting.iter_mut().enumerate() {
@@ -40,7 +43,7 @@ fn a_job_that_waited_too_long_is_refused_unrun() {
     config.timeouts.queue = Duration::from_millis(50);
     let server = Running::start(&config);
     let mut first = Client::to(server.address);
-    first.send(&delay(400));
+    first.send(&delay(LONG_MS));
     server.wait("the worker is busy", |counted| counted.dispatched == 1);
     let text = server.talk(&delay(0));
     assert_eq!(statuses(&text), [503]);

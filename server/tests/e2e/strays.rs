@@ -139,10 +139,22 @@ fn a_loop_is_taken_over_from_a_call_that_blocks_it() {
     };
     assert!(ask("/hello").starts_with("HTTP/1.1 200 "));
     let mut blocking = Client::to(server.address);
-    blocking.send(&get("/nap"));
-    server.wait("the loop is rescued", |counted| counted.functions["main"].rescues == 1);
-    assert!(ask("/hello").starts_with("HTTP/1.1 200 "));
-    assert!(blocking.reply().0.starts_with("HTTP/1.1 200 "), "it was in time");
+    let rescues = || server.handle.counted().functions["main"].rescues;
+    let mut naps = 0;
+    while rescues() == 0 {
+        // As long as nobody stands ready to take the loop, workers make the call.
+        assert!(naps < 20, "the loop is rescued");
+        naps += 1;
+        blocking.send(&get("/nap"));
+        let is_rescued = (0..100).any(|_| {
+            std::thread::sleep(Duration::from_millis(10));
+            rescues() == 1
+        });
+        if is_rescued {
+            assert!(ask("/hello").starts_with("HTTP/1.1 200 "));
+        }
+        assert!(blocking.reply().0.starts_with("HTTP/1.1 200 "), "it was in time");
+    }
     // Demoted: now two of them block workers, not the loop.
     let mut naps: Vec<Client> = (0..2).map(|_| Client::to(server.address)).collect();
     for client in &mut naps {

@@ -139,6 +139,9 @@ for _ in range(rounds):
 print(count)
 "#;
 
+/// Looks in a row that see as many descriptors before nobody is taken to be leaving any more.
+const STILL_LOOKS: u32 = 20;
+
 #[test]
 fn handshakes_aborted_at_every_step_leave_nothing() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_fezz"))
@@ -156,25 +159,24 @@ fn handshakes_aborted_at_every_step_leave_nothing() {
     let port = port.split_once(' ').expect("more words").0;
     let directory = format!("/proc/{}/fd", child.id());
     let descriptors = || std::fs::read_dir(&directory).expect("Linux").count();
-    let before = descriptors();
     let status = format!("/proc/{}/status", child.id());
     let aborted = |rounds: usize| {
         let words = ["100", "python3", "-c", ABORTS, port, &rounds.to_string()];
         let output = run("timeout", &words, b"");
         assert_eq!(said(&output).trim(), (rounds * 22).to_string());
-        for _ in 0..100 {
-            if descriptors() == before {
-                break;
-            }
+        let (mut held, mut looks) = (descriptors(), 0);
+        while looks < STILL_LOOKS {
             std::thread::sleep(Duration::from_millis(100));
+            let before = std::mem::replace(&mut held, descriptors());
+            looks = if held == before { looks + 1 } else { 0 };
         }
         let status = std::fs::read_to_string(&status).expect("Linux");
         let memory = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
         let kib = memory.and_then(|text| text.trim().strip_suffix(" kB"));
-        (descriptors(), kib.and_then(|text| text.parse::<i64>().ok()).expect("a number"))
+        (held, kib.and_then(|text| text.parse::<i64>().ok()).expect("a number"))
     };
     // What is made once, for the first of each kind, is there after this.
-    let (_, warm) = aborted(4);
+    let (before, warm) = aborted(4);
     let (after, memory) = aborted(12);
     child.kill().expect("it runs");
     child.wait().expect("it ends");
