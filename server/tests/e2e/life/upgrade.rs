@@ -149,7 +149,7 @@ fn one_upgrade_at_a_time_and_none_while_draining() {
 /// The address where the server is watched goes along, and is the new one's alone.
 #[test]
 fn who_watches_the_server_sees_the_new_one() {
-    let folder = folder("upgrade_watched");
+    let folder = folder("watched");
     put(&folder.join("f.so"), "0");
     let socket = folder.join("a.sock");
     let [_, user] = present_user();
