@@ -190,7 +190,14 @@ pub(crate) fn run(
     server.control.off();
     let injected = server.control.injected().since(&before);
     let mut wrong = story.wrong.clone();
-    wrong.extend(unexplained(&story, &injected));
+    let unexplained = unexplained(&story, &injected);
+    if !unexplained.is_empty() && server.ended().is_none() {
+        // How the server says that connections ended, since its start.
+        let page = server.metrics();
+        let told = |line: &&str| line.starts_with("fezz_connections_") && !line.ends_with(" 0");
+        wrong.extend(page.text().lines().filter(told).map(str::to_owned));
+    }
+    wrong.extend(unexplained);
     if let Some(status) = server.ended() {
         wrong.push(format!("the server ended: {status}"));
     } else if wrong.is_empty() {

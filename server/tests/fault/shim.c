@@ -170,8 +170,10 @@ int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags) {
     int made = REAL(accept4)(fd, address, length, flags);
     if (made < 0) return made;
     if (gone) {
+        /* Counted first: the client, and the test that compares, may see the end at once. */
+        int refused = (int)refuse(ACCEPT, fault), why = errno;
         REAL(close)(made);
-        return (int)refuse(ACCEPT, fault);
+        return errno = why, refused;
     }
     set_kind(made, kind_of(fd) == LISTENER ? CONNECTION : OTHER);
     return made;
