@@ -9,9 +9,11 @@ use mio::event::Event;
 use mio::{Events, Poll, Token};
 
 use super::answer::{Checker, Fault};
+use super::gaps::Gaps;
 use super::link::{Link, Standing, Taken};
 use super::pace::Pace;
 use super::report::{Report, Tally};
+use super::windows::Windows;
 use super::{Plan, Progress, Until};
 use crate::clock::{Clock, duration_nanos};
 use crate::procfs::usage_of_self;
@@ -89,10 +91,12 @@ pub fn run(plan: &Plan) -> Result<Report, RunError> {
     drive.start()?;
     let mut events = Events::with_capacity(EVENTS_PER_POLL);
     while !drive.is_over() {
-        match drive.poll.poll(&mut events, Some(drive.poll_timeout())) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+        let patience = drive.poll_timeout();
+        match drive.poll.poll(&mut events, Some(patience)) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             outcome => outcome?,
         }
+        drive.look(duration_nanos(patience));
         for event in &events {
             drive.handle(event)?;
         }
@@ -112,12 +116,14 @@ struct Drive<'p> {
     clock: Clock,
     /// Nanoseconds on `clock` when it was last looked at.
     now: u64,
+    gaps: Gaps,
     links: Vec<Link>,
     /// Links that wait for something to send.
     free: VecDeque<usize>,
     pace: Pace,
     checker: Checker,
     tally: Tally,
+    windows: Windows,
     /// The request, once for each place in a batch.
     requests: Vec<u8>,
     inbox: Vec<u8>,
@@ -143,11 +149,13 @@ impl<'p> Drive<'p> {
             poll: Poll::new()?,
             clock: Clock::start(),
             now: 0,
+            gaps: Gaps::default(),
             links: (0..plan.connections).map(|_| Link::default()).collect(),
             free: VecDeque::with_capacity(plan.connections),
             pace,
             checker: Checker::new(plan.expectation.clone()),
             tally: Tally::new()?,
+            windows: Windows::default(),
             requests: plan.request.repeat(plan.depth),
             inbox: vec![0; INBOX_BYTES],
             due: Vec::with_capacity(plan.depth),
@@ -168,8 +176,15 @@ impl<'p> Drive<'p> {
             }
         }
         self.clock = Clock::start();
+        self.gaps.restart(0);
         self.free.extend(0..self.links.len());
         self.hand_out()
+    }
+
+    /// Looks at the clock, `waited` nanoseconds of which the driver meant to wait.
+    fn look(&mut self, waited: u64) {
+        self.now = self.clock.nanos();
+        self.gaps.look(self.now, waited);
     }
 
     fn handle(&mut self, event: &Event) -> Result<(), RunError> {
@@ -186,8 +201,8 @@ impl<'p> Drive<'p> {
         if let Some(resumed) = link.take_handshake() {
             self.tally.shook(resumed);
         }
-        self.now = self.clock.nanos();
-        self.count_taken();
+        self.look(0);
+        self.count_taken()?;
         match outcome {
             Err(fault) => self.fault(index, fault),
             Ok(Standing::Waiting) => Ok(()),
@@ -202,7 +217,7 @@ impl<'p> Drive<'p> {
 
     /// What is due whether or not something happened: requests of a timetable, warm-up, progress.
     fn turn(&mut self) -> Result<(), RunError> {
-        self.now = self.clock.nanos();
+        self.look(0);
         if self.plan.rate.is_some() {
             self.hand_out()?;
         }
@@ -210,6 +225,7 @@ impl<'p> Drive<'p> {
             self.counted_from = Some(self.now);
             self.answers_of_warmup = self.tally.answers();
             self.tally.restart();
+            self.windows.restart(self.now);
         }
         if self.plan.progress != Progress::Quiet && self.now >= self.progress_at {
             self.show_progress();
@@ -314,12 +330,17 @@ impl<'p> Drive<'p> {
         }
     }
 
-    fn count_taken(&mut self) {
+    fn count_taken(&mut self) -> Result<(), RunError> {
         for (octets, due) in self.taken.drain(..) {
-            self.tally.answered(octets, self.now.saturating_sub(due));
+            let nanos = (!self.gaps.excuse(due)).then(|| self.now.saturating_sub(due));
+            self.tally.answered(octets, nanos);
+            if let Some(nanos) = nanos.filter(|_| self.plan.rate.is_some()) {
+                self.windows.record(due, nanos)?;
+            }
             self.last_progress = self.now;
             self.faults_in_a_row = 0;
         }
+        Ok(())
     }
 
     /// Counts a fault; the connection is given up and a new one made on the next turn's offer.
@@ -344,6 +365,7 @@ impl<'p> Drive<'p> {
         report.answers_with_warmup += self.answers_of_warmup;
         let under_way: usize = self.links.iter().map(Link::owed).sum();
         report.unanswered = under_way as u64;
+        report.windows_us = self.windows.report();
         if self.plan.rate.is_some() {
             self.due.clear();
             self.pace.grant(self.now, usize::MAX, &mut self.due);

@@ -5,12 +5,13 @@
 //!
 //! The driver in `drive` moves octets through a `Wire`, which is a socket or TLS over one
 //! ([`secure`]). What it is made of does not know a socket: [`template`] makes octets, [`answer`]
-//! judges octets, [`pace`] says when the next request is due, [`report`] counts, [`threshold`] says
-//! what is too much.
+//! judges octets, [`pace`] says when the next request is due, [`report`] counts, [`windows`] says
+//! what was when, `gaps` what the client itself was late with, [`threshold`] what is too much.
 
 pub mod answer;
 pub mod args;
 mod drive;
+mod gaps;
 pub mod idle;
 mod link;
 pub mod pace;
@@ -18,6 +19,7 @@ pub mod report;
 pub mod secure;
 pub mod template;
 pub mod threshold;
+pub mod windows;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -7,6 +7,7 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use super::answer::Fault;
+use super::windows::Window;
 use crate::procfs::Usage;
 
 /// Shortest latency that is told from zero, in nanoseconds.
@@ -21,6 +22,7 @@ const LATENCY_DIGITS: u8 = 3;
 pub struct Tally {
     latencies: Histogram<u64>,
     answers: u64,
+    excused: u64,
     octets: u64,
     failed: u64,
     reconnects: u64,
@@ -40,6 +42,7 @@ impl Tally {
         Ok(Self {
             latencies,
             answers: 0,
+            excused: 0,
             octets: 0,
             failed: 0,
             reconnects: 0,
@@ -49,9 +52,13 @@ impl Tally {
         })
     }
 
-    /// One right answer of `octets`, `nanos` after its request was due.
-    pub fn answered(&mut self, octets: usize, nanos: u64) {
-        self.latencies.saturating_record(nanos);
+    /// One right answer of `octets`, `nanos` after its request was due; `None` when the load
+    /// generator did not run meanwhile.
+    pub fn answered(&mut self, octets: usize, nanos: Option<u64>) {
+        match nanos {
+            Some(nanos) => self.latencies.saturating_record(nanos),
+            None => self.excused += 1,
+        }
         self.answers += 1;
         self.octets += octets as u64;
     }
@@ -100,7 +107,7 @@ impl Tally {
     /// The end of the warm-up: answers count from here. Faults stay, they are never excused.
     pub fn restart(&mut self) {
         self.latencies.reset();
-        (self.answers, self.octets) = (0, 0);
+        (self.answers, self.excused, self.octets) = (0, 0, 0);
     }
 
     /// The outcome of a run that was counted for `seconds`.
@@ -110,6 +117,7 @@ impl Tally {
             seconds,
             answers: self.answers,
             answers_with_warmup: self.answers,
+            excused: self.excused,
             per_second: ratio(self.answers, seconds),
             octets_received: self.octets,
             failed: self.failed,
@@ -119,6 +127,7 @@ impl Tally {
             resumed: self.resumed,
             faults: self.faults.iter().map(|(fault, n)| (fault.to_string(), *n)).collect(),
             latency_us: Latency::of(&self.latencies),
+            windows_us: Vec::new(),
             client: Usage::default(),
         }
     }
@@ -133,6 +142,10 @@ pub struct Report {
     pub answers: u64,
     /// Right answers of the whole run.
     pub answers_with_warmup: u64,
+    /// Of the right answers, those without a latency: the load generator itself did not run while
+    /// they were due.
+    #[serde(default)]
+    pub excused: u64,
     /// `answers / seconds`.
     pub per_second: f64,
     /// Octets of the right answers.
@@ -151,8 +164,23 @@ pub struct Report {
     pub faults: BTreeMap<String, u64>,
     /// Latencies of the right answers, from the moment each request was due.
     pub latency_us: Latency,
+    /// The same by the time at which requests were due, a window of
+    /// [`WINDOW_MS`](super::windows::WINDOW_MS) each; of an open loop only.
+    #[serde(default)]
+    pub windows_us: Vec<Window>,
     /// What the load generator itself used.
     pub client: Usage,
+}
+
+impl Report {
+    /// The middle one of the windows' 99th percentiles, in microseconds; `None` without windows.
+    #[must_use]
+    pub fn typical_p99_us(&self) -> Option<f64> {
+        let answered = self.windows_us.iter().filter(|window| window.max > 0.0);
+        let mut all: Vec<f64> = answered.map(|window| window.p99).collect();
+        all.sort_by(f64::total_cmp);
+        all.get(all.len() / 2).copied()
+    }
 }
 
 /// Latencies in microseconds.
@@ -204,6 +232,9 @@ impl fmt::Display for Report {
         for (fault, times) in &self.faults {
             write!(f, ", {fault} x {times}")?;
         }
+        if self.excused > 0 {
+            write!(f, "; {} while the load generator did not run", self.excused)?;
+        }
         if self.reconnects > 0 {
             write!(f, "; reconnected {} times", self.reconnects)?;
         }
@@ -240,7 +271,7 @@ mod tests {
     fn quantiles_are_those_of_the_recorded_latencies() {
         let mut tally = Tally::new().unwrap();
         for micros in 1..=1000 {
-            tally.answered(10, micros * 1_000);
+            tally.answered(10, Some(micros * 1_000));
         }
         let report = tally.report(2.0);
         let latency = report.latency_us;
@@ -254,14 +285,34 @@ mod tests {
     #[test]
     fn a_latency_beyond_the_scale_counts_as_the_longest() {
         let mut tally = Tally::new().unwrap();
-        tally.answered(1, u64::MAX);
+        tally.answered(1, Some(u64::MAX));
         assert!(near(tally.report(1.0).latency_us.max, 60_000_000.0));
+    }
+
+    #[test]
+    fn an_excused_answer_counts_without_a_latency() {
+        let mut tally = Tally::new().unwrap();
+        tally.answered(1, Some(1_500_000));
+        tally.answered(1, None);
+        let report = tally.report(1.0);
+        assert_eq!((report.answers, report.excused), (2, 1));
+        assert!(near(report.latency_us.max, 1500.0));
+        assert!(report.to_string().ends_with("; 1 while the load generator did not run"));
+    }
+
+    #[test]
+    fn a_typical_window_is_the_middle_one_of_those_with_answers() {
+        let window = |p99: f64| Window { p99, max: p99 };
+        let mut report = Report::default();
+        assert_eq!(report.typical_p99_us(), None);
+        report.windows_us = [900.0, 0.0, 70.0, 0.0, 80.0].map(window).to_vec();
+        assert_eq!(report.typical_p99_us(), Some(80.0));
     }
 
     #[test]
     fn the_warm_up_forgets_answers_and_keeps_faults() {
         let mut tally = Tally::new().unwrap();
-        tally.answered(1, 1_000);
+        tally.answered(1, Some(1_000));
         tally.fault(Fault::Status(503), 2);
         tally.restart();
         assert_eq!((tally.answers(), tally.settled(), tally.faults()), (0, 2, 1));
@@ -271,7 +322,7 @@ mod tests {
     #[test]
     fn a_report_survives_json() {
         let mut tally = Tally::new().unwrap();
-        tally.answered(1, 1_500);
+        tally.answered(1, Some(1_500));
         let report = tally.report(0.5);
         let json = serde_json::to_string(&report).unwrap();
         assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report);
