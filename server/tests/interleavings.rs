@@ -151,13 +151,13 @@ fn a_loop_is_driven_by_exactly_one_thread() {
                 }
             }
         });
-        let rescued = berth.rescue(101, |call| call * 10);
+        let rescued = berth.rescue(1, 101, |call| call * 10);
         if let Some(Rescued { held, call }) = &rescued {
             assert_eq!(*call, 7);
             held.drive();
         }
         assert_ne!(driver.join().unwrap(), rescued.is_some(), "both have the loop, or nobody");
-        assert!(berth.rescue(101, |_| 0).is_none());
+        assert!(berth.rescue(1, 101, |_| 0).is_none());
     });
 }
 
@@ -168,18 +168,37 @@ fn a_late_thread_never_takes_the_loop_of_its_rescuer() {
         let driven = Arc::new(AtomicBool::new(false));
         let berth = Arc::new(Berth::<Hull, u32, u32>::new());
         let first = berth.park(Hull(Arc::clone(&driven)), 1, 100);
-        let held = berth.rescue(101, |call| *call).unwrap().held;
+        let held = berth.rescue(1, 101, |call| *call).unwrap().held;
         let late = thread::spawn({
             let berth = Arc::clone(&berth);
             move || assert_eq!(berth.take_back(&first).err(), Some(Some(1)))
         });
         held.drive();
         let second = berth.park(held, 2, 200);
-        let again = berth.rescue(150, |call| *call);
+        let again = berth.rescue(2, 150, |call| *call);
         assert!(again.is_none(), "the call of 200 is no older than 150");
         let held = berth.take_back(&second).ok().unwrap();
         held.drive();
         late.join().unwrap();
+    });
+}
+
+/// The machine stood still: the call that is under way is old, and was not there at the look before.
+#[test]
+fn a_call_is_rescued_from_when_two_looks_have_seen_it() {
+    loom::model(|| {
+        let berth = Berth::<u32, u32, u32>::new();
+        let (seen, _) = berth.glance();
+        let voyage = berth.park(5, 5, 100);
+        assert!(berth.rescue(seen, 9_000, |_| 0).is_none(), "nobody saw it");
+        let (seen, parked) = berth.glance();
+        assert!(parked);
+        assert_eq!(berth.take_back(&voyage), Ok(5));
+        let _next = berth.park(6, 6, 8_000);
+        assert!(berth.rescue(seen, 9_000, |_| 0).is_none(), "that was the one before");
+        let (seen, _) = berth.glance();
+        assert!(berth.rescue(seen, 8_000, |_| 0).is_none(), "it is no older than 8,000");
+        assert_eq!(berth.rescue(seen, 9_000, |_| 0).unwrap().held, 6);
     });
 }
 

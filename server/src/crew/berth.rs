@@ -76,17 +76,19 @@ impl<T, C, S> Berth<T, C, S> {
         Err(place.map(|place| state.left.swap_remove(place).1))
     }
 
-    /// Takes the loop over when its call began before `before_us`. `leave` makes what the late
-    /// thread will find.
+    /// Takes the loop over when its call began before `before_us` and was under way when `seen` was
+    /// glanced at. Whoever looks and whoever is looked at may both have been kept from running: then
+    /// a call is old, and nobody saw it before. `leave` makes what the late thread will find.
     pub(crate) fn rescue(
         &self,
+        seen: u64,
         before_us: u64,
         leave: impl FnOnce(&C) -> S,
     ) -> Option<Rescued<T, C>> {
         let mut state = self.lock();
-        let Parked { held, call, .. } =
-            state.parked.take_if(|parked| parked.since_us < before_us)?;
         let voyage = state.voyage;
+        let overdue = |parked: &mut Parked<T, C>| voyage == seen && parked.since_us < before_us;
+        let Parked { held, call, .. } = state.parked.take_if(overdue)?;
         state.left.push((voyage, leave(&call)));
         Some(Rescued { held, call })
     }

@@ -74,9 +74,9 @@ impl Yard {
         for ((home, berth), seen) in self.berths.iter().enumerate().zip(voyages) {
             let (voyage, parked) = berth.glance();
             stirring |= parked || voyage != *seen;
-            *seen = voyage;
+            let before = std::mem::replace(seen, voyage);
             if parked
-                && let Some(rescued) = berth.rescue(before_us, |call| {
+                && let Some(rescued) = berth.rescue(before, before_us, |call| {
                     let Call { callee, deadline, thread, .. } = *call;
                     self.place.strays.add(callee, deadline, thread, Inside::Call)
                 })
