@@ -38,6 +38,13 @@ pub(crate) enum Errand {
     },
 }
 
+impl Errand {
+    /// Whether it would be told to a function that has not come back from being told.
+    fn is_in_vain(&self) -> bool {
+        matches!(self, Self::Cancel { callee, .. } if callee.is_deaf())
+    }
+}
+
 /// Errands, and who runs them.
 #[derive(Default)]
 pub(crate) struct Errands {
@@ -55,7 +62,7 @@ struct State {
 impl Errands {
     /// Sends an attendant; a thread is hired for that when there is none.
     pub(crate) fn send(&self, place: &Arc<Workplace>, errand: Errand) {
-        if matches!(errand, Errand::Cancel { callee, .. } if callee.is_deaf()) {
+        if errand.is_in_vain() {
             return;
         }
         let mut state = self.lock();
@@ -128,6 +135,9 @@ fn hire(place: &Arc<Workplace>) -> bool {
 fn attend(place: &Arc<Workplace>) {
     loop {
         let errand = place.errands.next();
+        if errand.is_in_vain() {
+            continue;
+        }
         let (callee, ms_max, inside) = match &errand {
             Errand::Cancel { callee, .. } => (*callee, CANCEL_MS_MAX, Inside::Cancel),
             Errand::End { callee, .. } => (*callee, END_MS_MAX, Inside::End),

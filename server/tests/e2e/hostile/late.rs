@@ -257,6 +257,30 @@ fn a_cancellation_that_hangs_holds_nobody_up() {
     ward.settled(3);
 }
 
+/// Two calls are late at once: the second cancellation waits while the first one hangs, and is not
+/// told when that was given up.
+#[test]
+fn a_cancellation_behind_one_that_hangs_is_not_told() {
+    let ward = Ward::of(artifact("cancel_hangs"), |config| {
+        config.functions[0].options.timeout = Some(ms(100));
+        config.functions[0].options.abandon_max = 10;
+        config.workers.threads = 4;
+        config.workers.abandoned_max = 10;
+    });
+    std::thread::scope(|scope| {
+        let both = [(); 2].map(|()| scope.spawn(|| ward.status("/250")));
+        assert_eq!(both.map(|one| one.join().unwrap()), [504, 504]);
+    });
+    ward.late(2);
+    ward.server.wait("the attendant is given up", |counted| counted.workers.abandoned >= 1);
+    for _ in 0..20 {
+        assert_eq!(ward.own("cancels"), 1);
+        std::thread::sleep(ms(10));
+    }
+    assert_eq!(ward.server.handle.counted().workers.abandoned, 1, "and nobody else");
+    ward.settled(2);
+}
+
 /// The server ends although the function does not.
 #[test]
 fn an_end_that_hangs_does_not_keep_the_server() {
