@@ -99,6 +99,7 @@ mod self_check;
 mod settings;
 
 pub use error::{Kind, Part, Stage, WireError};
+pub use fast::UsualResponse;
 pub use handshake::{Answer, HANDSHAKE_BYTES_MAX, Offer};
 pub use headers::{Headers, PlainHeaders};
 pub use join::joined;
@@ -109,7 +110,7 @@ pub use request::{
     write_request,
 };
 pub use request_view::{MetaView, RequestView};
-pub use response::encode_response;
+pub use response::{encode_response, encode_response_in};
 pub use response_view::ResponseView;
 pub use self_check::{SelfCheckSpec, SelfCheckVerdict};
 pub use settings::{decode_settings, encode_settings};
