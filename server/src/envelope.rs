@@ -81,7 +81,7 @@ pub(crate) fn request(
         fezz_parser::Framing::Chunked => BodySlot::Open,
     };
     let fields = head.end_to_end_fields().map(|field| (field.name, field.value));
-    let own = edits.trace.map(|trace| (&b"traceparent"[..], &trace.value()[..]));
+    let own = edits.trace.map(Trace::value);
     let dropped = match edits.has_delicate {
         true => fields.clone().filter(|(name, _)| !edits.keeps(name)).count(),
         false => 0,
@@ -93,11 +93,11 @@ pub(crate) fn request(
         path: head.path_octets(),
         query: head.query_octets(),
         meta,
-        header_count: head.end_to_end_count() - dropped + usize::from(own.is_some()),
+        header_count: head.end_to_end_count() - dropped,
     };
     if dropped == 0 {
-        return fezz_wire::write_request(into, &request, fields.chain(own), slot);
+        return fezz_wire::write_traced_request(into, &request, fields, own, slot);
     }
     let kept = fields.filter(|(name, _)| edits.keeps(name));
-    fezz_wire::write_request(into, &request, kept.chain(own), slot)
+    fezz_wire::write_traced_request(into, &request, kept, own, slot)
 }

@@ -106,8 +106,8 @@ pub use join::joined;
 pub use limits::WireLimits;
 pub use octets::{Segments, Str};
 pub use request::{
-    BodySlot, Layout, Meta, OPEN_SLOT_BYTES, RequestHead, close_body, set_call, set_deadline,
-    write_request,
+    BodySlot, Layout, Meta, OPEN_SLOT_BYTES, RequestHead, TRACEPARENT_BYTES, close_body, set_call,
+    set_deadline, write_request, write_traced_request,
 };
 pub use request_view::{MetaView, RequestView};
 pub use response::{encode_response, encode_response_in};

@@ -49,7 +49,7 @@ pub(crate) fn judge(
 }
 
 /// Writes while it reads, and declines whatever is unusual. Such an answer states no version.
-#[inline(always)]
+#[inline(never)]
 fn write_usual(
     answer: &[u8],
     limits: &WireLimits,

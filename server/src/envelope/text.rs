@@ -27,9 +27,9 @@ impl<'v> Text<'v> {
 
     #[cold]
     #[inline(never)]
-    fn grow(&mut self, need: usize) {
-        // Twice what is written, as vectors grow: the copying adds up to a constant per octet.
-        self.buffer.resize(2 * self.at + need, 0);
+    fn grow(&mut self, end: usize) {
+        // As much again, as vectors grow: the copying adds up to a constant per octet.
+        self.buffer.resize(2 * end, 0);
     }
 }
 
@@ -42,13 +42,14 @@ impl Octets for Text<'_> {
     #[inline(always)]
     fn put_all<const N: usize>(&mut self, parts: [&[u8]; N]) {
         let need = parts.iter().map(|part| part.len()).sum::<usize>();
-        if self.buffer.len() - self.at < need {
-            self.grow(need);
+        let end = self.at + need;
+        if self.buffer.len() < end {
+            self.grow(end);
         }
-        if let Some((_, room)) = self.buffer.split_at_mut_checked(self.at) {
+        if let Some(room) = self.buffer.get_mut(self.at..end) {
             Cursor::new(room).put_all(parts);
         }
-        self.at += need;
+        self.at = end;
     }
 }
 
