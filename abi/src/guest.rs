@@ -5,11 +5,63 @@
 #![expect(unsafe_code, reason = "this is the function's side of the boundary")]
 
 use std::any::Any;
+use std::cell::Cell;
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::types::{FezzOwned, FezzSlice};
 
 pub mod hooks;
+
+/// Octets allocated for every answer that fits into them. So an answer's length alone says how it
+/// was allocated, and one that was freed has room for the next.
+const ROOM_BYTES: usize = 1_024;
+
+thread_local! {
+    /// The last small answer of this thread that was freed; its octets mean nothing. Hosts free on
+    /// the thread that called, before anything else, so one is enough.
+    static FREED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// A vector with room for `len` octets, which [`handle`] hands over as it is if that is how many
+/// it then holds. What it holds now means nothing.
+#[inline]
+#[must_use]
+pub fn answer_room(len: usize) -> Vec<u8> {
+    if len > ROOM_BYTES {
+        return Vec::with_capacity(len);
+    }
+    // There is none while the thread ends.
+    let freed = FREED.try_with(Cell::take).unwrap_or_default();
+    if freed.capacity() == ROOM_BYTES { freed } else { new_room() }
+}
+
+#[cold]
+#[inline(never)]
+fn new_room() -> Vec<u8> {
+    // By way of a box, since that is what it is to have exactly this capacity.
+    let mut room = Vec::from([0; ROOM_BYTES].as_slice()).into_boxed_slice().into_vec();
+    room.clear();
+    room
+}
+
+/// The answer in an allocation that its length tells the size of: see [`ROOM_BYTES`].
+#[inline]
+fn measured(answer: Vec<u8>) -> Vec<u8> {
+    let capacity = answer.len().max(ROOM_BYTES);
+    if answer.capacity() == capacity { answer } else { moved(answer) }
+}
+
+#[cold]
+#[inline(never)]
+fn moved(answer: Vec<u8>) -> Vec<u8> {
+    if answer.len() > ROOM_BYTES {
+        return answer.into_boxed_slice().into_vec();
+    }
+    let mut room = new_room();
+    room.extend_from_slice(&answer);
+    room
+}
 
 /// The body of `fezz_handle_v2`: gives the request's octets to `answer` and hands its answer over.
 ///
@@ -25,11 +77,8 @@ pub unsafe fn handle(request: FezzSlice, answer: impl FnOnce(&[u8]) -> Vec<u8>) 
     if answer.is_empty() {
         return FezzOwned::NONE;
     }
-    // Capacity becomes length, so that pointer and length are enough to free it. An answer that
-    // was allocated at its exact size is not moved.
-    let len = answer.len();
-    let ptr = Box::into_raw(answer.into_boxed_slice());
-    FezzOwned { ptr: ptr.cast(), len }
+    let mut answer = ManuallyDrop::new(measured(answer));
+    FezzOwned { ptr: answer.as_mut_ptr(), len: answer.len() }
 }
 
 /// The body of `fezz_free_v2`: takes back what [`handle`] handed over.
@@ -38,10 +87,20 @@ pub unsafe fn handle(request: FezzSlice, answer: impl FnOnce(&[u8]) -> Vec<u8>) 
 /// `buf` must be a value that [`handle`] returned, and must not have been freed before.
 #[inline]
 pub unsafe fn free(buf: FezzOwned) {
-    if !buf.ptr.is_null() {
-        let slice = std::ptr::slice_from_raw_parts_mut(buf.ptr, buf.len);
-        // SAFETY: made by `Box::into_raw` with this pointer and this length.
-        drop(unsafe { Box::from_raw(slice) });
+    if buf.ptr.is_null() {
+        return;
+    }
+    let capacity = buf.len.max(ROOM_BYTES);
+    // SAFETY: the parts of a vector that `handle` kept from being dropped, and `measured` before.
+    take_back(unsafe { Vec::from_raw_parts(buf.ptr, buf.len, capacity) });
+}
+
+/// Frees an answer, or keeps its memory for the next one.
+#[inline]
+pub fn take_back(answer: Vec<u8>) {
+    if answer.capacity() == ROOM_BYTES {
+        // While the thread ends nothing is kept, and the answer is freed with the closure.
+        FREED.try_with(|freed| freed.set(answer)).ok();
     }
 }
 
@@ -111,6 +170,55 @@ mod tests {
         };
         assert_eq!(call(spacious).unwrap(), b"request");
         assert_eq!(call(|_| Vec::new()), None);
+    }
+
+    /// Each length around the border, answered from vectors of any capacity, with and without an
+    /// answer that was freed before.
+    #[test]
+    fn small_answers_take_turns_in_one_allocation() {
+        for len in [1, 2, 100, ROOM_BYTES - 1, ROOM_BYTES, ROOM_BYTES + 1, 5_000] {
+            let octets: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();
+            for capacity in [len, len + 1, 2 * len, ROOM_BYTES, 4 * ROOM_BYTES] {
+                let answer = call(|_| {
+                    let mut answer = Vec::with_capacity(capacity);
+                    answer.extend_from_slice(&octets);
+                    answer
+                });
+                assert_eq!(answer.unwrap(), octets);
+                let answer = call(|_| {
+                    let mut answer = answer_room(len);
+                    assert!(answer.capacity() >= len);
+                    answer.clear();
+                    answer.extend_from_slice(&octets);
+                    answer
+                });
+                assert_eq!(answer.unwrap(), octets);
+            }
+        }
+        let place = |_: &[u8]| {
+            let mut answer = answer_room(7);
+            answer.clear();
+            answer.extend_from_slice(&(answer.as_ptr().addr()).to_ne_bytes());
+            answer
+        };
+        assert_eq!(call(place), call(place), "the same memory");
+    }
+
+    /// No host does so, and yet nothing is freed as what it is not.
+    #[test]
+    fn an_answer_may_be_freed_on_another_thread() {
+        for len in [1, ROOM_BYTES, ROOM_BYTES + 1] {
+            // SAFETY: the slice is lent for the call.
+            let owned = unsafe { handle(FezzSlice::lend(b"request"), |_| vec![7; len]) };
+            let (address, len) = (owned.ptr.expose_provenance(), owned.len);
+            std::thread::spawn(move || {
+                let ptr = std::ptr::with_exposed_provenance_mut(address);
+                // SAFETY: the value that `handle` returned, once.
+                unsafe { free(FezzOwned { ptr, len }) };
+            })
+            .join()
+            .unwrap();
+        }
     }
 
     #[test]

@@ -52,6 +52,7 @@ extern crate std;
 pub mod check;
 mod chunked;
 mod class;
+mod copy;
 mod error;
 mod framing;
 mod head;

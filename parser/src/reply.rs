@@ -4,6 +4,7 @@
 //! host's. CR, LF, NUL and other control octets do not get through (RFC 9112 §11.1).
 
 use crate::class::Class;
+use crate::copy::copy;
 use crate::index::Known;
 use crate::scan::has_no_stop;
 use core::fmt;
@@ -60,7 +61,7 @@ impl Octets for Cursor<'_> {
         };
         for part in parts {
             let Some((place, after)) = room.split_at_mut_checked(part.len()) else { return };
-            place.copy_from_slice(part);
+            copy(place, part);
             room = after;
         }
         self.length += length;
@@ -74,11 +75,16 @@ pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// other line would be one.
 ///
 /// The second space is there with and without a reason phrase (RFC 9112 §4).
-#[inline]
+#[inline(always)]
 pub fn write_status_line(out: &mut impl Octets, status: u16) {
     if status == 200 {
         return out.put(b"HTTP/1.1 200 OK\r\n");
     }
+    write_other_status_line(out, status);
+}
+
+#[inline(never)]
+fn write_other_status_line(out: &mut impl Octets, status: u16) {
     let status = if matches!(status, 100..=999) { status } else { 500 };
     let mut line = *b"HTTP/1.1 000 ";
     let digits = [status / 100, status / 10 % 10, status % 10];
@@ -209,7 +215,7 @@ impl core::error::Error for ReplyError {}
 ///
 /// # Errors
 /// A name or value that would not be one field line; nothing is written then.
-#[inline]
+#[inline(always)]
 pub fn write_field(
     out: &mut impl Octets,
     name: &[u8],
@@ -288,7 +294,7 @@ pub enum ReplyBody {
 }
 
 /// Writes the framing field of a response, or nothing.
-#[inline]
+#[inline(always)]
 pub fn write_framing(out: &mut impl Octets, body: ReplyBody) {
     let ReplyBody::Length(length) = body else { return };
     let mut line = *b"00000000000000000000\r\n";

@@ -166,7 +166,7 @@ pub(crate) fn entry(rest: &[u8]) -> Found<'_, (&[u8], &[u8])> {
 fn headers<'b>(
     rest: &'b [u8],
     limits: &WireLimits,
-    accept: impl Fn(&'b [u8], &'b [u8]) -> bool,
+    mut accept: impl FnMut(&'b [u8], &'b [u8]) -> bool,
 ) -> Found<'b, List<'b>> {
     let (first, after) = keyed(rest, &key::HEADERS)?;
     let (count, entries) = argument(after, first.wrapping_sub(LEAD_ARRAY))?;
@@ -351,24 +351,72 @@ fn status(octets: &[u8]) -> Found<'_, u16> {
     STATUS_RANGE.contains(&status).then_some((status, rest))
 }
 
-/// Reads a response as [`encode_response`](crate::encode_response) lays it out, without `meta`.
+/// A response in the layout of [`encode_response`](crate::encode_response) without `meta`, read in
+/// the order of its octets: for a host that writes its reply while it reads.
+///
+/// It only ever accepts. Where it declines, [`ResponseView::decode`] decides, and explains.
+#[derive(Debug, Clone, Copy)]
+pub struct UsualResponse<'b> {
+    status: u16,
+    octets: &'b [u8],
+    /// What follows the status.
+    rest: &'b [u8],
+}
+
+impl<'b> UsualResponse<'b> {
+    /// Reads up to the status.
+    #[inline(always)]
+    pub fn open(octets: &'b [u8]) -> Option<Self> {
+        let (status, rest) = status(octets)?;
+        Some(Self { status, octets, rest })
+    }
+
+    /// The status, 200 to 599.
+    #[inline(always)]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Reads the rest within its limits and returns the body. Each header is shown to `accept`, in
+    /// order, as the function wrote it: whether name and value are right is for `accept` to say.
+    #[inline(always)]
+    pub fn read(
+        &self,
+        limits: &WireLimits,
+        accept: impl FnMut(&'b [u8], &'b [u8]) -> bool,
+    ) -> Option<&'b [u8]> {
+        self.list_and_body(limits, accept).map(|(_, body)| body)
+    }
+
+    #[inline(always)]
+    fn list_and_body(
+        &self,
+        limits: &WireLimits,
+        accept: impl FnMut(&'b [u8], &'b [u8]) -> bool,
+    ) -> Option<(List<'b>, &'b [u8])> {
+        let (list, rest) = headers(self.rest, limits, accept)?;
+        let (body, rest) = string(rest, &key::BODY)?;
+        if !rest.is_empty()
+            || !body.is_valid()
+            || limits.nesting_max < NESTING
+            || body.octets.len() > limits.body_bytes_max
+            || self.octets.len() - body.octets.len() > limits.head_bytes_max
+        {
+            return None;
+        }
+        Some((list, body.octets))
+    }
+}
+
+/// Reads a response in the usual layout, and judges its headers.
 #[inline]
 pub(crate) fn response<'b>(octets: &'b [u8], limits: &WireLimits) -> Option<ResponseView<'b>> {
-    let (status, rest) = status(octets)?;
-    let (list, rest) = headers(rest, limits, |name, value| {
+    let usual = UsualResponse::open(octets)?;
+    let (list, body) = usual.list_and_body(limits, |name, value| {
         // The one name that nearly every answer has is known to be right.
         (name == b"content-type" || !name.is_empty() && check::name_fault(name).is_none())
             && check::value_fault(value).is_none()
     })?;
-    let (body, rest) = string(rest, &key::BODY)?;
-    if !rest.is_empty()
-        || !body.is_valid()
-        || limits.nesting_max < NESTING
-        || body.octets.len() > limits.body_bytes_max
-        || octets.len() - body.octets.len() > limits.head_bytes_max
-    {
-        return None;
-    }
-    let body = Str::whole(body.octets);
+    let (status, body) = (usual.status, Str::whole(body));
     Some(ResponseView { status, list, body, panic: false, version: None })
 }

@@ -78,6 +78,9 @@ pub(crate) const STATUS: [u8; 9] = *b"\xa3\x66status\x00";
 pub(crate) const STATUS_WITH_META: [u8; 9] = *b"\xa4\x66status\x00";
 pub(crate) const PANIC: [u8; 13] = *b"\x64meta\xa1\x65panic\xf5";
 
+/// Before a `traceparent` of 55 octets: a whole header entry but for them.
+pub(crate) const TRACEPARENT: [u8; 26] = *b"\xa2\x64name\x4btraceparent\x65value\x58\x37";
+
 // How most envelopes begin, and the `meta` of a request that has a trace id of 32 octets and
 // nothing unusual behind it: several keys and values that are compared and written at once.
 

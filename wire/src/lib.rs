@@ -99,17 +99,18 @@ mod self_check;
 mod settings;
 
 pub use error::{Kind, Part, Stage, WireError};
+pub use fast::UsualResponse;
 pub use handshake::{Answer, HANDSHAKE_BYTES_MAX, Offer};
 pub use headers::{Headers, PlainHeaders};
 pub use join::joined;
 pub use limits::WireLimits;
 pub use octets::{Segments, Str};
 pub use request::{
-    BodySlot, Layout, Meta, OPEN_SLOT_BYTES, RequestHead, close_body, set_call, set_deadline,
-    write_request,
+    BodySlot, Layout, Meta, OPEN_SLOT_BYTES, RequestHead, TRACEPARENT_BYTES, close_body, set_call,
+    set_deadline, write_request, write_traced_request,
 };
 pub use request_view::{MetaView, RequestView};
-pub use response::encode_response;
+pub use response::{encode_response, encode_response_in};
 pub use response_view::ResponseView;
 pub use self_check::{SelfCheckSpec, SelfCheckVerdict};
 pub use settings::{decode_settings, encode_settings};

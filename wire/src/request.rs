@@ -142,6 +142,8 @@ impl Layout {
 const ENTRY_ROOM: usize = key::NAME.len() + key::VALUE.len() + 2 * HEAD_BYTES_MAX;
 /// Octets one header is taken to need when room is made for all of them at once.
 const ENTRY_ESTIMATE: usize = 64;
+/// Octets of the header entry that may follow the others.
+const TRACEPARENT_ROOM: usize = key::TRACEPARENT.len() + TRACEPARENT_BYTES;
 /// Octets from `meta` to the body's head beside the strings, at most.
 const META_ROOM: usize = key::META.len()
     + key::TRACE_ID.len()
@@ -149,6 +151,9 @@ const META_ROOM: usize = key::META.len()
     + key::CLIENT_IP.len()
     + key::BODY.len()
     + 4 * HEAD_BYTES_MAX;
+
+/// Octets of a `traceparent`, in the only version of Trace Context there is.
+pub const TRACEPARENT_BYTES: usize = 55;
 
 /// Appends the envelope up to the body, which the caller then pushes to `buf` as it arrives.
 /// Equal arguments append equal octets. `headers` must yield `head.header_count` entries, and the
@@ -160,10 +165,25 @@ pub fn write_request<'h, S: AsRef<[u8]> + ?Sized>(
     headers: impl Iterator<Item = (&'h [u8], &'h [u8])>,
     slot: BodySlot,
 ) -> Layout {
+    write_traced_request(buf, head, headers, None, slot)
+}
+
+/// As [`write_request`], with one header more than `head.header_count` behind the others, if there
+/// is one: the `traceparent` of a host that takes part in traces.
+#[inline]
+pub fn write_traced_request<'h, S: AsRef<[u8]> + ?Sized>(
+    buf: &mut Vec<u8>,
+    head: &RequestHead<'_, S>,
+    headers: impl Iterator<Item = (&'h [u8], &'h [u8])>,
+    traceparent: Option<&[u8; TRACEPARENT_BYTES]>,
+    slot: BodySlot,
+) -> Layout {
     let start = buf.len();
-    let estimate = head_room(head) + head.header_count * ENTRY_ESTIMATE + META_ROOM;
+    let count = head.header_count + usize::from(traceparent.is_some());
+    let tail_room = TRACEPARENT_ROOM + META_ROOM + strings_len(&head.meta);
+    let estimate = head_room(head) + head.header_count * ENTRY_ESTIMATE + tail_room;
     let mut sheet = Sheet::new(buf, estimate);
-    sheet.write(head_room(head), |room| put_line(room, head));
+    sheet.write(head_room(head), |room| put_line(room, head, count));
     let written = sheet.write_each(
         headers,
         |(name, value)| ENTRY_ROOM + name.len() + value.len(),
@@ -171,10 +191,14 @@ pub fn write_request<'h, S: AsRef<[u8]> + ?Sized>(
         |room, (name, value)| room.put_short_entry([&key::NAME, &key::VALUE], name, value),
     );
     debug_assert_eq!(written, head.header_count, "headers as announced");
-    let mut deadline_at = 0;
+    let (mut meta_at, mut deadline_at) = (0, 0);
     let at = sheet.at();
-    sheet.write(META_ROOM + strings_len(&head.meta), |room| {
+    sheet.write(tail_room, |room| {
         let all = room.left();
+        if let Some(traceparent) = traceparent {
+            room.put_around(key::TRACEPARENT, traceparent, []);
+        }
+        meta_at = at + all - room.left();
         put_before_deadline(room, &head.meta);
         deadline_at = at + all - room.left();
         put_after_deadline(room, &head.meta, slot);
@@ -184,7 +208,7 @@ pub fn write_request<'h, S: AsRef<[u8]> + ?Sized>(
     let Meta { version, call, tls, principal, .. } = head.meta;
     if version.is_some() || call.is_some() || tls.is_some() || principal.is_some() {
         let rare = Rare { version, call, tls, principal: principal.map(AsRef::as_ref) };
-        call_at = offset(negotiated(buf, at, &rare, slot));
+        call_at = offset(negotiated(buf, meta_at, &rare, slot));
     }
     Layout {
         start: offset(start),
@@ -307,7 +331,11 @@ fn len<S: AsRef<[u8]> + ?Sized>(text: Option<&S>) -> usize {
 }
 
 #[inline(always)]
-fn put_line<S: AsRef<[u8]> + ?Sized>(room: &mut Room<'_>, head: &RequestHead<'_, S>) {
+fn put_line<S: AsRef<[u8]> + ?Sized>(
+    room: &mut Room<'_>,
+    head: &RequestHead<'_, S>,
+    header_count: usize,
+) {
     match (head.method.as_ref(), head.scheme.map(AsRef::as_ref)) {
         (b"GET", Some(b"http")) => room.put(key::GET_HTTP),
         (b"GET", Some(b"https")) => room.put(key::GET_HTTPS),
@@ -326,7 +354,7 @@ fn put_line<S: AsRef<[u8]> + ?Sized>(room: &mut Room<'_>, head: &RequestHead<'_,
             room.put_slice(query);
         }
     }
-    room.put_keyed(&key::HEADERS, head.header_count as u64);
+    room.put_keyed(&key::HEADERS, header_count as u64);
 }
 
 /// Writes any method and scheme.

@@ -16,6 +16,19 @@ pub fn encode_response<'h>(
     panic: bool,
     body: &[u8],
 ) -> Vec<u8> {
+    encode_response_in(Vec::with_capacity, status, headers, panic, body)
+}
+
+/// As [`encode_response`], in the vector that `room` gives for so many octets. What it held means
+/// nothing and is overwritten.
+#[inline]
+pub fn encode_response_in<'h>(
+    room: impl FnOnce(usize) -> Vec<u8>,
+    status: u16,
+    headers: impl Iterator<Item = (&'h [u8], &'h [u8])> + Clone,
+    panic: bool,
+    body: &[u8],
+) -> Vec<u8> {
     let (mut count, mut len) = (0, key::STATUS.len() + key::HEADERS.len() + key::BODY.len() - 3);
     for (name, value) in headers.clone() {
         count += 1;
@@ -25,8 +38,8 @@ pub fn encode_response<'h>(
     if panic {
         len += key::PANIC.len();
     }
-    let mut buf = Vec::with_capacity(len);
-    buf.extend(core::iter::repeat_n(0, len - body.len()));
+    let mut buf = room(len);
+    buf.resize(len - body.len(), 0);
     let mut room = Room::new(&mut buf);
     room.put_keyed(if panic { &key::STATUS_WITH_META } else { &key::STATUS }, u64::from(status));
     room.put_keyed(&key::HEADERS, count);

@@ -161,7 +161,7 @@ pub mod __private {
     pub use crate::hooks::{handshake, self_check, start};
     pub use crate::serve::serve;
     pub use fezz_abi::guest::hooks::{drain, envelope, init, quietly};
-    pub use fezz_abi::guest::{free, handle};
+    pub use fezz_abi::guest::{free, handle, take_back};
     pub use fezz_abi::{FLAG_INLINE_OK, FezzHostV1, FezzIdentityV1, FezzOwned, FezzSlice};
 
     #[cfg(feature = "axum")]

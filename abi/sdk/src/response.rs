@@ -4,6 +4,9 @@
 
 use std::borrow::Cow;
 
+use fezz_abi::guest::answer_room;
+use fezz_wire::encode_response_in;
+
 use crate::octets::Octets;
 
 const CONTENT_TYPE: &str = "content-type";
@@ -130,16 +133,16 @@ impl Response {
         self.body.as_slice()
     }
 
-    /// The envelope of this response: one allocation, of exactly its length.
+    /// The envelope of this response, in the one allocation that it is handed over in.
     #[inline]
     pub(crate) fn encode(&self) -> Vec<u8> {
         let body = self.body.as_slice();
         let content_type = self.content_type.iter();
         let first = content_type.map(|value| (CONTENT_TYPE.as_bytes(), value.as_slice()));
         if self.fields.is_empty() {
-            return fezz_wire::encode_response(self.status, first, false, body);
+            return encode_response_in(answer_room, self.status, first, false, body);
         }
         let more = self.fields.iter().map(|(name, value)| (name.as_bytes(), value.as_slice()));
-        fezz_wire::encode_response(self.status, first.chain(more), false, body)
+        encode_response_in(answer_room, self.status, first.chain(more), false, body)
     }
 }
