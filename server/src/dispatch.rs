@@ -177,7 +177,7 @@ impl Dispatcher {
         for job in overdue {
             let fault = waited_too_long(self.now.micros_since(job.queued));
             let took = Took::of(job.queued, self.now, self.now);
-            failed.push(Completion::of(job, Err(fault), took));
+            failed.push(Completion::of(job, Err(Box::new(fault)), took));
         }
     }
 
