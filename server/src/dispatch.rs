@@ -15,8 +15,8 @@ use fezz_wire::Meta;
 use crate::audience::Audience;
 use crate::config::Forwarded;
 use crate::crew::{
-    Callee, Completion, Errand, Fallback, Job, Load, Pace, QUARANTINED, Served, Took, Workplace,
-    millis, waited_too_long,
+    Callee, Completion, Errand, Fallback, Job, Load, Pace, QUARANTINED, Served, Stay, Took,
+    Workplace, millis, waited_too_long,
 };
 use crate::desk::DESK;
 use crate::envelope::{self, Edits, Survey};
@@ -130,20 +130,27 @@ impl Dispatcher {
         !self.inline.is_empty()
     }
 
-    /// The next call that this loop's thread makes; the ticket instead when it has become a
-    /// worker's.
-    pub(crate) fn next_call(&mut self) -> Option<Result<Job, Ticket>> {
-        let job = self.inline.pop_front()?;
-        let callee = job.job.callee;
+    /// The next of these calls, if it has become a worker's: it is submitted with the jobs of the
+    /// turn. Otherwise its thread may make it, and stays inside the function until then.
+    #[inline]
+    pub(crate) fn pass_on(&mut self, stay: &mut Stay) -> Option<Ticket> {
+        let callee = self.inline.front()?.job.callee;
         if self.goes_inline(&callee.pace) {
-            if callee.accord.enter(self.now) {
-                return Some(Ok(job));
+            if stay.begin(&callee.accord, self.now) {
+                return None;
             }
             self.place.expire(callee);
         }
+        let job = self.inline.pop_front()?;
         let ticket = job.ticket;
         self.batch.push(job);
-        Some(Err(ticket))
+        Some(ticket)
+    }
+
+    /// The next call that this loop's thread makes, unless [`Self::pass_on`] has something to say.
+    #[inline]
+    pub(crate) fn next_call(&mut self) -> Option<Job> {
+        self.inline.pop_front()
     }
 
     /// Another function answers in place of one that failed.
