@@ -150,6 +150,8 @@ impl Audience {
         }
     }
 
+    // Apart from its caller, who mostly tells nobody, and needs no room for a record then.
+    #[inline(never)]
     fn tell(
         &mut self,
         facts: &Facts,

@@ -40,10 +40,15 @@ impl Count {
 /// How many of something took how long, with one writer.
 #[derive(Debug)]
 pub(crate) struct Histogram {
+    /// The first of the bounds, and how many were within it: nearly all of them, so that these are
+    /// at hand.
+    first_us: u64,
+    first: Count,
+    sum_us: Count,
     /// Upper bounds in microseconds, rising; one more bucket is behind the last.
     bounds_us: &'static [u64],
-    buckets: Box<[Count]>,
-    sum_us: Count,
+    /// All buckets but the first.
+    others: Box<[Count]>,
 }
 
 /// What a histogram holds at one moment.
@@ -59,27 +64,33 @@ pub struct Spread {
 
 impl Histogram {
     pub(crate) fn new(bounds_us: &'static [u64]) -> Self {
-        let buckets = (0..=bounds_us.len()).map(|_| Count::default()).collect();
-        Self { bounds_us, buckets, sum_us: Count::default() }
+        Self {
+            first_us: bounds_us.first().copied().unwrap_or(u64::MAX),
+            first: Count::default(),
+            sum_us: Count::default(),
+            bounds_us,
+            others: bounds_us.iter().map(|_| Count::default()).collect(),
+        }
     }
 
-    /// One more. Most are short, so that the first bounds are looked at first.
+    /// One more.
     #[inline]
     pub(crate) fn observe(&self, micros: u64) {
-        let place = match self.bounds_us.first() {
-            Some(first) if micros <= *first => 0,
-            _ => self.bounds_us.iter().take_while(|bound| micros > **bound).count(),
-        };
-        if let Some(bucket) = self.buckets.get(place) {
+        self.sum_us.add(micros);
+        if micros <= self.first_us {
+            return self.first.add(1);
+        }
+        let place = self.bounds_us.iter().skip(1).take_while(|bound| micros > **bound).count();
+        if let Some(bucket) = self.others.get(place) {
             bucket.add(1);
         }
-        self.sum_us.add(micros);
     }
 
     pub(crate) fn spread(&self) -> Spread {
+        let others = self.others.iter().map(Count::get);
         Spread {
             bounds_us: self.bounds_us,
-            buckets: self.buckets.iter().map(Count::get).collect(),
+            buckets: std::iter::once(self.first.get()).chain(others).collect(),
             sum_us: self.sum_us.get(),
         }
     }

@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use fezz_abi::CancelReason;
@@ -55,7 +55,10 @@ pub(crate) struct Line {
     home: AtomicU32,
     exchange: AtomicU64,
     serial: AtomicU64,
+    /// Whose call it is: written when it is another function's than the one before.
     name: Mutex<&'static str>,
+    /// Where that name is in memory; for the thread itself, which so asks for no lock.
+    named_at: AtomicUsize,
 }
 
 /// A call that begins.
@@ -72,18 +75,37 @@ impl Line {
         let serial = self.serial.load(Ordering::Relaxed).wrapping_add(1) & SERIAL_MASK;
         self.serial.store(serial, Ordering::Relaxed);
         let call = (self.place + 1) << SERIAL_BITS | serial;
-        *self.name.lock().unwrap_or_else(PoisonError::into_inner) = begin.function;
+        if self.named_at.load(Ordering::Relaxed) != begin.function.as_ptr().addr() {
+            self.rename(begin.function);
+        }
         self.deadline_us.store(begin.deadline.as_micros(), Ordering::Relaxed);
         self.home.store(begin.home.into(), Ordering::Relaxed);
-        self.exchange.store(begin.ticket.exchange, Ordering::Relaxed);
-        self.call.store(call, Ordering::Release);
-        // Either this finds what `cancel` noted, or `cancel` finds this line.
-        fence(Ordering::SeqCst);
+        self.exchange.store(begin.ticket.exchange, Ordering::Release);
+        // Either this finds what `cancel` noted, or `cancel` finds this line: both write, and then
+        // read what the other wrote, in one order for all.
+        self.call.swap(call, Ordering::SeqCst);
         let early = DESK.was_cancelled((self.house, begin.home, begin.ticket.exchange));
         if early.is_some() {
             self.cancelled.store(call, Ordering::Release);
         }
         (call, early)
+    }
+
+    #[cold]
+    fn rename(&self, function: &'static str) {
+        *self.name.lock().unwrap_or_else(PoisonError::into_inner) = function;
+        self.named_at.store(function.as_ptr().addr(), Ordering::Relaxed);
+    }
+
+    /// The number of the call that is made here for an exchange, if one is.
+    fn call_for(&self, home: u16, ticket: Ticket) -> Option<u64> {
+        let call = self.call.load(Ordering::SeqCst);
+        // What is read of a call is at least as new as its number; should the line have gone on to
+        // another one meanwhile, that has another number.
+        let same = self.home.load(Ordering::Relaxed) == u32::from(home)
+            && self.exchange.load(Ordering::Acquire) == ticket.exchange
+            && self.is_in(call);
+        (same && call != 0).then_some(call)
     }
 
     /// The call is over.
@@ -116,6 +138,7 @@ impl Desk {
             exchange: AtomicU64::new(0),
             serial: AtomicU64::new(serial),
             name: Mutex::new(""),
+            named_at: AtomicUsize::new(0),
         });
         match lines.iter_mut().find(|known| known.place == line.place) {
             Some(known) => *known = Arc::clone(&line),
@@ -139,15 +162,14 @@ impl Desk {
                 early.pop_front();
             }
             early.push_back(((house, home, ticket.exchange), reason));
-            self.any_early.store(true, Ordering::Relaxed);
+            self.any_early.store(true, Ordering::SeqCst);
             drop(early);
-            fence(Ordering::SeqCst);
             self.find(house, home, ticket)
         })
     }
 
     fn was_cancelled(&self, whose: Whose) -> Option<CancelReason> {
-        if !self.any_early.load(Ordering::Relaxed) {
+        if !self.any_early.load(Ordering::SeqCst) {
             return None;
         }
         let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
@@ -159,19 +181,9 @@ impl Desk {
 
     fn find(&self, house: u64, home: u16, ticket: Ticket) -> Option<u64> {
         let lines = self.lines.read().unwrap_or_else(PoisonError::into_inner);
-        let line = lines.iter().find(|line| {
-            line.house == house
-                && line.home.load(Ordering::Relaxed) == u32::from(home)
-                && line.exchange.load(Ordering::Relaxed) == ticket.exchange
-                && !line.is_in(0)
-        })?;
-        let call = line.call.load(Ordering::Acquire);
-        // Should the line have gone on to another call meanwhile, that one is not cancelled: its
-        // number is another.
-        let same = line.exchange.load(Ordering::Relaxed) == ticket.exchange;
-        if !same || call == 0 {
-            return None;
-        }
+        let mut of_house = lines.iter().filter(|line| line.house == house);
+        let (line, call) =
+            of_house.find_map(|line| line.call_for(home, ticket).map(|call| (line, call)))?;
         line.cancelled.store(call, Ordering::Release);
         Some(call)
     }

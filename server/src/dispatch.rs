@@ -15,8 +15,8 @@ use fezz_wire::Meta;
 use crate::audience::Audience;
 use crate::config::Forwarded;
 use crate::crew::{
-    Callee, Completion, Errand, Fallback, Job, Load, Pace, QUARANTINED, Served, Took, Workplace,
-    millis, waited_too_long,
+    Callee, Completion, Errand, Fallback, Job, Load, Pace, QUARANTINED, Served, Stay, Took,
+    Workplace, millis, waited_too_long,
 };
 use crate::desk::DESK;
 use crate::envelope::{self, Edits, Survey};
@@ -52,8 +52,15 @@ pub(crate) struct Dispatcher {
     now: Instant,
 }
 
+/// What a request gets that is admitted.
+struct Terms {
+    body_bytes_max: u64,
+    handle_ms_max: u32,
+    late: Option<Box<Reply>>,
+}
+
+/// What becomes of a request that is not.
 enum Decision {
-    Admit { body_bytes_max: u64, handle_ms_max: u32, late: Option<Box<Reply>> },
     Refuse(Refusal),
     Deny(Denial),
     Preflight(Box<[u8]>),
@@ -123,20 +130,27 @@ impl Dispatcher {
         !self.inline.is_empty()
     }
 
-    /// The next call that this loop's thread makes; the ticket instead when it has become a
-    /// worker's.
-    pub(crate) fn next_call(&mut self) -> Option<Result<Job, Ticket>> {
-        let job = self.inline.pop_front()?;
-        let callee = job.job.callee;
+    /// The next of these calls, if it has become a worker's: it is submitted with the jobs of the
+    /// turn. Otherwise its thread may make it, and stays inside the function until then.
+    #[inline]
+    pub(crate) fn pass_on(&mut self, stay: &mut Stay) -> Option<Ticket> {
+        let callee = self.inline.front()?.job.callee;
         if self.goes_inline(&callee.pace) {
-            if callee.accord.enter(self.now) {
-                return Some(Ok(job));
+            if stay.begin(&callee.accord, self.now) {
+                return None;
             }
             self.place.expire(callee);
         }
+        let job = self.inline.pop_front()?;
         let ticket = job.ticket;
         self.batch.push(job);
-        Some(Err(ticket))
+        Some(ticket)
+    }
+
+    /// The next call that this loop's thread makes, unless [`Self::pass_on`] has something to say.
+    #[inline]
+    pub(crate) fn next_call(&mut self) -> Option<Job> {
+        self.inline.pop_front()
     }
 
     /// Another function answers in place of one that failed.
@@ -170,7 +184,7 @@ impl Dispatcher {
         for job in overdue {
             let fault = waited_too_long(self.now.micros_since(job.queued));
             let took = Took::of(job.queued, self.now, self.now);
-            failed.push(Completion::of(job, Err(fault), took));
+            failed.push(Completion::of(job, Err(Box::new(fault)), took));
         }
     }
 
@@ -195,11 +209,17 @@ impl Dispatcher {
         exchange.hear(head, self.audience.wants_words(), &self.audience.fields);
         self.audience.begin(exchange, &facts.way);
         let survey = Survey::of(head);
-        exchange.trace = self.tracer.as_ref().map(|tracer| tracer.place(survey.trace));
+        if let Some(tracer) = &self.tracer {
+            tracer.place(survey.trace, &mut exchange.trace);
+        }
         survey
     }
 
     /// Judges the head that waits; where it is admitted, `envelope` is written up to the content.
+    ///
+    /// # Errors
+    ///
+    /// What becomes of the request where it is not.
     fn decide(
         &self,
         hub: &mut Hub,
@@ -207,52 +227,44 @@ impl Dispatcher {
         facts: &mut Facts,
         exchange: &mut Exchange,
         envelope: &mut Vec<u8>,
-    ) -> Option<Decision> {
-        let head = hub.head(id)?;
+    ) -> Result<Terms, Decision> {
+        const NOBODY: Decision = Decision::Refuse(Refusal::NoRoute);
+        let Some(head) = hub.head(id) else { return Err(NOBODY) };
         let survey = self.hear(&head, facts, exchange);
-        let secured = match came_by(&facts.way, &head) {
-            Ok(secured) => secured,
-            Err(decision) => return Some(decision),
-        };
-        let courses = &self.site.courses;
-        if courses.has_preflights
+        let secured = came_by(&facts.way, &head)?;
+        if self.site.courses.has_preflights
             && let Some(decision) = self.preflight(&head, facts.client.address(), exchange)
         {
-            return Some(decision);
+            return Err(decision);
         }
-        let route = match self.find(&head) {
-            Ok(route) => route,
-            Err(decision) => return Some(decision),
-        };
-        exchange.route = self.site.label(route);
+        let route = self.find(&head)?;
+        let Some(lane) = self.site.lane(route) else { return Err(NOBODY) };
+        exchange.route = Some(lane.label);
         let certificate = secured.and_then(Secured::principal);
-        let (course, route) = (courses.get(route.0), self.site.router.route(route)?);
+        let course = lane.has_course.then(|| self.site.courses.get(route.0)).flatten();
         let passed = match course {
-            None => Passed::freely(route, certificate),
+            None => Passed::freely(lane, certificate),
             Some(course) => {
                 let client = facts.client.address();
-                match self.pass(course, &head, client, certificate, &mut exchange.guard) {
-                    Ok(passed) => passed,
-                    Err(denial) => return Some(Decision::Deny(denial)),
-                }
+                self.pass(course, &head, client, certificate, &mut exchange.guard)
+                    .map_err(Decision::Deny)?
             }
         };
-        let served = self.site.served.get(passed.function.0 as usize)?;
-        exchange.served = Some(*served);
+        let Some(served) = passed.served else { return Err(NOBODY) };
+        exchange.served = Some(served);
         let callee = served.callee;
         let remedy = passed.remedy.unwrap_or(&callee.fallback);
         if let Some(until) = callee.quarantined(self.now)
             && !matches!((remedy, served.previous), (Fallback::Previous, Some(_)))
         {
-            return Some(Decision::Quarantined(*served, until));
+            return Err(Decision::Quarantined(served, until));
         }
-        let handle_ms_max = u32::try_from(passed.handler_timeout.as_millis()).unwrap_or(u32::MAX);
         if let Some(principal) = passed.principal.filter(|_| self.audience.is_watched()) {
             exchange.set_principal(principal);
         }
         let meta = Meta {
             trace_id: exchange.trace.as_ref().map(Trace::trace_id_octets),
-            deadline_ms: Some(u64::from(handle_ms_max)),
+            deadline_ms: Some(u64::from(passed.handle_ms_max)),
             client_ip: Some(facts.client.as_octets()),
             version: callee.accord.version(),
             call: callee.wants_call.then_some(0),
@@ -266,8 +278,54 @@ impl Dispatcher {
             has_delicate: survey.has_delicate,
         };
         exchange.layout = envelope::request(envelope, &head, scheme(secured), meta, edits);
-        let (body_bytes_max, late) = (route.body_bytes_max, late(remedy));
-        Some(Decision::Admit { body_bytes_max, handle_ms_max, late })
+        let (body_bytes_max, handle_ms_max) = (lane.body_bytes_max, passed.handle_ms_max);
+        Ok(Terms { body_bytes_max, handle_ms_max, late: late(remedy) })
+    }
+
+    /// Says what becomes of a request that is not admitted. Apart from the verdict, so that those
+    /// who are admitted need no room for it.
+    #[inline(never)]
+    fn decline(
+        &self,
+        hub: &mut Hub,
+        id: ConnId,
+        (decision, buffer): (Decision, Vec<u8>),
+        remedy: Option<&Fallback>,
+        now: Instant,
+    ) {
+        match decision {
+            Decision::NotAllowed(allow) => {
+                let reply = envelope::method_not_allowed(buffer, &allow);
+                hub.handle_refused(id, Refusal::NoMethod, Some(reply), now);
+            }
+            Decision::Options(allow) => {
+                hub.handle_answered(id, envelope::server_options(buffer, &allow), now);
+            }
+            Decision::Preflight(fields) => {
+                hub.set_fields(id, fields);
+                hub.handle_answered(id, envelope::constant(buffer, 204, &[], b""), now);
+            }
+            Decision::Elsewhere(answer) => {
+                hub.keep_buffer(buffer);
+                match answer {
+                    Ok(reply) => hub.handle_answered(id, reply, now),
+                    Err(why) => hub.handle_refused(id, why, None, now),
+                }
+            }
+            Decision::Quarantined(served, until) => {
+                hub.keep_buffer(buffer);
+                self.quarantined(hub, id, (served, remedy), until, now);
+            }
+            Decision::Deny(denial) => {
+                hub.keep_buffer(buffer);
+                let (why, reply) = denied(denial);
+                hub.handle_refused(id, why, reply, now);
+            }
+            Decision::Refuse(why) => {
+                hub.keep_buffer(buffer);
+                hub.handle_refused(id, why, None, now);
+            }
+        }
     }
 
     /// Nobody waits for a call that may be under way: the function can ask, or is told.
@@ -313,49 +371,14 @@ impl Judge for Dispatcher {
         if let Some(fields) = exchange.guard.as_mut().and_then(|guard| guard.fields.take()) {
             hub.set_fields(id, fields);
         }
-        facts.exchange = Some(exchange);
         match decision {
-            Some(Decision::Admit { body_bytes_max, handle_ms_max, late }) => {
+            Ok(Terms { body_bytes_max, handle_ms_max, late }) => {
                 let admission = Admission { envelope: buffer, body_bytes_max, handle_ms_max, late };
                 hub.handle_admitted(id, admission, now);
             }
-            Some(Decision::NotAllowed(allow)) => {
-                let reply = envelope::method_not_allowed(buffer, &allow);
-                hub.handle_refused(id, Refusal::NoMethod, Some(reply), now);
-            }
-            Some(Decision::Options(allow)) => {
-                hub.handle_answered(id, envelope::server_options(buffer, &allow), now);
-            }
-            Some(Decision::Elsewhere(answer)) => {
-                hub.keep_buffer(buffer);
-                match answer {
-                    Ok(reply) => hub.handle_answered(id, reply, now),
-                    Err(why) => hub.handle_refused(id, why, None, now),
-                }
-            }
-            Some(Decision::Quarantined(served, until)) => {
-                hub.keep_buffer(buffer);
-                let remedy = facts.exchange.as_ref().and_then(|it| it.remedy());
-                self.quarantined(hub, id, (served, remedy), until, now);
-            }
-            Some(Decision::Deny(denial)) => {
-                hub.keep_buffer(buffer);
-                let (why, reply) = denied(denial);
-                hub.handle_refused(id, why, reply, now);
-            }
-            Some(Decision::Preflight(fields)) => {
-                hub.set_fields(id, fields);
-                hub.handle_answered(id, envelope::constant(buffer, 204, &[], b""), now);
-            }
-            refused => {
-                hub.keep_buffer(buffer);
-                let why = match refused {
-                    Some(Decision::Refuse(why)) => why,
-                    _ => Refusal::NoRoute,
-                };
-                hub.handle_refused(id, why, None, now);
-            }
+            Err(decision) => self.decline(hub, id, (decision, buffer), exchange.remedy(), now),
         }
+        facts.exchange = Some(exchange);
         Self::let_go(hub, id, facts);
     }
 

@@ -29,12 +29,27 @@ pub(crate) struct Site {
     pub(crate) router: Router,
     /// What routes demand.
     pub(crate) courses: Courses,
-    /// What routes are called, by `RouteId`.
-    labels: Vec<&'static Label>,
+    /// By `RouteId`.
+    lanes: Vec<Lane>,
     /// By `FunctionId`.
     pub(crate) served: Vec<Served>,
     /// What `served` was made of.
     entries: Vec<Entry>,
+}
+
+/// What a request needs to know of its route, in one place.
+pub(crate) struct Lane {
+    /// What the route is called.
+    pub(crate) label: &'static Label,
+    /// Who answers, unless the route's course says otherwise; nobody where the router names a
+    /// function that there is not.
+    pub(crate) served: Option<Served>,
+    /// Milliseconds for the answer, unless the course says otherwise.
+    pub(crate) handle_ms_max: u32,
+    /// The longest request body accepted, in octets.
+    pub(crate) body_bytes_max: u64,
+    /// Whether there is a course for it in [`Site::courses`].
+    pub(crate) has_course: bool,
 }
 
 /// What stands between one site and the next.
@@ -94,16 +109,22 @@ impl Site {
             previous: newest_before(&entries, &entry.name, entry.version.as_ref())
                 .and_then(|place| callees.get(place).copied()),
         };
-        let served = entries.iter().zip(callees).map(serve).collect();
-        let label = |route: &Route| Label::of(&route.pattern.to_string());
-        let labels = router.routes().iter().map(label).collect();
-        Self { number: 0, router, courses, labels, served, entries }
+        let served: Vec<Served> = entries.iter().zip(callees).map(serve).collect();
+        let lane = |(number, route): (u32, &Route)| Lane {
+            label: Label::of(&route.pattern.to_string()),
+            served: served.get(route.function.0 as usize).copied(),
+            handle_ms_max: whole_millis(route.handler_timeout),
+            body_bytes_max: route.body_bytes_max,
+            has_course: courses.get(number).is_some(),
+        };
+        let lanes = (0..).zip(router.routes()).map(lane).collect();
+        Self { number: 0, router, courses, lanes, served, entries }
     }
 
-    /// What a route is called.
+    /// What there is to know of a route.
     #[inline]
-    pub(crate) fn label(&self, route: RouteId) -> Option<&'static Label> {
-        self.labels.get(route.0 as usize).copied()
+    pub(crate) fn lane(&self, route: RouteId) -> Option<&Lane> {
+        self.lanes.get(route.0 as usize)
     }
 
     /// Who answers for the same image under the same name on the same terms.
@@ -186,6 +207,11 @@ pub(crate) fn remedy(fallback: &config::Fallback) -> Fallback {
             })
         }
     }
+}
+
+/// Milliseconds that a function has; the most there can be where it has longer.
+fn whole_millis(span: Duration) -> u32 {
+    u32::try_from(span.as_millis()).unwrap_or(u32::MAX)
 }
 
 fn micros(span: Duration) -> u64 {

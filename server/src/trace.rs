@@ -9,10 +9,6 @@ use std::hash::{BuildHasher as _, Hasher as _};
 
 /// Octets of the field's value in the only version that is known.
 const VALUE_BYTES: usize = 55;
-/// The flags a trace begins with: sampled. Its request has a line with the trace's number, and
-/// functions that follow their caller's decision would record nothing otherwise.
-const FLAGS_NEW: u8 = b'1';
-
 /// A request's place in its trace, as it is passed on: `00-<trace>-<span>-<flags>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Trace {
@@ -107,42 +103,42 @@ impl Tracer {
         Self { state: Cell::new(RandomState::new().build_hasher().finish()) }
     }
 
-    /// The place of a request that says this.
+    /// The place of a request that says this, written to where it is kept.
     #[inline]
-    pub(crate) fn place(&self, said: Said<'_>) -> Trace {
-        let parent = match said {
-            Said::Parent(value) => parse(value),
-            Said::Nothing | Said::Nonsense => None,
-        };
-        let mut value = *b"00-00000000000000000000000000000000-0000000000000000-00";
-        match parent {
-            Some(Parent { trace_id, flags }) => {
-                value[3..35].copy_from_slice(trace_id);
-                value[54] = flags;
-            }
-            None => {
-                value[3..19].copy_from_slice(&digits(self.number()));
-                value[19..35].copy_from_slice(&digits(self.number()));
-                value[54] = FLAGS_NEW;
-            }
+    pub(crate) fn place(&self, said: Said<'_>, kept: &mut Option<Trace>) {
+        if let Said::Parent(value) = said
+            && let Some(parent) = parse(value)
+        {
+            *kept = Some(self.follow(parent));
+            return;
         }
+        // Sampled: its request has a line with the trace's number, and functions that follow their
+        // caller's decision would record nothing otherwise.
+        let mut value = *b"00-00000000000000000000000000000000-0000000000000000-01";
+        value[3..19].copy_from_slice(&digits(self.number()));
+        value[19..35].copy_from_slice(&digits(self.number()));
         value[36..52].copy_from_slice(&digits(self.number()));
-        Trace { value, continued: parent.is_some() }
+        *kept = Some(Trace { value, continued: false });
     }
 
-    /// A number that is not zero: all zeroes name nothing (§3.2.2.3, §3.2.2.4). SplitMix64; who
-    /// can guess it can guess a number in a log, and nothing else.
+    #[inline(never)]
+    fn follow(&self, parent: Parent<'_>) -> Trace {
+        let mut value = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        value[3..35].copy_from_slice(parent.trace_id);
+        value[36..52].copy_from_slice(&digits(self.number()));
+        value[54] = parent.flags;
+        Trace { value, continued: true }
+    }
+
+    /// A number that is not zero: all zeroes name nothing (§3.2.2.3, §3.2.2.4). The two halves of
+    /// one wide product, folded; who can guess it can guess a number in a log, and nothing else.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half is meant")]
     fn number(&self) -> u64 {
-        loop {
-            let mut it = self.state.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
-            self.state.set(it);
-            it = (it ^ (it >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-            it = (it ^ (it >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-            it ^= it >> 31;
-            if it != 0 {
-                return it;
-            }
-        }
+        let state = self.state.get().wrapping_add(0xA076_1D64_78BD_642F);
+        self.state.set(state);
+        let product = u128::from(state) * u128::from(state ^ 0xE703_7ED1_A0B4_28DB);
+        ((product >> 64) as u64 ^ product as u64).max(1)
     }
 }
 
@@ -204,7 +200,10 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 #[inline]
 const fn eight_digits(nibbles: u64) -> [u8; 8] {
     let above_nine = (nibbles + ONES * 6) >> 4 & ONES;
-    (nibbles + ONES * b'0' as u64 + above_nine * (b'a' - b'0' - 10) as u64).to_be_bytes()
+    // All bits of an octet where one was: without a multiplication, two of these are one step.
+    let letters = (above_nine << 8).wrapping_sub(above_nine);
+    let from_a = letters & (ONES * (b'a' - b'0' - 10) as u64);
+    (nibbles + ONES * b'0' as u64 + from_a).to_le_bytes()
 }
 
 #[cfg(test)]
@@ -215,7 +214,13 @@ mod tests {
     const SPAN: &str = "b7ad6b7169203331";
 
     fn place(value: &str) -> Trace {
-        Tracer { state: Cell::new(7) }.place(Said::Parent(value.as_bytes()))
+        place_of(&Tracer { state: Cell::new(7) }, Said::Parent(value.as_bytes()))
+    }
+
+    fn place_of(tracer: &Tracer, said: Said<'_>) -> Trace {
+        let mut kept = None;
+        tracer.place(said, &mut kept);
+        kept.expect("every request has a place")
     }
 
     #[test]
@@ -307,7 +312,7 @@ mod tests {
     fn digits_are_those_of_the_nibbles() {
         let mut number = 0x0123_4567_89ab_cdef_u64;
         for _ in 0..1_000 {
-            let octets = number.to_be_bytes();
+            let octets = number.to_le_bytes();
             let halves = octets.map(|octet| octet & 15).into_iter().chain(octets.map(|it| it >> 4));
             let expected = halves.map(|nibble| format!("{nibble:x}")).collect::<String>();
             assert_eq!(digits(number), *expected.as_bytes());
@@ -322,7 +327,7 @@ mod tests {
         for _ in 0..16 {
             let tracer = Tracer::seeded();
             for _ in 0..1_000 {
-                let trace = tracer.place(Said::Nothing);
+                let trace = place_of(&tracer, Said::Nothing);
                 assert_eq!((trace.trace_id().len(), trace.span_id().len()), (32, 16));
                 assert!(seen.insert(trace.trace_id().to_owned()), "twice");
                 assert!(seen.insert(trace.span_id().to_owned()), "twice");

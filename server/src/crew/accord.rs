@@ -29,8 +29,8 @@ pub(crate) struct Accord {
     /// Idle time after which it is brought to an end.
     idle_us_max: AtomicU64,
     used_us: AtomicU64,
-    /// Calls of threads that drive loops, of which the roster does not know.
-    calls: AtomicU32,
+    /// Threads that drive loops and are inside: see [`Stay`]. The roster does not know of them.
+    stays: AtomicU32,
     /// Whether somebody is on the way to bring it to an end.
     end_sent: AtomicBool,
 }
@@ -53,7 +53,7 @@ impl Accord {
             begun: AtomicBool::new(true),
             idle_us_max: AtomicU64::new(idle_max.map_or(NEVER, micros)),
             used_us: AtomicU64::new(now.as_micros()),
-            calls: AtomicU32::new(0),
+            stays: AtomicU32::new(0),
             end_sent: AtomicBool::new(false),
         };
         accord.settled(handshake, now);
@@ -90,26 +90,9 @@ impl Accord {
         }
     }
 
-    /// A thread that drives a loop is about to call it; false when it has to be asked first, which
-    /// is not for such a thread to do. Either this finds that it is about to be brought to an end,
-    /// or [`Self::ending`] finds the call.
-    pub(crate) fn enter(&self, now: Instant) -> bool {
-        self.calls.fetch_add(1, Ordering::SeqCst);
-        let current = now.as_micros() < self.expires_us.load(Ordering::SeqCst);
-        if !current {
-            self.leave();
-        }
-        current
-    }
-
-    /// That call is over, however late.
-    pub(crate) fn leave(&self) {
-        self.calls.fetch_sub(1, Ordering::SeqCst);
-    }
-
-    /// Whether such a thread is inside it.
+    /// Whether a thread that drives a loop is inside it.
     pub(crate) fn is_inside(&self) -> bool {
-        self.calls.load(Ordering::SeqCst) > 0
+        self.stays.load(Ordering::SeqCst) > 0
     }
 
     /// Whether the caller is the first to find that it has to be asked again.
@@ -187,6 +170,45 @@ impl Accord {
     }
 }
 
+/// The function that a thread which drives a loop is inside: for all the calls of it that the
+/// thread makes one after the other, because to come and to go costs more than to stay.
+///
+/// Either the thread finds that the function is about to be brought to an end, or
+/// [`Accord::ending`] finds the thread: both write first and then read, in one order for all.
+#[derive(Debug, Default)]
+pub(crate) struct Stay(Option<&'static Accord>);
+
+impl Stay {
+    /// A call is about to begin; false when the function has to be asked first, which is not for
+    /// such a thread to do.
+    #[inline]
+    pub(crate) fn begin(&mut self, accord: &'static Accord, now: Instant) -> bool {
+        if self.0.is_none_or(|held| !std::ptr::eq(held, accord)) {
+            self.end();
+            accord.stays.fetch_add(1, Ordering::SeqCst);
+            self.0 = Some(accord);
+        }
+        let current = now.as_micros() < accord.expires_us.load(Ordering::SeqCst);
+        if !current {
+            self.end();
+        }
+        current
+    }
+
+    /// The thread makes no more calls of it for now, or came back too late from one.
+    pub(crate) fn end(&mut self) {
+        if let Some(accord) = self.0.take() {
+            accord.stays.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
 fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(NEVER)
 }
@@ -211,5 +233,26 @@ mod tests {
         assert!(!accord.is_current(now) && !accord.has_to_be_told(), "nobody would hear it");
         accord.may_be_told();
         assert!(accord.has_to_be_told());
+    }
+
+    /// A function that is never asked again, unless it is brought to an end.
+    fn lasting() -> &'static Accord {
+        let handshake =
+            Handshake { version: 2, capabilities: Vec::new(), fallback: None, ttl: None };
+        Box::leak(Box::new(Accord::new(Vec::new(), true, None, &handshake, Instant::ZERO)))
+    }
+
+    #[test]
+    fn nobody_is_brought_to_an_end_while_a_loop_is_inside() {
+        let (one, other, now) = (lasting(), lasting(), Instant::from_micros(5));
+        let mut stay = Stay::default();
+        assert!(stay.begin(one, now) && stay.begin(one, now) && one.is_inside());
+        assert!(stay.begin(other, now) && !one.is_inside() && other.is_inside());
+        assert!(!other.ending(), "somebody is inside");
+        assert!(!stay.begin(other, now), "it has to be asked again all the same");
+        assert!(!other.is_inside() && other.ending());
+        assert!(stay.begin(one, now) && one.is_inside());
+        drop(stay);
+        assert!(one.ending());
     }
 }

@@ -36,7 +36,7 @@ impl Caller {
         &mut self,
         job: &mut Job,
         started: Instant,
-    ) -> (Result<Reply, Fault>, Instant) {
+    ) -> (Result<Reply, Box<Fault>>, Instant) {
         let place = &*self.place;
         let load = &mut job.job;
         let left_ms = job.deadline.micros_since(started) / 1_000;
@@ -68,12 +68,15 @@ impl Caller {
         }
         let ended = place.clock.now();
         callee.pace.took(ended.micros_since(started), ended);
-        let reply = judged.map(|judged| Reply {
-            // The request's buffer is the next reply's.
-            octets: std::mem::replace(spare, std::mem::take(&mut load.envelope)),
-            head_bytes: judged.head_bytes,
-            status: judged.status,
-        });
+        let reply = match judged {
+            Ok(judged) => Ok(Reply {
+                // The request's buffer is the next reply's.
+                octets: std::mem::replace(spare, std::mem::take(&mut load.envelope)),
+                head_bytes: judged.head_bytes,
+                status: judged.status,
+            }),
+            Err(fault) => Err(Box::new(fault)),
+        };
         if self.spare.capacity() > SPARE_BYTES_MAX {
             // One large request must not stay with the caller for good.
             self.spare = Vec::new();

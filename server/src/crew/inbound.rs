@@ -7,7 +7,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use fezz_proto::roster::{
-    Abandoned, Call, CalleeId, CalleeLimits, Ended, Entry, Renewal, Roster, RosterLimits, Unfit,
+    self, Abandoned, Call, CalleeId, CalleeLimits, Ended, Entry, Roster, RosterLimits, Unfit,
 };
 use fezz_proto::{Instant, Ticket};
 use fezz_wire::Layout;
@@ -33,11 +33,7 @@ pub(crate) struct Load {
 }
 
 /// A job that a worker has.
-pub(crate) struct Taken {
-    pub(crate) job: Job,
-    /// The function has to be asked again first.
-    pub(crate) renewal: Option<Renewal>,
-}
+pub(crate) type Taken = roster::Taken<Load>;
 
 /// The queue of jobs, shared by all loops and workers. Apart from what lies beside it in memory,
 /// which is read by all and hardly ever written.
@@ -77,32 +73,49 @@ impl Inbound {
         self.wake(state);
     }
 
-    /// The next job, if there is one: its call is on `post` from here on, and the one before ended
-    /// with `ended`.
+    /// Puts the next job into `slot`, as soon as there is one; false when the queue is closed. Its
+    /// call is on `post` from here on, and the one before ended with `ended`. `idle` is to be done
+    /// before a sleep.
     #[inline]
-    pub(crate) fn take(&self, post: &Post, tenure: &Tenure, ended: Ended) -> Option<Taken> {
+    pub(crate) fn take(
+        &self,
+        slot: &mut Option<Taken>,
+        (post, tenure): (&Post, &Tenure),
+        ended: Ended,
+        idle: impl FnOnce(),
+    ) -> bool {
         let mut state = self.lock();
         state.finish(post, ended);
-        let job = state.begin(post, tenure);
-        self.wake(state);
-        job
+        let mut idle = Some(idle);
+        loop {
+            if state.begin(slot, post, tenure) {
+                self.wake(state);
+                return true;
+            }
+            state = match idle.take() {
+                Some(idle) => {
+                    self.wake(state);
+                    idle();
+                    self.lock()
+                }
+                None => match self.sleep(state) {
+                    Some(state) => state,
+                    None => return false,
+                },
+            };
+        }
     }
 
-    /// Sleeps until there is a job; `None` when the queue is closed.
-    pub(crate) fn wait(&self, post: &Post, tenure: &Tenure) -> Option<Taken> {
-        let mut state = self.lock();
-        loop {
-            if let Some(job) = state.begin(post, tenure) {
-                self.wake(state);
-                return Some(job);
-            }
-            if state.closed {
-                return None;
-            }
-            state.roster.sleep();
-            state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
-            state.roster.woke();
+    /// Sleeps until there may be a job; `None` when the queue is closed.
+    #[cold]
+    fn sleep<'s>(&'s self, mut state: MutexGuard<'s, State>) -> Option<MutexGuard<'s, State>> {
+        if state.closed {
+            return None;
         }
+        state.roster.sleep();
+        state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+        state.roster.woke();
+        Some(state)
     }
 
     /// Wakes sleepers while jobs wait: the worker that was woken for several short jobs may have
@@ -183,13 +196,14 @@ impl State {
     /// Takes a job and puts its call on `post`, under one lock: whoever looks for a job finds it in
     /// the queue or on a post.
     #[inline(always)]
-    fn begin(&mut self, post: &Post, tenure: &Tenure) -> Option<Taken> {
-        let taken = self.roster.take()?;
-        let renewal = taken.call.renewal();
+    fn begin(&mut self, slot: &mut Option<Taken>, post: &Post, tenure: &Tenure) -> bool {
+        // Straight to where it stays: a job is too large to be handed on.
+        *slot = self.roster.take();
+        let Some(Taken { entry, call }) = slot else { return false };
         if let Some(place) = self.calls.get_mut(post.number) {
-            *place = Some(taken.call);
+            *place = Some(*call);
         }
-        post.begin(tenure, taken.entry.deadline);
-        Some(Taken { job: taken.entry, renewal })
+        post.begin(tenure, entry.deadline);
+        true
     }
 }

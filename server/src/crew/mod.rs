@@ -36,7 +36,7 @@ use fezz_proto::roster::{CalleeId, Renewal, Roster, RosterLimits};
 
 use crate::clock::Clock;
 
-pub(crate) use accord::Accord;
+pub(crate) use accord::{Accord, Stay};
 pub(crate) use alarm::Alarm;
 pub(crate) use berth::{Berth, Rescued};
 pub(crate) use call::Caller;

@@ -50,9 +50,10 @@ impl Took {
 
 impl Completion {
     /// A call for `job` was made, or was to be made, and ended with `reply`.
-    pub(crate) fn of(job: Job, reply: Result<Reply, Fault>, took: Took) -> Self {
+    #[inline]
+    pub(crate) fn of(job: Job, reply: Result<Reply, Box<Fault>>, took: Took) -> Self {
         let ticket = job.ticket;
-        let outcome = reply.map_err(|fault| Box::new(Failed::with(job, fault)));
+        let outcome = reply.map_err(|fault| Box::new(Failed::with(job, *fault)));
         Self { ticket, took, outcome }
     }
 
@@ -83,6 +84,7 @@ impl Outbound {
 
     /// Adds a finished job. When true, the caller owes the loop a [`Self::wake`].
     #[must_use]
+    #[inline]
     pub(crate) fn push(&self, completion: Completion) -> bool {
         let mut state = self.lock();
         state.finished.push(completion);

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use fezz_abi::Stage;
-use fezz_proto::roster::{Ended, Renewal};
+use fezz_proto::roster::{Call, Ended, Renewal};
 use fezz_proto::{Instant, Reply};
 
 use super::call::Caller;
 use super::inbound::{Job, Taken};
 use super::post::Post;
-use super::seat::Tenure;
-use super::{Completion, Took, Workplace};
+use super::seat::{Abandoned, Tenure};
+use super::{Callee, Completion, Took, Workplace};
 use crate::fault::Fault;
 
 /// Short calls made while a loop is owed a wake.
@@ -51,82 +51,141 @@ struct Worker<'p> {
 
 impl Worker<'_> {
     fn work(mut self) {
-        while let Some(Taken { mut job, renewal }) = self.next() {
+        let mut slot = None;
+        while self.next(&mut slot) {
+            let Some(Taken { entry: job, call }) = &mut slot else { break };
             if !job.short || self.debts.are_due(self.now) {
                 self.debts.pay(self.place);
             }
-            let callee = job.job.callee;
-            let reply = match self.refuse(&job) {
-                Some(unrun) => unrun,
-                None => Some(self.call(&mut job, renewal)),
+            let ended = match self.refuse(job) {
+                None => match self.call(job, *call) {
+                    Ok(reply) => self.succeed(job, reply),
+                    Err(fault) => self.fail(slot.take(), Some(fault)),
+                },
+                Some(why) => {
+                    let fault = self.skip(why);
+                    self.fail(slot.take(), fault)
+                }
             };
-            if self.post.end(&self.tenure).is_err() {
-                self.place.stray_returned(callee, self.now);
+            if ended.is_err() {
                 break;
-            }
-            if let Some(reply) = reply {
-                self.bring_home(job, reply);
             }
         }
         self.debts.pay(self.place);
     }
 
     /// Calls the function, after it was asked again where that is due.
-    fn call(&mut self, job: &mut Job, renewal: Option<Renewal>) -> Result<Reply, Fault> {
+    #[inline]
+    fn call(&mut self, job: &mut Job, call: Call) -> Result<Reply, Box<Fault>> {
         self.ended = Ended::InTime;
         self.started = self.now;
-        if let Some(renewal) = renewal {
-            let renewed = self.caller.renew(job.job.callee);
-            self.now = self.place.clock.now();
-            self.place.inbound.with(|roster| match renewed {
-                Ok(()) => roster.end_renewal(renewal),
-                Err(_) => roster.break_off(renewal),
-            });
-            renewed?;
-            job.job.callee.accord.may_be_told();
+        if let Some(renewal) = call.renewal() {
+            self.renew(job.job.callee, renewal)?;
         }
-        self.started = self.now;
         let (reply, ended) = self.caller.call(job, self.now);
         self.now = ended;
         reply
     }
 
-    fn next(&mut self) -> Option<Taken> {
-        let Self { place, post, tenure, ended, .. } = self;
-        if let Some(job) = place.inbound.take(post, tenure, *ended) {
-            return Some(job);
-        }
-        self.debts.pay(place);
-        let job = place.inbound.wait(post, tenure)?;
-        self.now = place.clock.now();
-        Some(job)
+    #[cold]
+    fn renew(&mut self, callee: &'static Callee, renewal: Renewal) -> Result<(), Box<Fault>> {
+        let renewed = self.caller.renew(callee);
+        self.now = self.place.clock.now();
+        self.place.inbound.with(|roster| match renewed {
+            Ok(()) => roster.end_renewal(renewal),
+            Err(_) => roster.break_off(renewal),
+        });
+        renewed?;
+        callee.accord.may_be_told();
+        self.started = self.now;
+        Ok(())
     }
 
-    /// A job that is not run, and what is said about it; nothing where its loop says it, by the
-    /// same deadline.
-    fn refuse(&mut self, job: &Job) -> Option<Option<Result<Reply, Fault>>> {
+    #[inline]
+    fn next(&mut self, slot: &mut Option<Taken>) -> bool {
+        let Self { place, post, tenure, debts, ended, .. } = self;
+        let mut slept = false;
+        let taken = place.inbound.take(slot, (post, tenure), *ended, || {
+            debts.pay(place);
+            slept = true;
+        });
+        if slept {
+            self.now = place.clock.now();
+        }
+        taken
+    }
+
+    /// Why a job is not run.
+    fn refuse(&self, job: &Job) -> Option<Unrun> {
         let waited_us = self.now.micros_since(job.queued);
-        let why = if self.now >= job.deadline {
-            None
+        if self.now >= job.deadline {
+            Some(Unrun::Late)
         } else if waited_us > self.place.queue_us_max {
-            Some(Err(waited_too_long(waited_us)))
+            Some(Unrun::Waited(waited_us))
         } else {
-            return None;
-        };
+            None
+        }
+    }
+
+    /// A job is not run; what is said of it, unless its loop says it.
+    #[cold]
+    fn skip(&mut self, why: Unrun) -> Option<Box<Fault>> {
         self.ended = Ended::Unrun;
         self.started = self.now;
-        Some(why)
+        match why {
+            Unrun::Late => None,
+            Unrun::Waited(micros) => Some(Box::new(waited_too_long(micros))),
+        }
     }
 
-    fn bring_home(&mut self, job: Job, reply: Result<Reply, Fault>) {
-        self.debts.calls += 1;
-        let home = job.home;
+    /// A call ended well: its reply is brought home if the post is still ours.
+    #[inline]
+    fn succeed(&mut self, job: &Job, reply: Reply) -> Result<(), Abandoned> {
+        self.end(job.job.callee)?;
         let took = Took::of(job.queued, self.started, self.now);
-        let completion = Completion::of(job, reply, took);
+        let completion = Completion { ticket: job.ticket, took, outcome: Ok(reply) };
+        self.bring_home(job.home, completion);
+        Ok(())
+    }
+
+    /// The same for a job that failed or was not run; nothing is brought home where nothing is said
+    /// of it.
+    #[cold]
+    fn fail(&mut self, job: Option<Taken>, fault: Option<Box<Fault>>) -> Result<(), Abandoned> {
+        let Some(Taken { entry: job, .. }) = job else { return Ok(()) };
+        self.end(job.job.callee)?;
+        let Some(fault) = fault else { return Ok(()) };
+        let took = Took::of(job.queued, self.started, self.now);
+        let home = job.home;
+        self.bring_home(home, Completion::of(job, Err(fault), took));
+        Ok(())
+    }
+
+    /// A job is over, one way or the other.
+    #[inline]
+    fn end(&self, callee: &Callee) -> Result<(), Abandoned> {
+        let ended = self.post.end(&self.tenure);
+        if ended.is_err() {
+            self.place.stray_returned(callee, self.now);
+        }
+        ended
+    }
+
+    #[inline]
+    fn bring_home(&mut self, home: u16, completion: Completion) {
+        self.debts.calls += 1;
         if self.place.home(home).is_some_and(|outbound| outbound.push(completion)) {
             self.debts.owe(home, self.now);
         }
     }
+}
+
+/// Why a job is not run.
+enum Unrun {
+    /// Nobody waits for it any more: its loop says so, by the same deadline.
+    Late,
+    /// It waited so many microseconds.
+    Waited(u64),
 }
 
 /// The fault of a job that no worker came for in time.

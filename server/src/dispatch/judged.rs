@@ -2,27 +2,25 @@
 //! function is asked.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use fezz_parser::{Head, Scheme};
 use fezz_proto::{ConnId, Hub, Phase, Refusal, Reply};
 
 use super::{Decision, Dispatcher};
-use crate::crew::Fallback;
+use crate::crew::{Fallback, Served};
 use crate::envelope;
 use crate::exchange::{Exchange, Guard};
 use crate::link::{Facts, Way};
-use crate::plugin::registry::FunctionId;
-use crate::plugin::router::Route;
 use crate::plugin::{RouteId, Verdict};
 use crate::policy::{Denial, Policy, Said};
-use crate::site::Course;
+use crate::site::{Course, Lane};
 use crate::tls::Secured;
 
 /// A request that may be handed to a function.
 pub(super) struct Passed<'a> {
-    pub(super) function: FunctionId,
-    pub(super) handler_timeout: Duration,
+    pub(super) served: Option<Served>,
+    /// Milliseconds for the answer.
+    pub(super) handle_ms_max: u32,
     /// Who asks, as far as there is proof of it.
     pub(super) principal: Option<&'a str>,
     /// What the client gets where the function does not answer, if the route decides that.
@@ -34,10 +32,10 @@ pub(super) struct Passed<'a> {
 impl<'a> Passed<'a> {
     /// On a route that demands nothing.
     #[inline]
-    pub(super) const fn freely(route: &Route, certificate: Option<&'a str>) -> Self {
+    pub(super) const fn freely(lane: &Lane, certificate: Option<&'a str>) -> Self {
         Self {
-            function: route.function,
-            handler_timeout: route.handler_timeout,
+            served: lane.served,
+            handle_ms_max: lane.handle_ms_max,
             principal: certificate,
             remedy: None,
             hides_credentials: false,
@@ -139,8 +137,8 @@ impl Dispatcher {
             kept.permit = policy.grant(&branch.meters, client, principal, self.now)?;
         }
         Ok(Passed {
-            function: branch.function,
-            handler_timeout: branch.handler_timeout,
+            served: self.site.served.get(branch.function.0 as usize).copied(),
+            handle_ms_max: branch.handle_ms_max,
             principal,
             remedy: course.remedy.as_deref(),
             hides_credentials: policy.is_some_and(Policy::takes_credentials),
@@ -168,7 +166,7 @@ impl Dispatcher {
         let course = site.courses.get(route.0)?;
         let policy = course.policy.as_deref()?;
         let rules = policy.cors()?;
-        exchange.route = site.label(route);
+        exchange.route = site.lane(route).map(|lane| lane.label);
         if !policy.admits(client) {
             return Some(Decision::Deny(Denial::Address));
         }

@@ -111,14 +111,15 @@ impl CallTable {
         };
         self.calls.queue.observe(took.queue_us.into());
         let Some(series) = self.of(served.callee) else { return };
-        match one.refusal {
-            Some(Refusal::Late) => series.timeouts.add(1),
-            Some(Refusal::BadHandler | Refusal::HandlerFailed) => series.errors.add(1),
+        let outcome = match one.refusal {
+            None if exchange.failed => &series.errors,
+            None => &series.invocations,
+            Some(Refusal::Late) => &series.timeouts,
+            Some(Refusal::BadHandler | Refusal::HandlerFailed) => &series.errors,
             // It was not called.
             Some(_) => return,
-            None if exchange.failed => series.errors.add(1),
-            None => series.invocations.add(1),
-        }
+        };
+        outcome.add(1);
         series.took.observe(took.call_us.into());
     }
 

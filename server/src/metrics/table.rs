@@ -54,20 +54,20 @@ impl<V> Table<V> {
     /// The numbers of a label set, made by `make` when it is a new one; those of `rest` when there
     /// are too many.
     #[inline]
-    pub(crate) fn find(
-        &mut self,
+    pub(crate) fn find<'t>(
+        &'t mut self,
         key: u64,
-        rest: &Arc<V>,
+        rest: &'t Arc<V>,
         make: impl FnOnce() -> Option<Arc<V>>,
-    ) -> &V {
-        let value = match self.last.take() {
-            Some((last, value)) if last == key => value,
-            _ => match self.look_up(key) {
+    ) -> &'t V {
+        if self.last.as_ref().is_none_or(|(last, _)| *last != key) {
+            let value = match self.look_up(key) {
                 Some(value) => value,
                 None => make().map_or_else(|| Arc::clone(rest), |value| self.insert(key, value)),
-            },
-        };
-        &self.last.insert((key, value)).1
+            };
+            self.last = Some((key, value));
+        }
+        self.last.as_ref().map_or(rest, |(_, value)| value)
     }
 
     fn look_up(&self, key: u64) -> Option<Arc<V>> {

@@ -210,6 +210,7 @@ impl Router {
     /// Which route takes the request with this head. Where one route takes everything, nothing of
     /// the head is looked at but what could forbid it.
     #[must_use]
+    #[inline]
     pub fn resolve_head(&self, head: &Head<'_>) -> Verdict<'_> {
         match self.only {
             Some(route)
@@ -238,6 +239,7 @@ impl Router {
         self.resolve_with(method, host, path, None)
     }
 
+    #[inline(never)]
     fn resolve_with(
         &self,
         method: &str,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::whole_millis;
 use crate::crew::Fallback;
 use crate::plugin::registry::{Entry, FunctionId};
 use crate::plugin::router::{ALLOW_ANY, Route};
@@ -29,7 +30,8 @@ pub(crate) struct Course {
 #[derive(Debug)]
 pub(crate) struct Branch {
     pub(crate) function: FunctionId,
-    pub(crate) handler_timeout: Duration,
+    /// Milliseconds for its answer.
+    pub(crate) handle_ms_max: u32,
     /// The policy's rate limits here.
     pub(crate) meters: Vec<Meter>,
 }
@@ -125,7 +127,7 @@ fn branches(route: &Route, entries: &[Entry], policies: &mut [Policy]) -> (Branc
     let mut branch = |function: FunctionId, handler_timeout: Duration| {
         let called = entries.get(function.0 as usize).map(ToString::to_string).unwrap_or_default();
         let meters = policy.as_mut().map_or_else(Vec::new, |it| it.meters(&named, &called));
-        Branch { function, handler_timeout, meters }
+        Branch { function, handle_ms_max: whole_millis(handler_timeout), meters }
     };
     let first = branch(route.function, route.handler_timeout);
     let others = route.split.iter().skip(1);

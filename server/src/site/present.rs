@@ -70,7 +70,7 @@ mod tests {
             number: 0,
             router: Router::default(),
             courses: Courses::default(),
-            labels: Vec::new(),
+            lanes: Vec::new(),
             served: Vec::new(),
             entries: Vec::new(),
         }

@@ -4,7 +4,7 @@
 use fezz_proto::{ConnId, Instant, Refusal, Reply, Ticket};
 
 use super::{Loop, NAP_MS_MIN};
-use crate::crew::{Completion, Failed, Job, Outcome, Served, Took};
+use crate::crew::{Completion, Failed, Job, Outcome, Served, Stay, Took};
 use crate::envelope;
 use crate::exchange::Exchange;
 
@@ -19,14 +19,12 @@ impl Loop {
         begins
     }
 
-    /// The next of them.
-    pub(crate) fn next_call(&mut self) -> Option<Job> {
-        loop {
-            match self.dispatcher.next_call()? {
-                Ok(job) => return Some(job),
-                Err(ticket) => self.list_holder(ticket),
-            }
+    /// The next of them; `stay` is inside its function.
+    pub(crate) fn next_call(&mut self, stay: &mut Stay) -> Option<Job> {
+        while let Some(ticket) = self.dispatcher.pass_on(stay) {
+            self.list_holder(ticket);
         }
+        self.dispatcher.next_call()
     }
 
     /// A call that this thread made ended at `now`.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 
 use super::yard::{Call, LoopBerth, Yard};
-use crate::crew::{AbortOnPanic, Caller, Completion, Job, Took, millis};
+use crate::crew::{AbortOnPanic, Caller, Completion, Job, Stay, Took, millis};
 use crate::sys;
 use crate::turn::Loop;
 
@@ -17,8 +17,7 @@ const ROUNDS_PER_TURN_MAX: u32 = 32;
 /// Drives `held` until it ends or is taken; in the latter case the thread stays as a spare one.
 pub(crate) fn drive(yard: &Arc<Yard>, held: Box<Loop>) {
     let _told = TellPanic(yard);
-    let mut driver =
-        Driver { yard, caller: Caller::new(&yard.place), thread: sys::thread::current() };
+    let mut driver = Driver::new(yard);
     if driver.drive(held) == Drove::Taken {
         go_by(SPARE_NAME.to_owned());
         stand_by(yard, false);
@@ -28,8 +27,7 @@ pub(crate) fn drive(yard: &Arc<Yard>, held: Box<Loop>) {
 /// Waits for loops that need a driver.
 pub(super) fn stand_by(yard: &Arc<Yard>, mut announced: bool) {
     let _told = TellPanic(yard);
-    let mut driver =
-        Driver { yard, caller: Caller::new(&yard.place), thread: sys::thread::current() };
+    let mut driver = Driver::new(yard);
     while let Some(held) = yard.spares.wait(std::mem::take(&mut announced), yard.loops()) {
         go_by(format!("{LOOP_NAME}{}", held.home()));
         if driver.drive(held) == Drove::GivenUp {
@@ -64,10 +62,16 @@ enum Drove {
 struct Driver<'y> {
     yard: &'y Arc<Yard>,
     caller: Caller,
+    stay: Stay,
     thread: i32,
 }
 
-impl Driver<'_> {
+impl<'y> Driver<'y> {
+    fn new(yard: &'y Arc<Yard>) -> Self {
+        let (caller, stay) = (Caller::new(&yard.place), Stay::default());
+        Self { yard, caller, stay, thread: sys::thread::current() }
+    }
+
     fn drive(&mut self, mut held: Box<Loop>) -> Drove {
         let Some(berth) = self.yard.berth(held.home()) else {
             let error = io::Error::other("a loop without a berth: a bug of ours");
@@ -98,11 +102,12 @@ impl Driver<'_> {
             if !held.begin_calls() {
                 break;
             }
-            while let Some(job) = held.next_call() {
+            while let Some(job) = held.next_call(&mut self.stay) {
                 held = self.call(held, job, berth)?;
             }
             held.go_on();
         }
+        self.stay.end();
         Ok(held)
     }
 
@@ -123,7 +128,6 @@ impl Driver<'_> {
         // After the berth: the watch sees the call, or is woken.
         place.alarm.stir();
         let (reply, ended) = self.caller.call(&mut job, started);
-        callee.accord.leave();
         let took = Took::of(job.queued, started, ended);
         let back = match berth.take_back(&voyage) {
             Ok(mut held) => {
@@ -131,11 +135,13 @@ impl Driver<'_> {
                 Ok(held)
             }
             Err(Some(left)) if left.ends_in_time() => {
+                self.stay.end();
                 place.bring_home(job.home, Completion::of(job, reply, took));
                 place.alarm.expect(millis(ended));
                 Err(Drove::Taken)
             }
             Err(_) => {
+                self.stay.end();
                 place.stray_returned(callee, ended);
                 Err(Drove::GivenUp)
             }
