@@ -4,7 +4,6 @@ mod accept;
 mod calls;
 mod door;
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,12 +67,14 @@ pub(crate) struct Lists {
     /// By the place of the connection.
     links: Vec<Option<Link<TcpStream>>>,
     /// To be pumped in this turn; who is left of one that ended early comes first in the next.
-    ready: VecDeque<ConnId>,
+    ready: Vec<ConnId>,
+    /// So many of them were.
+    pumped: usize,
     /// To be pumped in the next one.
     unfinished: Vec<ConnId>,
     /// To be released at the end of the turn.
     closed: Vec<(ConnId, bool)>,
-    /// Whose calls were made in this round, to be pumped when it is over.
+    /// Answered by this thread in this round of calls: to be pumped when it is over.
     answered: Vec<ConnId>,
     /// What the present group had of this turn.
     spell: Spell,
@@ -165,7 +166,8 @@ impl Loop {
         self.lists.scratch.handshakes_left = HANDSHAKES_PER_TURN_MAX;
         self.accept(now);
         self.time_out(now);
-        self.lists.ready.extend(self.lists.unfinished.drain(..));
+        self.lists.ready.drain(..std::mem::take(&mut self.lists.pumped));
+        self.lists.ready.append(&mut self.lists.unfinished);
         self.lists.calls_end = now.plus_millis(CALLS_MS_MAX);
         Ok(())
     }
@@ -188,13 +190,13 @@ impl Loop {
     /// True when there are such calls; false when nobody is left, or their time is up.
     pub(crate) fn pump_on(&mut self) -> bool {
         let now = self.dispatcher.now();
-        let mut pumped = 0;
         while now < self.lists.calls_end
-            && let Some(id) = self.lists.ready.pop_front()
+            && let Some(id) = self.lists.ready.get(self.lists.pumped)
         {
-            self.pump(id, now);
-            pumped += 1;
-            if pumped % GROUP_CONNECTIONS_MAX == 0 && self.dispatcher.has_calls() {
+            self.lists.pumped += 1;
+            self.pump(*id, now);
+            let is_group = self.lists.pumped.is_multiple_of(GROUP_CONNECTIONS_MAX);
+            if is_group && self.dispatcher.has_calls() {
                 break;
             }
         }
@@ -233,7 +235,8 @@ impl Loop {
     /// Whether something can be done without waiting. Falls asleep, as far as the workers are
     /// concerned, when not.
     fn has_work(&self, now: Instant) -> bool {
-        !(self.lists.unfinished.is_empty() && self.lists.ready.is_empty())
+        !self.lists.unfinished.is_empty()
+            || self.lists.pumped < self.lists.ready.len()
             || self.dispatcher.has_calls()
             || self.accepts() && self.listeners.iter().any(|listener| listener.is_due(now))
             || self.dispatcher.is_waiting() && !self.outbound.fall_asleep()
@@ -288,7 +291,7 @@ impl Loop {
         link.end_announced |= event.is_read_closed();
         link.broken |= event.is_error() || event.is_write_closed();
         if !std::mem::replace(&mut link.listed, true) {
-            self.lists.ready.push_back(id);
+            self.lists.ready.push(id);
         }
     }
 
@@ -367,15 +370,7 @@ impl Loop {
     fn list(&mut self, id: ConnId) {
         let Some(link) = self.lists.link(id) else { return };
         if !std::mem::replace(&mut link.listed, true) {
-            self.lists.ready.push_back(id);
-        }
-    }
-
-    /// For the next turn.
-    fn put_off(&mut self, id: ConnId) {
-        let Some(link) = self.lists.link(id) else { return };
-        if !std::mem::replace(&mut link.listed, true) {
-            self.lists.unfinished.push(id);
+            self.lists.ready.push(id);
         }
     }
 

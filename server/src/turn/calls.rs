@@ -54,9 +54,10 @@ impl Loop {
     /// The next of them.
     pub(crate) fn next_call(&mut self) -> Option<Job> {
         loop {
-            match self.dispatcher.next_call()? {
-                Ok(job) => return Some(job),
-                Err(ticket) => self.list_holder(ticket),
+            match self.dispatcher.next_call() {
+                Some(Ok(job)) => return Some(job),
+                Some(Err(ticket)) => self.list_holder(ticket),
+                None => return None,
             }
         }
     }
@@ -75,12 +76,10 @@ impl Loop {
         let now = self.dispatcher.now();
         let goes_on = self.lists.spell.goes_on(now);
         let mut answered = std::mem::take(&mut self.lists.answered);
-        for id in answered.drain(..) {
-            if goes_on {
-                self.pump(id, now);
-            } else {
-                self.put_off(id);
-            }
+        if goes_on {
+            answered.drain(..).for_each(|id| self.pump(id, now));
+        } else {
+            self.lists.unfinished.append(&mut answered);
         }
         self.lists.answered = answered;
     }
@@ -89,9 +88,7 @@ impl Loop {
     /// promised must not wait for the answer any more.
     pub(crate) fn handle_rescued(&mut self, ticket: Ticket) {
         self.dispatcher.set_now(self.clock.now());
-        for id in std::mem::take(&mut self.lists.answered) {
-            self.list(id);
-        }
+        self.lists.ready.append(&mut self.lists.answered);
         self.list_holder(ticket);
     }
 
@@ -110,14 +107,14 @@ impl Loop {
         }
         for completion in completions.drain(..) {
             if let Some(id) = self.answer(completion, now) {
-                self.list(id);
+                self.lists.ready.push(id);
             }
         }
         self.lists.completions = completions;
     }
 
-    /// Answers a request, if somebody still waits for that; the connection to pump. Who does not
-    /// was counted when its ticket became void.
+    /// Answers a request, if somebody still waits for that: the connection that the caller has to
+    /// list, unless it is listed. Who does not was counted when its ticket became void.
     fn answer(&mut self, completion: Completion, now: Instant) -> Option<ConnId> {
         let Completion { ticket, took, outcome } = completion;
         let outcome = match outcome {
@@ -127,12 +124,13 @@ impl Loop {
         };
         let id = self.hub.handle_reply(ticket, outcome, now)?;
         self.dispatcher.answered();
-        if let Some(exchange) = self.exchange(id) {
+        let link = self.lists.link(id)?;
+        if let Some(exchange) = link.facts.exchange.as_deref_mut() {
             exchange.note(took);
             // Who waits behind its policy may come, even while the answer leaves.
             exchange.guard = None;
         }
-        Some(id)
+        (!std::mem::replace(&mut link.listed, true)).then_some(id)
     }
 
     fn exchange(&mut self, id: ConnId) -> Option<&mut Exchange> {
@@ -198,7 +196,7 @@ impl Loop {
         let mut all = std::mem::take(&mut self.lists.failed);
         for failed in all.drain(..) {
             if let Some(id) = self.answer(failed, now) {
-                self.list(id);
+                self.lists.ready.push(id);
             }
         }
         self.lists.failed = all;
