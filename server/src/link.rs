@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use fezz_proto::{Action, ConnId, Hub, Instant, Stage, Summary, Ticket, Void};
+use fezz_proto::{Action, At, ConnId, Hub, Instant, Stage, Summary, Ticket, Void};
 
 use crate::exchange::Exchange;
 use crate::peer::{ProxyFault, Rejection, Source, Via};
@@ -192,41 +192,73 @@ pub(crate) fn pump<S: Stream>(
 ) -> Pumped {
     let mut budget = PUMP_BYTES_MAX;
     loop {
-        match act(link, hub, judge, scratch, now) {
-            Acted::All => {}
-            Acted::Answering => break,
-            Acted::Closed(closed) => return closed,
+        let Some(mut at) = hub.at(link.id) else { return Pumped::Settled };
+        let mut answering = false;
+        while let Some(action) = at.poll_action() {
+            match action {
+                Action::Dispatch { ticket, envelope, deadline } => {
+                    answering |= judge.dispatch(&link.facts, ticket, envelope, deadline);
+                    continue;
+                }
+                // By reference: it is the longest of all actions.
+                Action::Finished(ref summary) => {
+                    judge.finish(&mut link.facts, link.id, summary, now);
+                    continue;
+                }
+                Action::Route => judge.route(hub, link.id, &mut link.facts, now),
+                Action::Forget { ticket, why } => judge.forget(hub, &mut link.facts, ticket, why),
+                Action::Shut => shut(link, hub, now),
+                Action::Close { reset } => return close(link, hub, scratch, reset),
+            }
+            let Some(again) = hub.at(link.id) else { return Pumped::Settled };
+            at = again;
         }
-        if let Some(going) = shake(link, hub, judge, scratch, now) {
-            match going {
+        if answering {
+            // More will be done at once: what settling does now it would undo then.
+            return Pumped::Settled;
+        }
+        if link.transport.begins() {
+            match shake(link, hub, judge, scratch, now) {
                 Going::On => continue,
                 Going::Nowhere => break,
                 Going::Later => return Pumped::Unfinished,
             }
         }
         if budget == 0 {
-            hub.settle(link.id);
+            at.settle();
             return Pumped::Unfinished;
         }
-        // Asked here, because most rounds have nothing to send, or nothing to receive.
-        let outlook = hub.outlook(link.id);
-        let promised = if link.writable { outlook.unsent_bytes } else { 0 };
-        let sent = if promised > 0 { send(link, hub, scratch, promised, now) } else { 0 };
-        // Who tried to send in vain may have learned that nobody is there any more.
-        let wants_read = if promised == 0 { outlook.wants_read } else { hub.wants_read(link.id) };
-        let moved = match sent {
-            0 if link.readable && wants_read => receive(link, hub, scratch, now),
-            0 => find_broken(link, hub, now),
-            bytes => Some(bytes),
-        };
-        match moved {
+        match move_octets(link, &mut at, scratch, now) {
             Some(bytes) => budget = budget.saturating_sub(bytes),
-            None if flush(link, hub, now) => {}
-            None => break,
+            None => {
+                at.settle();
+                return Pumped::Settled;
+            }
         }
     }
     hub.settle(link.id);
     Pumped::Settled
+}
+
+/// Ends our side of the stream.
+#[cold]
+fn shut<S: Stream>(link: &mut Link<S>, hub: &mut Hub, now: Instant) {
+    if link.transport.end(&mut link.stream).is_err() {
+        hub.handle_peer_gone(link.id, now);
+    }
+}
+
+/// The connection is over.
+#[cold]
+fn close<S: Stream>(link: &mut Link<S>, hub: &Hub, scratch: &mut Scratch, reset: bool) -> Pumped {
+    scratch.handshakes_ended += u32::from(link.transport.owes_handshake());
+    if reset && hub.stage() == Stage::Serving && link.transport.awaits_header() {
+        scratch.rejected.push(Rejection::Proxy(ProxyFault::TooSlow));
+    }
+    if !reset {
+        link.transport.part(&mut link.stream);
+    }
+    Pumped::Closed { reset }
 }
 
 /// Where a handshake leads.
@@ -239,18 +271,18 @@ enum Going {
     Later,
 }
 
-/// Goes on with what comes before requests, if that is under way.
-#[inline]
+/// Goes on with what comes before requests.
 fn shake<S: Stream>(
     link: &mut Link<S>,
     hub: &mut Hub,
     judge: &mut impl Judge,
     scratch: &mut Scratch,
     now: Instant,
-) -> Option<Going> {
-    let session = match link.transport.beginning()? {
-        Beginning::Handshake(session) => session,
-        Beginning::Header => return Some(read_header(link, hub, judge, scratch, now)),
+) -> Going {
+    let session = match link.transport.beginning() {
+        Some(Beginning::Handshake(session)) => session,
+        Some(Beginning::Header) => return read_header(link, hub, judge, scratch, now),
+        None => return Going::On,
     };
     let end_announced = link.end_announced;
     let shaken = session.shake(&mut link.stream, &mut link.readable, end_announced, scratch);
@@ -263,10 +295,10 @@ fn shake<S: Stream>(
             judge.secure(&link.facts, now.micros_since(came));
             hub.handle_secured(link.id, now);
         }
-        Shaken::Waiting => return Some(Going::Later),
+        Shaken::Waiting => return Going::Later,
         Shaken::Starved | Shaken::Stuffed => {
             link.writable &= shaken != Shaken::Stuffed;
-            return Some(await_event(link, hub, now));
+            return await_event(link, hub, now);
         }
         Shaken::Failed(why) => {
             scratch.handshakes_ended += 1;
@@ -275,7 +307,7 @@ fn shake<S: Stream>(
         Shaken::Eof => hub.handle_peer_eof(link.id, now),
         Shaken::Gone => hub.handle_peer_gone(link.id, now),
     }
-    Some(Going::On)
+    Going::On
 }
 
 /// Nothing goes on before an event, unless the last one said that the connection is broken.
@@ -325,71 +357,42 @@ fn read_header<S: Stream>(
     Going::On
 }
 
-/// How far the core's actions lead.
-enum Acted {
-    /// It has no more to ask.
-    All,
-    /// An answer will be here at once.
-    Answering,
-    /// The connection is over.
-    Closed(Pumped),
-}
-
-/// Obeys the core until it has no more to ask.
-fn act<S: Stream>(
+/// Moves octets once, what is promised first; how many, or `None` when nothing moves before an
+/// event.
+#[inline(always)]
+fn move_octets<S: Stream>(
     link: &mut Link<S>,
-    hub: &mut Hub,
-    judge: &mut impl Judge,
+    at: &mut At<'_>,
     scratch: &mut Scratch,
     now: Instant,
-) -> Acted {
-    let mut acted = Acted::All;
-    loop {
-        match hub.poll_action(link.id) {
-            None => return acted,
-            Some(Action::Route) => judge.route(hub, link.id, &mut link.facts, now),
-            Some(Action::Dispatch { ticket, envelope, deadline }) => {
-                if judge.dispatch(&link.facts, ticket, envelope, deadline) {
-                    acted = Acted::Answering;
-                }
-            }
-            Some(Action::Forget { ticket, why }) => judge.forget(hub, &mut link.facts, ticket, why),
-            // By reference: it is the longest of all actions.
-            Some(Action::Finished(ref summary)) => {
-                judge.finish(&mut link.facts, link.id, summary, now);
-            }
-            Some(Action::Shut) => {
-                if link.transport.end(&mut link.stream).is_err() {
-                    hub.handle_peer_gone(link.id, now);
-                }
-            }
-            Some(Action::Close { reset }) => {
-                scratch.handshakes_ended += u32::from(link.transport.owes_handshake());
-                if reset && hub.stage() == Stage::Serving && link.transport.awaits_header() {
-                    scratch.rejected.push(Rejection::Proxy(ProxyFault::TooSlow));
-                }
-                if !reset {
-                    link.transport.part(&mut link.stream);
-                }
-                return Acted::Closed(Pumped::Closed { reset });
-            }
-        }
-    }
+) -> Option<usize> {
+    // Asked here, because most rounds have nothing to send, or nothing to receive.
+    let outlook = at.outlook();
+    let promised = if link.writable { outlook.unsent_bytes } else { 0 };
+    let sent = if promised > 0 { send(link, at, scratch, promised, now) } else { 0 };
+    // Who tried to send in vain may have learned that nobody is there any more.
+    let wants_read = if promised == 0 { outlook.wants_read } else { at.outlook().wants_read };
+    let moved = match sent {
+        0 if link.readable && wants_read => receive(link, at, scratch, now),
+        0 => find_broken(link, at, now),
+        bytes => Some(bytes),
+    };
+    moved.or_else(|| flush(link, at, now).then_some(0))
 }
 
 /// Sends the octets that are `promised`; how many of them left.
-#[inline]
+#[inline(always)]
 fn send<S: Stream>(
     link: &mut Link<S>,
-    hub: &mut Hub,
+    at: &mut At<'_>,
     scratch: &mut Scratch,
     promised: u64,
     now: Instant,
 ) -> usize {
-    match link.transport.send(&mut link.stream, hub.unsent(link.id), scratch) {
+    match link.transport.send(&mut link.stream, at.unsent(), scratch) {
         Moved::Bytes(bytes) => {
             link.writable = link.transport.may_take_more(bytes as u64 == promised);
-            hub.handle_sent(link.id, bytes, now);
+            at.handle_sent(bytes, now);
             bytes
         }
         Moved::Blocked => {
@@ -398,7 +401,7 @@ fn send<S: Stream>(
         }
         Moved::Eof | Moved::Gone => {
             link.writable = false;
-            hub.handle_peer_gone(link.id, now);
+            at.handle_peer_gone(now);
             1
         }
     }
@@ -407,7 +410,7 @@ fn send<S: Stream>(
 /// Sends what the transport has to say beside the core, once that has nothing to say; true when the
 /// connection turned out to be broken.
 #[inline]
-fn flush<S: Stream>(link: &mut Link<S>, hub: &mut Hub, now: Instant) -> bool {
+fn flush<S: Stream>(link: &mut Link<S>, at: &mut At<'_>, now: Instant) -> bool {
     if !link.writable {
         return false;
     }
@@ -419,7 +422,7 @@ fn flush<S: Stream>(link: &mut Link<S>, hub: &mut Hub, now: Instant) -> bool {
         }
         Moved::Eof | Moved::Gone => {
             link.writable = false;
-            hub.handle_peer_gone(link.id, now);
+            at.handle_peer_gone(now);
             true
         }
     }
@@ -428,27 +431,27 @@ fn flush<S: Stream>(link: &mut Link<S>, hub: &mut Hub, now: Instant) -> bool {
 /// When nobody reads, nobody but the last event says that the connection is broken; `None` when
 /// there is nothing to do until another one.
 #[inline]
-fn find_broken<S: Stream>(link: &mut Link<S>, hub: &mut Hub, now: Instant) -> Option<usize> {
+fn find_broken<S: Stream>(link: &mut Link<S>, at: &mut At<'_>, now: Instant) -> Option<usize> {
     std::mem::take(&mut link.broken).then(|| {
-        hub.handle_peer_gone(link.id, now);
+        at.handle_peer_gone(now);
         0
     })
 }
 
 /// Receives what the core has room for; `None` when there is nothing to do until an event.
-#[inline]
+#[inline(always)]
 fn receive<S: Stream>(
     link: &mut Link<S>,
-    hub: &mut Hub,
+    at: &mut At<'_>,
     scratch: &mut Scratch,
     now: Instant,
 ) -> Option<usize> {
-    let space = hub.recv_space(link.id);
+    let space = at.recv_space();
     let room = space.len();
     match link.transport.receive(&mut link.stream, space, scratch) {
         Moved::Bytes(bytes) => {
             link.readable = link.transport.may_have_more(bytes == room) || link.end_announced;
-            hub.handle_received(link.id, bytes, now);
+            at.handle_received(bytes, now);
             Some(bytes)
         }
         Moved::Blocked => {
@@ -457,12 +460,12 @@ fn receive<S: Stream>(
         }
         Moved::Eof => {
             link.readable = false;
-            hub.handle_peer_eof(link.id, now);
+            at.handle_peer_eof(now);
             Some(0)
         }
         Moved::Gone => {
             link.readable = false;
-            hub.handle_peer_gone(link.id, now);
+            at.handle_peer_gone(now);
             Some(0)
         }
     }

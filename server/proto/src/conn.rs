@@ -117,10 +117,11 @@ impl Conn {
     }
 
     pub(crate) const fn wants_read(&self) -> bool {
-        match self.phase {
-            Phase::Idle | Phase::Head | Phase::Body | Phase::Linger => !self.eof,
+        let reads = match self.phase {
+            Phase::Idle | Phase::Head | Phase::Body | Phase::Linger => true,
             Phase::Handshake | Phase::Route | Phase::Handle | Phase::Write | Phase::Closed => false,
-        }
+        };
+        reads & !self.eof
     }
 
     /// The one deadline: a function of the phase and its progress.
@@ -264,14 +265,23 @@ impl Conn {
         self.advance(shared, now);
     }
 
-    /// Whether [`Self::poll_action`] would find something, as far as a look at two words tells.
-    #[inline]
-    pub(crate) fn may_act(&self) -> bool {
-        self.forgotten != 0 || self.pending.is_anything()
+    /// The next action, if there is one. More often than not there is none, as a look at two words
+    /// tells, and of the others every third is a head to judge.
+    #[inline(always)]
+    pub(crate) fn poll_action(&mut self, index: u32, shared: &mut Shared) -> Option<Action> {
+        if self.forgotten == 0 {
+            if !self.pending.is_anything() {
+                return None;
+            }
+            if self.pending.take_only(Due::Route) {
+                return Some(Action::Route);
+            }
+        }
+        self.poll_any_action(index, shared)
     }
 
     #[inline(never)]
-    pub(crate) fn poll_action(&mut self, index: u32, shared: &mut Shared) -> Option<Action> {
+    fn poll_any_action(&mut self, index: u32, shared: &mut Shared) -> Option<Action> {
         if let Some(summary) = self.poll_finished() {
             return Some(Action::Finished(summary));
         }

@@ -3,6 +3,7 @@
 //! A hub belongs to one loop. It has the methods of a connection with a [`ConnId`] in front, and
 //! ignores an id whose connection is gone.
 
+mod at;
 mod room;
 mod told;
 
@@ -24,6 +25,8 @@ use crate::ticket::{ConnId, Ticket};
 use crate::time::Instant;
 use crate::wheel::Wheel;
 
+pub use self::at::{At, Outlook};
+
 /// Connections for which room is made ahead; for more it is made when they come.
 const PLACES_RESERVED_MAX: u32 = 1 << 16;
 
@@ -34,15 +37,6 @@ pub enum Stage {
     Serving,
     /// No new connections; present ones finish what they are doing.
     Draining,
-}
-
-/// What stands between a connection and its peer: see [`Hub::outlook`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outlook {
-    /// See [`Hub::unsent_bytes`].
-    pub unsent_bytes: u64,
-    /// See [`Hub::wants_read`].
-    pub wants_read: bool,
 }
 
 /// The connections of one loop, and everything that decides about them.
@@ -424,29 +418,15 @@ impl Hub {
     /// The next thing the connection asks of the driver.
     #[inline(always)]
     pub fn poll_action(&mut self, id: ConnId) -> Option<Action> {
-        let conn = find(&mut self.conns, id)?;
-        // Asked by the caller itself: more often than not there is nothing.
-        if conn.may_act() { conn.poll_action(id.index, &mut self.shared) } else { None }
-    }
-
-    /// What stands between a connection and its peer.
-    #[must_use]
-    #[inline(always)]
-    pub fn outlook(&self, id: ConnId) -> Outlook {
-        self.find(id).map_or(Outlook { unsent_bytes: 0, wants_read: false }, |conn| Outlook {
-            unsent_bytes: conn.unsent_bytes(),
-            wants_read: conn.wants_read(),
-        })
+        self.at(id)?.poll_action()
     }
 
     /// Nothing more to do for this connection until something happens: buffers it does not need go
     /// back and its deadline is armed.
     #[inline]
     pub fn settle(&mut self, id: ConnId) {
-        let Some(conn) = find(&mut self.conns, id) else { return };
-        conn.settle(&mut self.shared);
-        if let Some(deadline) = conn.deadline(&self.shared.limits) {
-            self.wheel.book(id.index, deadline);
+        if let Some(at) = self.at(id) {
+            at.settle();
         }
     }
 

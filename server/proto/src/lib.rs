@@ -58,7 +58,7 @@ mod time;
 mod wheel;
 
 pub use action::{Action, Admission, Opening, Void};
-pub use hub::{Hub, Outlook, Stage};
+pub use hub::{At, Hub, Outlook, Stage};
 pub use limits::{Checked, Limits, LimitsError};
 pub use notice::{Cause, HandshakeFault, Notice, Usual};
 pub use output::{Reply, SECURED_FIELDS_BYTES_MAX};

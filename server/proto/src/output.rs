@@ -62,6 +62,32 @@ impl Source {
     }
 }
 
+/// A reply that is about to be promised.
+#[derive(Debug)]
+pub(crate) struct Said<'t> {
+    pub(crate) source: Source,
+    pub(crate) head_bytes: usize,
+    /// False for HEAD (RFC 9110 §9.3.2).
+    pub(crate) with_content: bool,
+    /// What the head ends with.
+    pub(crate) tail: &'t [u8],
+}
+
+impl Said<'_> {
+    /// Head without its tail, and the content that is sent.
+    fn parts(&self) -> (&[u8], &[u8]) {
+        let octets = self.source.octets();
+        let (head, content) = octets.split_at_checked(self.head_bytes).unwrap_or((octets, &[]));
+        (head, if self.with_content { content } else { &[] })
+    }
+
+    /// The number of octets that are sent.
+    pub(crate) fn bytes(&self) -> u64 {
+        let (head, content) = self.parts();
+        (head.len() + self.tail.len() + content.len()) as u64
+    }
+}
+
 /// What is to be sent, in order: backlog, head, tail, content.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
@@ -182,21 +208,15 @@ impl Outbox {
     }
 
     /// The number of octets staged.
-    pub(crate) fn staged_bytes(&self) -> u64 {
+    fn staged_bytes(&self) -> u64 {
         u64::from(self.head_bytes) + u64::from(self.tail.filled) + u64::from(self.content_bytes)
     }
 
-    /// A reply becomes the outbox; its `tail` is frozen here. `with_content` is false for HEAD
-    /// (RFC 9110 §9.3.2).
+    /// A reply becomes the outbox; its tail is frozen here.
     #[inline]
-    pub(crate) fn stage(
-        &mut self,
-        source: Source,
-        head_bytes: usize,
-        with_content: bool,
-        tail: &[u8],
-    ) {
+    pub(crate) fn stage(&mut self, reply: Said<'_>) {
         debug_assert!(!self.is_staged(), "a reply is leaving already");
+        let Said { source, head_bytes, with_content, tail } = reply;
         debug_assert!(head_bytes <= source.octets().len(), "a head longer than its reply");
         let head_bytes = head_bytes.min(source.octets().len());
         let content = source.octets().len() - head_bytes;
@@ -224,22 +244,24 @@ impl Outbox {
         self.backlog.extend_from_slice(octets);
     }
 
-    /// Moves the staged reply behind the backlog and returns its buffer for the pool. The octets
-    /// are as promised as before; they only wait for company.
-    pub(crate) fn absorb(&mut self) -> Option<Vec<u8>> {
-        let octets = self.source.octets();
-        let split = self.head_bytes as usize;
-        let content = split..split + self.content_bytes as usize;
-        self.backlog.extend_from_slice(octets.get(..split).unwrap_or_default());
-        self.backlog.extend_from_slice(self.tail.filled());
-        self.backlog.extend_from_slice(octets.get(content).unwrap_or_default());
-        self.unstage()
+    /// A reply is promised behind the backlog, where it waits for company; its buffer is for the
+    /// pool.
+    pub(crate) fn gather(&mut self, reply: Said<'_>) -> Option<Vec<u8>> {
+        debug_assert!(!self.is_staged(), "a reply is leaving already");
+        let (head, content) = reply.parts();
+        self.backlog.reserve(head.len() + reply.tail.len() + content.len());
+        self.backlog.extend_from_slice(head);
+        self.backlog.extend_from_slice(reply.tail);
+        self.backlog.extend_from_slice(content);
+        match reply.source {
+            Source::Owned(buffer) => Some(buffer),
+            Source::Nothing | Source::Fixed(_) => None,
+        }
     }
 
-    /// Whether the staged reply fits behind the backlog and none of it has left on its own.
-    pub(crate) fn can_absorb(&self, backlog_bytes_max: u32) -> bool {
-        let all = self.backlog.len() as u64 + self.staged_bytes();
-        all <= u64::from(backlog_bytes_max) && self.gone <= self.backlog.len() as u64
+    /// Whether a reply fits behind the backlog.
+    pub(crate) fn can_gather(&self, reply: &Said<'_>, backlog_bytes_max: u32) -> bool {
+        self.backlog.len() as u64 + reply.bytes() <= u64::from(backlog_bytes_max)
     }
 
     /// Nothing is staged any more; the buffer goes back to the pool.
@@ -337,10 +359,19 @@ mod tests {
         outbox.unsent().concat()
     }
 
+    fn owned(octets: &[u8]) -> Source {
+        Source::Owned(octets.to_vec())
+    }
+
+    fn hello(tails: &Tails) -> Said<'_> {
+        let source = owned(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nhello");
+        let tail = tails.get(false, Ending::KeepAlive);
+        Said { source, head_bytes: 36, with_content: true, tail }
+    }
+
     fn staged() -> Outbox {
         let mut outbox = Outbox::default();
-        let source = Source::Owned(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nhello".to_vec());
-        outbox.stage(source, 36, true, Tails::new(DATE).get(false, Ending::KeepAlive));
+        outbox.stage(hello(&Tails::new(DATE)));
         outbox
     }
 
@@ -369,17 +400,19 @@ mod tests {
     }
 
     #[test]
-    fn an_absorbed_reply_keeps_its_octets_and_its_place() {
-        let whole = all(&staged());
+    fn a_gathered_reply_has_its_octets_and_its_place() {
+        let (tails, whole) = (Tails::new(DATE), all(&staged()));
         let mut outbox = Outbox::default();
         outbox.promise(b"first");
         outbox.sent(2);
-        let source = Source::Owned(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nhello".to_vec());
-        outbox.stage(source, 36, true, Tails::new(DATE).get(false, Ending::KeepAlive));
-        assert!(outbox.can_absorb(1_000));
-        assert!(outbox.absorb().is_some());
+        assert_eq!(hello(&tails).bytes(), whole.len() as u64);
+        let room = u32::try_from(b"first".len() + whole.len()).unwrap();
+        assert!(outbox.can_gather(&hello(&tails), room));
+        assert!(!outbox.can_gather(&hello(&tails), room - 1));
+        assert!(outbox.gather(hello(&tails)).is_some());
         assert_eq!(all(&outbox), [b"rst".as_slice(), &whole].concat());
-        assert!(!outbox.can_absorb(10));
+        outbox.stage(hello(&tails));
+        assert_eq!(all(&outbox), [b"rst".as_slice(), &whole, &whole].concat());
     }
 
     #[test]
@@ -402,8 +435,8 @@ mod tests {
     fn little_content_of_a_head_request_is_left_behind_its_tail() {
         let mut outbox = Outbox::default();
         let tails = Tails::new(DATE);
-        let source = Source::Owned(b"HEADcontent".to_vec());
-        outbox.stage(source, 4, false, tails.get(false, Ending::Close));
+        let (source, tail) = (owned(b"HEADcontent"), tails.get(false, Ending::Close));
+        outbox.stage(Said { source, head_bytes: 4, with_content: false, tail });
         assert!(all(&outbox).ends_with(b"connection: close\r\n\r\n"));
         assert!(outbox.unsent()[2..].iter().all(|slice| slice.is_empty()), "one slice");
     }
@@ -412,7 +445,8 @@ mod tests {
     fn a_head_request_gets_no_content() {
         let mut outbox = Outbox::default();
         let tails = Tails::new(DATE);
-        outbox.stage(Source::Fixed(b"HEADcontent"), 4, false, tails.get(false, Ending::Close));
+        let (source, tail) = (Source::Fixed(b"HEADcontent"), tails.get(false, Ending::Close));
+        outbox.stage(Said { source, head_bytes: 4, with_content: false, tail });
         let text = all(&outbox);
         assert!(text.starts_with(b"HEADdate: "));
         assert!(text.ends_with(b"connection: close\r\n\r\n"));

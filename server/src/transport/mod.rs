@@ -90,8 +90,17 @@ impl Transport {
         Self::Prefaced(Box::new(Preface::new(gate)))
     }
 
-    /// What is not over yet of that with which the connection begins.
+    /// Whether something of that with which the connection begins is not over yet.
     #[inline]
+    pub(crate) fn begins(&self) -> bool {
+        match self {
+            Self::Plain => false,
+            Self::Tls(session) => session.is_handshaking(),
+            Self::Prefaced(preface) => !preface.is_announced(),
+        }
+    }
+
+    /// What is not over yet of that with which the connection begins.
     pub(crate) fn beginning(&mut self) -> Option<Beginning<'_>> {
         match self {
             Self::Plain => None,

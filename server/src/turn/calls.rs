@@ -8,13 +8,45 @@ use crate::crew::{Completion, Failed, Job, Outcome, Served, Stay, Took};
 use crate::envelope;
 use crate::exchange::Exchange;
 
+/// Calls for one connection in one turn: the answers to as many pipelined requests leave together.
+const ROUNDS_MAX: u32 = 32;
+/// Microseconds after which the calls of a group are over, but for the round that is under way: the
+/// others wait no longer for a group than for a call, before the loop is rescued from that.
+const SPELL_US_MAX: u64 = 1_000;
+
+/// Rounds of calls, one for each connection of a group at most.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Spell {
+    rounds: u32,
+    began: Instant,
+}
+
+impl Spell {
+    /// A round begins.
+    const fn begin(&mut self, now: Instant) {
+        if self.rounds == 0 {
+            self.began = now;
+        }
+        self.rounds += 1;
+    }
+
+    /// A round ended; whether another one may follow.
+    const fn goes_on(self, now: Instant) -> bool {
+        self.rounds < ROUNDS_MAX && now.micros_since(self.began) < SPELL_US_MAX
+    }
+}
+
 impl Loop {
-    /// Whether there are calls that this thread makes itself. What the loop did up to now took its
-    /// own time, and must not be held against the first of them.
+    /// Whether there are calls that this thread makes itself: a round of them begins. What the loop
+    /// did up to now took its own time, and must not be held against the first of them. Requests
+    /// for workers do not wait for calls.
     pub(crate) fn begin_calls(&mut self) -> bool {
         let begins = self.dispatcher.has_calls();
         if begins {
-            self.dispatcher.set_now(self.clock.now());
+            let now = self.clock.now();
+            self.dispatcher.set_now(now);
+            self.lists.spell.begin(now);
+            self.submit(now);
         }
         begins
     }
@@ -30,26 +62,31 @@ impl Loop {
     /// A call that this thread made ended at `now`.
     pub(crate) fn handle_call(&mut self, completion: Completion, now: Instant) {
         self.dispatcher.set_now(now);
-        self.answer(completion, now);
+        if let Some(id) = self.answer(completion, now) {
+            self.lists.answered.push(id);
+        }
+    }
+
+    /// The round is over. Whoever was answered goes on, which may lead to another round, or comes
+    /// in the next turn, behind those who wait.
+    pub(crate) fn go_on(&mut self) {
+        let now = self.dispatcher.now();
+        let goes_on = self.lists.spell.goes_on(now);
+        let mut answered = std::mem::take(&mut self.lists.answered);
+        if goes_on {
+            answered.drain(..).for_each(|id| self.pump(id, now));
+        } else {
+            self.lists.unfinished.append(&mut answered);
+        }
+        self.lists.answered = answered;
     }
 
     /// The thread that made a call for this ticket is kept by it, and the loop was rescued: what is
     /// promised must not wait for the answer any more.
     pub(crate) fn handle_rescued(&mut self, ticket: Ticket) {
         self.dispatcher.set_now(self.clock.now());
+        self.lists.ready.append(&mut self.lists.answered);
         self.list_holder(ticket);
-    }
-
-    /// Pumps everybody who was answered since; may lead to more calls.
-    pub(crate) fn go_on(&mut self) {
-        let now = self.dispatcher.now();
-        let mut ready = std::mem::take(&mut self.lists.ready);
-        for id in ready.drain(..) {
-            self.pump(id, now);
-        }
-        ready.append(&mut self.lists.ready);
-        self.lists.ready = ready;
-        self.submit(now);
     }
 
     pub(super) fn collect(&mut self, now: Instant) {
@@ -66,35 +103,31 @@ impl Loop {
             self.answer_failed(now);
         }
         for completion in completions.drain(..) {
-            self.answer(completion, now);
+            if let Some(id) = self.answer(completion, now) {
+                self.lists.ready.push(id);
+            }
         }
         self.lists.completions = completions;
     }
 
-    /// Answers a request, if somebody still waits for that. Who does not was counted when its
-    /// ticket became void.
-    fn answer(&mut self, completion: Completion, now: Instant) {
+    /// Answers a request, if somebody still waits for that: the connection that the caller has to
+    /// list, unless it is listed. Who does not was counted when its ticket became void.
+    fn answer(&mut self, completion: Completion, now: Instant) -> Option<ConnId> {
         let Completion { ticket, took, outcome } = completion;
         let outcome = match outcome {
             Ok(reply) => Ok(reply),
             Err(failed) if self.hub.holder(ticket).is_none() => Err(failed.refusal),
-            Err(failed) => match self.find_remedy(*failed, took, now) {
-                Some(outcome) => outcome,
-                None => return,
-            },
+            Err(failed) => self.find_remedy(*failed, took, now)?,
         };
-        if let Some(id) = self.hub.handle_reply(ticket, outcome, now) {
-            self.dispatcher.answered();
-            let Some(link) = self.lists.link(id) else { return };
-            if let Some(exchange) = link.facts.exchange.as_deref_mut() {
-                exchange.note(took);
-                // Who waits behind its policy may come, even while the answer leaves.
-                exchange.guard = None;
-            }
-            if !std::mem::replace(&mut link.listed, true) {
-                self.lists.ready.push(id);
-            }
+        let id = self.hub.handle_reply(ticket, outcome, now)?;
+        self.dispatcher.answered();
+        let link = self.lists.link(id)?;
+        if let Some(exchange) = link.facts.exchange.as_deref_mut() {
+            exchange.note(took);
+            // Who waits behind its policy may come, even while the answer leaves.
+            exchange.guard = None;
         }
+        (!std::mem::replace(&mut link.listed, true)).then_some(id)
     }
 
     fn exchange(&mut self, id: ConnId) -> Option<&mut Exchange> {
@@ -153,14 +186,15 @@ impl Loop {
             }
             self.answer_failed(now);
         }
-        self.lists.unfinished.append(&mut self.lists.ready);
     }
 
     /// Answers what nobody takes.
     fn answer_failed(&mut self, now: Instant) {
         let mut all = std::mem::take(&mut self.lists.failed);
         for failed in all.drain(..) {
-            self.answer(failed, now);
+            if let Some(id) = self.answer(failed, now) {
+                self.lists.ready.push(id);
+            }
         }
         self.lists.failed = all;
     }

@@ -11,9 +11,6 @@ use crate::crew::{AbortOnPanic, Caller, Completion, Job, Stay, Took, millis};
 use crate::sys;
 use crate::turn::Loop;
 
-/// Rounds of calls in one turn: as many pipelined requests of a connection are answered together.
-const ROUNDS_PER_TURN_MAX: u32 = 32;
-
 /// Drives `held` until it ends or is taken; in the latter case the thread stays as a spare one.
 pub(crate) fn drive(yard: &Arc<Yard>, held: Box<Loop>) {
     let _told = TellPanic(yard);
@@ -88,20 +85,19 @@ impl<'y> Driver<'y> {
                 drop(self.yard.ended.send(Err(error)));
                 return Drove::Ended;
             }
-            held = match self.make_calls(held, berth) {
-                Ok(held) => held,
-                Err(drove) => return drove,
-            };
+            while held.pump_on() {
+                held = match self.make_calls(held, berth) {
+                    Ok(held) => held,
+                    Err(drove) => return drove,
+                };
+            }
             held.end_turn();
         }
     }
 
-    /// Makes the calls of this turn, unless the loop is taken meanwhile.
+    /// Makes the calls of a few connections, unless the loop is taken meanwhile.
     fn make_calls(&mut self, mut held: Box<Loop>, berth: &LoopBerth) -> Result<Box<Loop>, Drove> {
-        for _ in 0..ROUNDS_PER_TURN_MAX {
-            if !held.begin_calls() {
-                break;
-            }
+        while held.begin_calls() {
             while let Some(job) = held.next_call(&mut self.stay) {
                 held = self.call(held, job, berth)?;
             }

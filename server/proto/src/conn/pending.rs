@@ -48,11 +48,24 @@ impl Pending {
         self.due |= due as u8;
     }
 
+    /// Takes it out if nothing else is there; whether that was so.
+    #[inline]
+    pub(super) const fn take_only(&mut self, due: Due) -> bool {
+        let only = self.due == due as u8;
+        if only {
+            self.due = 0;
+        }
+        only
+    }
+
     /// Takes it out; whether it was there.
     #[inline]
     pub(super) const fn take(&mut self, due: Due) -> bool {
         let was = self.is(due);
-        self.due &= !(due as u8);
+        // Most of what is looked for is not there.
+        if was {
+            self.due &= !(due as u8);
+        }
         was
     }
 }

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use super::Conn;
 use crate::notice::Notice;
-use crate::output::{Reply, Source};
+use crate::output::{Reply, Said, Source};
 use crate::phase::{Act, Event, Phase};
 use crate::refusal::Refusal;
 use crate::shared::Shared;
@@ -65,6 +65,7 @@ impl Conn {
     }
 
     /// The driver answers the request whose head it judged.
+    #[inline(never)]
     pub(crate) fn handle_answered(&mut self, reply: Reply, shared: &mut Shared, now: Instant) {
         shared.notice(Notice::Answered { status: reply.status });
         let staged = Staged {
@@ -96,6 +97,7 @@ impl Conn {
     }
 
     /// Stages a refusal and lets the table decide whether it is said.
+    #[inline(never)]
     pub(super) fn refuse(
         &mut self,
         why: Refusal,
@@ -110,6 +112,7 @@ impl Conn {
     }
 
     /// Says what follows from a deadline that passed.
+    #[inline(never)]
     pub(super) fn say_instead(
         &mut self,
         why: Refusal,
@@ -125,6 +128,7 @@ impl Conn {
 
     /// The staged reply becomes the outbox. What it says about the connection is decided here,
     /// once.
+    #[inline(always)]
     pub(super) fn say(&mut self, staged: Staged, shared: &mut Shared, now: Instant) {
         self.release_counted(shared);
         let limits = &shared.limits;
@@ -144,17 +148,21 @@ impl Conn {
             source = source.with_fields(head_bytes, &more);
             head_bytes += more.len();
         }
-        work.outbox.stage(source, head_bytes, with_content, tail);
-        if !self.keep {
-            return self.drop_input();
-        }
-        let gather = !work.inbox.is_empty() && work.outbox.can_absorb(limits.backlog_bytes_max);
+        let reply = Said { source, head_bytes, with_content, tail };
+        let gather = self.keep
+            && !work.inbox.is_empty()
+            && work.outbox.can_gather(&reply, limits.backlog_bytes_max);
         if gather {
-            work.account.sent_bytes += work.outbox.staged_bytes();
-            if let Some(buffer) = work.outbox.absorb() {
+            work.account.sent_bytes += reply.bytes();
+            if let Some(buffer) = work.outbox.gather(reply) {
                 shared.pool.keep_buffer(buffer);
             }
             self.fire(Event::SentKeep, shared, now);
+        } else {
+            work.outbox.stage(reply);
+            if !self.keep {
+                self.drop_input();
+            }
         }
     }
 
