@@ -183,7 +183,7 @@ fn a_late_thread_never_takes_the_loop_of_its_rescuer() {
     });
 }
 
-/// The machine stood still: the call that is under way is old, and was not there at the look before.
+/// The machine stood still: the call that is under way is old, and nobody has seen it before.
 #[test]
 fn a_call_is_rescued_from_when_two_looks_have_seen_it() {
     loom::model(|| {

@@ -77,8 +77,8 @@ impl<T, C, S> Berth<T, C, S> {
     }
 
     /// Takes the loop over when its call began before `before_us` and was under way when `seen` was
-    /// glanced at. Whoever looks and whoever is looked at may both have been kept from running: then
-    /// a call is old, and nobody saw it before. `leave` makes what the late thread will find.
+    /// glanced at. Whoever looks and whoever is looked at may both have been kept from running:
+    /// then a call is old, and nobody saw it before. `leave` makes what the late thread will find.
     pub(crate) fn rescue(
         &self,
         seen: u64,
