@@ -31,9 +31,9 @@ pub(crate) const EVENTS_PER_TURN_MAX: usize = 1_024;
 /// (`handshakes` of `ci/stress`).
 const HANDSHAKES_PER_TURN_MAX: u32 = 1;
 /// Connections that are pumped before their calls are made. With more of them, what belongs to the
-/// first is out of the processor's caches before its call comes (512 pipelining connections at
-/// once: a sixth more time). With fewer, the instructions are, which alternate sooner (groups of
-/// 16: a twentieth more; of one: a quarter).
+/// first is cold before its call comes (512 pipelining connections at once: a sixth more time).
+/// With fewer, the instructions are, which alternate sooner (groups of 16: a twentieth more time;
+/// of one: a quarter).
 const GROUP_CONNECTIONS_MAX: usize = 64;
 /// Milliseconds of calls in one turn, after which events and deadlines are looked at: as long as a
 /// tick of the timers.

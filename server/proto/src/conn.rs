@@ -282,8 +282,18 @@ impl Conn {
 
     #[inline(never)]
     fn poll_any_action(&mut self, index: u32, shared: &mut Shared) -> Option<Action> {
-        if let Some(summary) = self.poll_finished() {
-            return Some(Action::Finished(summary));
+        if self.pending.is(Due::Finished) {
+            if let Some(earlier) = self.take_earlier() {
+                return Some(Action::Finished(earlier));
+            }
+            // Where its ticket is void, that is told first.
+            if let Some(work) = &self.work
+                && work.account.exchange != self.forgotten
+            {
+                self.pending.take(Due::Finished);
+                self.pending.over = false;
+                return Some(Action::Finished(work.account));
+            }
         }
         self.read_on(shared);
         let ticket = Ticket { index, exchange: self.exchange };

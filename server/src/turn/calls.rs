@@ -199,3 +199,29 @@ impl Loop {
         self.lists.failed = all;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rounds of a group whose rounds take so long.
+    fn rounds(round_us: u64) -> u32 {
+        let (mut spell, mut now) = (Spell::default(), Instant::from_micros(77));
+        loop {
+            spell.begin(now);
+            now = Instant::from_micros(now.as_micros() + round_us);
+            if !spell.goes_on(now) {
+                return spell.rounds;
+            }
+        }
+    }
+
+    #[test]
+    fn a_group_has_its_rounds_or_its_time() {
+        assert_eq!(rounds(0), ROUNDS_MAX);
+        assert_eq!(rounds(1), ROUNDS_MAX);
+        assert_eq!(rounds(SPELL_US_MAX / 4), 4);
+        assert_eq!(rounds(SPELL_US_MAX - 1), 2);
+        assert_eq!(rounds(SPELL_US_MAX), 1, "every call was made once");
+    }
+}

@@ -21,6 +21,8 @@ FezzOwned fezz_handle_v2(FezzSlice r) {
     if (asks(r, "/hang")) for (;;) pause();
     if (asks(r, "/spin")) for (volatile int i = 0;; i++) ;
     if (asks(r, "/nap")) usleep(1200 * 1000);
+    if (asks(r, "/doze")) usleep(50 * 1000);
+    if (asks(r, "/rest")) usleep(600);
     FezzOwned o = { malloc(sizeof answer - 1), sizeof answer - 1 };
     memcpy(o.ptr, answer, sizeof answer - 1);
     return o;
@@ -167,6 +169,37 @@ fn a_loop_is_taken_over_from_a_call_that_blocks_it() {
         assert!(client.reply().0.starts_with("HTTP/1.1 200 "));
     }
     assert_eq!(server.handle.counted().functions["main"].rescues, 1, "once");
+}
+
+/// Who was answered in the same round as a call that blocks, and who comes behind it, is served by
+/// whoever takes the loop over.
+#[test]
+fn nobody_is_forgotten_when_a_loop_is_taken_over() {
+    let artifact = hanging("inline_crowd");
+    // With others behind it in its round, and as the last one.
+    for place in [100, 149] {
+        let mut config = serving(artifact.clone());
+        config.functions[0].options.placement = Some(Placement::Inline);
+        let server = Running::start(&config);
+        let mut clients: Vec<Client> = (0..150).map(|_| Client::to(server.address)).collect();
+        let mut rounds = 0;
+        while server.handle.counted().functions["main"].rescues == 0 {
+            // As long as nobody stands ready to take the loop, workers make the calls.
+            assert!(rounds < 20, "the loop is rescued");
+            rounds += 1;
+            for (number, client) in clients.iter_mut().enumerate() {
+                // While the loop rests, the others come.
+                client.send(&get(match number {
+                    0 => "/rest",
+                    _ if number == place => "/doze",
+                    _ => "/",
+                }));
+            }
+            for client in &mut clients {
+                assert!(client.reply().0.starts_with("HTTP/1.1 200 "));
+            }
+        }
+    }
 }
 
 /// A call on the loop never returns: 504 at its deadline, and its thread is given up.

@@ -44,25 +44,15 @@ impl Conn {
         self.pending.over = true;
     }
 
-    /// The next exchange to be told of, unless it is the one whose ticket is to be told of first.
+    /// The exchange before the present one, if that is to be told of.
     #[inline]
-    pub(super) fn poll_finished(&mut self) -> Option<Summary> {
-        if !self.pending.is(Due::Finished) {
-            return None;
+    pub(super) fn take_earlier(&mut self) -> Option<Summary> {
+        // Rarely there, and long.
+        let work = self.work.as_mut().filter(|work| work.earlier.is_some())?;
+        if !self.pending.over {
+            self.pending.take(Due::Finished);
         }
-        let work = self.work.as_mut()?;
-        if let Some(earlier) = work.earlier.take() {
-            if !self.pending.over {
-                self.pending.take(Due::Finished);
-            }
-            return Some(earlier);
-        }
-        if work.account.exchange == self.forgotten {
-            return None;
-        }
-        self.pending.take(Due::Finished);
-        self.pending.over = false;
-        Some(work.account)
+        work.earlier.take()
     }
 }
 
