@@ -84,7 +84,7 @@ impl Outbound {
 
     /// Adds a finished job. When true, the caller owes the loop a [`Self::wake`].
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&self, completion: Completion) -> bool {
         let mut state = self.lock();
         state.finished.push(completion);

@@ -171,7 +171,7 @@ impl Worker<'_> {
         ended
     }
 
-    #[inline]
+    #[inline(always)]
     fn bring_home(&mut self, home: u16, completion: Completion) {
         self.debts.calls += 1;
         if self.place.home(home).is_some_and(|outbound| outbound.push(completion)) {
