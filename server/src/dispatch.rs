@@ -181,10 +181,10 @@ impl Dispatcher {
     pub(crate) fn rouse(&mut self, failed: &mut Vec<Completion>) {
         let mut overdue = Vec::new();
         self.place.inbound.rouse(self.home, self.now, &mut overdue);
-        for job in overdue {
+        for mut job in overdue {
             let fault = waited_too_long(self.now.micros_since(job.queued));
             let took = Took::of(job.queued, self.now, self.now);
-            failed.push(Completion::of(job, Err(Box::new(fault)), took));
+            failed.push(Completion::of(&mut job, Err(Box::new(fault)), took));
         }
     }
 

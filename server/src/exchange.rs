@@ -27,8 +27,6 @@ pub(crate) struct Exchange {
     pub(crate) minor_version: u8,
     /// Its place in a trace.
     pub(crate) trace: Option<Trace>,
-    /// Who asked, as a credential says; empty if none does. Its memory stays for the next one.
-    principal: String,
     /// How long it waited for whom, if that is known.
     pub(crate) took: Option<Took>,
     /// It was given up before anybody was called.
@@ -37,6 +35,16 @@ pub(crate) struct Exchange {
     pub(crate) failed: bool,
     /// What the route's policy has to do with it until it is answered, if it has one.
     pub(crate) guard: Option<Box<Guard>>,
+    /// Its texts, where somebody wants any. Apart, because as many exchanges as there are requests
+    /// under way are to fit into the processor's caches. The memory stays for the next one.
+    texts: Option<Box<Texts>>,
+}
+
+/// Copies of texts that somebody wants to see when an exchange is over.
+#[derive(Debug, Default)]
+struct Texts {
+    /// Who asked, as a credential says; empty if none does.
+    principal: String,
     words: Words,
 }
 
@@ -62,13 +70,13 @@ impl Exchange {
             Version::Http11 => 1,
         };
         if wanted {
-            self.words.keep(head, fields);
+            self.texts.get_or_insert_default().words.keep(head, fields);
         }
     }
 
     /// What the request said, if that was kept, with the same `fields` as before.
     pub(crate) fn said<'e>(&'e self, fields: &'e [String]) -> Option<Said<'e>> {
-        self.words.said(fields)
+        self.texts.as_ref()?.words.said(fields)
     }
 
     /// Keeps how long one of its jobs took.
@@ -84,12 +92,13 @@ impl Exchange {
 
     /// Notes who asked, as a credential says.
     pub(crate) fn set_principal(&mut self, principal: &str) {
-        principal.clone_into(&mut self.principal);
+        principal.clone_into(&mut self.texts.get_or_insert_default().principal);
     }
 
     /// Who asked, if a credential says so.
     pub(crate) fn principal(&self) -> Option<&str> {
-        Some(self.principal.as_str()).filter(|name| !name.is_empty())
+        let texts = self.texts.as_ref()?;
+        Some(texts.principal.as_str()).filter(|name| !name.is_empty())
     }
 
     /// Nothing of the exchange is left but memory for the next one.
@@ -102,12 +111,11 @@ impl Exchange {
             method,
             minor_version,
             trace,
-            principal,
             took,
             unrun,
             failed,
             guard,
-            words,
+            texts,
         } = self;
         *served = None;
         *layout = Layout::default();
@@ -115,14 +123,20 @@ impl Exchange {
         *method = Method::default();
         *minor_version = 0;
         *trace = None;
-        principal.clear();
         *took = None;
         *unrun = false;
         *failed = false;
         *guard = None;
-        if words.kept {
-            words.clear();
+        if let Some(texts) = texts {
+            texts.clear();
         }
+    }
+}
+
+impl Texts {
+    fn clear(&mut self) {
+        self.principal.clear();
+        self.words.clear();
     }
 }
 
@@ -159,8 +173,11 @@ impl Method {
 
     /// RFC 9110 §9.1 and RFC 5789.
     fn of(octets: &[u8]) -> Self {
+        // Most are, and need not be told apart from all others of three letters.
+        if octets == b"GET" {
+            return Self::Get;
+        }
         match octets {
-            b"GET" => Self::Get,
             b"HEAD" => Self::Head,
             b"POST" => Self::Post,
             b"PUT" => Self::Put,
@@ -259,6 +276,9 @@ impl Words {
     }
 }
 
+/// Two lines of the cache, and the head of a third.
+const _: () = assert!(size_of::<Exchange>() <= 144);
+
 #[cfg(test)]
 mod tests {
     use fezz_parser::{HeadLimits, Index, Resume, parse_head};
@@ -311,6 +331,7 @@ mod tests {
         let text = format!("GET /{path} HTTP/1.1\r\nhost: h\r\n\r\n");
         let mut exchange = heard(text.as_bytes(), true);
         exchange.reset();
-        assert!(exchange.words.text.capacity() <= WORDS_BYTES_KEPT);
+        let texts = exchange.texts.expect("its memory stays");
+        assert!(texts.words.text.capacity() <= WORDS_BYTES_KEPT);
     }
 }

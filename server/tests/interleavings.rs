@@ -20,7 +20,7 @@ use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::thread;
 
 use alarm::Alarm;
-use berth::{Berth, Rescued};
+use berth::{Berth, Rescued, Voyage};
 use seat::Seat;
 
 /// The call ends while the sweep finds it overdue: the answer is delivered, or the seat is somebody
@@ -126,6 +126,56 @@ impl Hull {
     }
 }
 
+/// The call is over, and no other one follows.
+fn take_back<T>(berth: &Berth<T, u32, u32>, mut voyage: Voyage) -> Result<T, Option<u32>> {
+    match berth.turn(&mut voyage, (), |_, ()| None) {
+        Ok(held) => held.ok_or(None),
+        Err(((), left)) => Err(left),
+    }
+}
+
+/// The rescuer looks while one call ends and the next one begins: whoever has the loop has what
+/// became of the first one, and the rescuer only ever takes the loop from the call that he saw.
+#[test]
+fn a_call_that_follows_another_is_rescued_from_on_its_own() {
+    loom::model(|| {
+        let driven = Arc::new(AtomicBool::new(false));
+        let berth = Arc::new(Berth::<Hull, u32, u32>::new());
+        let hull = Hull(Arc::clone(&driven));
+        let driver = thread::spawn({
+            let berth = Arc::clone(&berth);
+            move || {
+                let mut voyage = berth.park(hull, 7, 100);
+                let turned = berth.turn(&mut voyage, 5, |hull, outcome| {
+                    hull.drive();
+                    assert_eq!(outcome, 5);
+                    Some((8, 200))
+                });
+                match turned {
+                    Ok(back) => assert!(back.is_none(), "there was a next one"),
+                    Err((outcome, left)) => {
+                        assert_eq!((outcome, left), (5, Some(70)), "what was left for this call");
+                        return false;
+                    }
+                }
+                match take_back(&berth, voyage) {
+                    Ok(hull) => {
+                        hull.drive();
+                        true
+                    }
+                    Err(left) => panic!("the call of 200 is no older than 150: {left:?}"),
+                }
+            }
+        });
+        let rescued = berth.rescue(150, |call| call * 10);
+        if let Some(Rescued { held, call }) = &rescued {
+            assert_eq!(*call, 7, "the call of 100");
+            held.drive();
+        }
+        assert_ne!(driver.join().unwrap(), rescued.is_some(), "both have the loop, or nobody");
+    });
+}
+
 /// The rescuer looks while the call ends: one of them has the loop, and the late thread finds what
 /// was left for it.
 #[test]
@@ -139,7 +189,7 @@ fn a_loop_is_driven_by_exactly_one_thread() {
             move || {
                 hull.drive();
                 let voyage = berth.park(hull, 7, 100);
-                match berth.take_back(&voyage) {
+                match take_back(&berth, voyage) {
                     Ok(hull) => {
                         hull.drive();
                         true
@@ -171,13 +221,13 @@ fn a_late_thread_never_takes_the_loop_of_its_rescuer() {
         let held = berth.rescue(1, 101, |call| *call).unwrap().held;
         let late = thread::spawn({
             let berth = Arc::clone(&berth);
-            move || assert_eq!(berth.take_back(&first).err(), Some(Some(1)))
+            move || assert_eq!(take_back(&berth, first).err(), Some(Some(1)))
         });
         held.drive();
         let second = berth.park(held, 2, 200);
         let again = berth.rescue(2, 150, |call| *call);
         assert!(again.is_none(), "the call of 200 is no older than 150");
-        let held = berth.take_back(&second).ok().unwrap();
+        let held = take_back(&berth, second).ok().unwrap();
         held.drive();
         late.join().unwrap();
     });

@@ -2,8 +2,8 @@
 //! behind it, or taken over by a rescuer when the call does not come back soon.
 //!
 //! The loop is one owned box. It is in the berth or with exactly one thread at every instant,
-//! because both ways out take it out of the same cell under the same lock. The lock is contended
-//! only while somebody is being rescued.
+//! because both ways out take it out of the same cell under the same lock. Under that lock one call
+//! ends and the next one begins. It is contended only while somebody looks, or is being rescued.
 
 use super::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -45,6 +45,14 @@ pub(crate) struct Rescued<T, C> {
     pub(crate) call: C,
 }
 
+impl<T, C, S> State<T, C, S> {
+    /// What a rescuer left behind for a call.
+    fn left_for(&mut self, voyage: &Voyage) -> Option<S> {
+        let place = self.left.iter().position(|(number, _)| *number == voyage.0);
+        place.map(|place| self.left.swap_remove(place).1)
+    }
+}
+
 impl<T, C, S> Berth<T, C, S> {
     pub(crate) fn new() -> Self {
         Self { state: Mutex::new(State { voyage: 0, parked: None, left: Vec::new() }) }
@@ -59,21 +67,32 @@ impl<T, C, S> Berth<T, C, S> {
         Voyage(state.voyage)
     }
 
-    /// Takes the loop back after the call.
+    /// Hands `outcome`, what became of the call, to the loop, and begins the next call if `turn`
+    /// finds one, all under one lock: the loop stays where it is. `turn` says what is known of the
+    /// next call, and when it begins. Without one, the loop is taken back.
     ///
     /// # Errors
     ///
-    /// It was rescued; what the rescuer left behind for this call.
-    pub(crate) fn take_back(&self, voyage: &Voyage) -> Result<T, Option<S>> {
+    /// The loop was rescued, and nobody has `outcome`; what the rescuer left behind for this call.
+    pub(crate) fn turn<O>(
+        &self,
+        voyage: &mut Voyage,
+        outcome: O,
+        turn: impl FnOnce(&mut T, O) -> Option<(C, u64)>,
+    ) -> Result<Option<T>, (O, Option<S>)> {
         let mut state = self.lock();
         // A later voyage means that a rescuer drives the loop, and may be in a call of its own.
-        if state.voyage == voyage.0
-            && let Some(parked) = state.parked.take()
-        {
-            return Ok(parked.held);
-        }
-        let place = state.left.iter().position(|(number, _)| *number == voyage.0);
-        Err(place.map(|place| state.left.swap_remove(place).1))
+        let number = state.voyage;
+        let Some(mut parked) = state.parked.take_if(|_| number == voyage.0) else {
+            return Err((outcome, state.left_for(voyage)));
+        };
+        let Some((call, since_us)) = turn(&mut parked.held, outcome) else {
+            return Ok(Some(parked.held));
+        };
+        state.parked = Some(Parked { held: parked.held, call, since_us });
+        state.voyage += 1;
+        *voyage = Voyage(state.voyage);
+        Ok(None)
     }
 
     /// Takes the loop over when its call began before `before_us` and was under way when `seen` was
@@ -100,7 +119,7 @@ impl<T, C, S> Berth<T, C, S> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T, C, S>> {
-        // Nothing panics while the lock is held; were it so, the state would still be whole.
+        // Whoever turns a loop ends the process when that panics; nothing else does.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

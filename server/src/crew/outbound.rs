@@ -10,7 +10,7 @@ use fezz_proto::{Instant, Reply, Ticket};
 use mio::Waker;
 
 use super::fallback::Failed;
-use super::inbound::Job;
+use super::inbound::{Job, Load};
 use crate::fault::Fault;
 
 /// What became of a job.
@@ -49,11 +49,11 @@ impl Took {
 }
 
 impl Completion {
-    /// A call for `job` was made, or was to be made, and ended with `reply`.
+    /// A call for `job` was made, or was to be made, and ended with `reply`. The job is used up.
     #[inline]
-    pub(crate) fn of(job: Job, reply: Result<Reply, Box<Fault>>, took: Took) -> Self {
+    pub(crate) fn of(job: &mut Job, reply: Result<Reply, Box<Fault>>, took: Took) -> Self {
         let ticket = job.ticket;
-        let outcome = reply.map_err(|fault| Box::new(Failed::with(job, *fault)));
+        let outcome = reply.map_err(|fault| Box::new(Failed::with(use_up(job), *fault)));
         Self { ticket, took, outcome }
     }
 
@@ -62,6 +62,13 @@ impl Completion {
         let took = Took::of(job.queued, now, now);
         Self { ticket: job.ticket, took, outcome: Err(Box::new(Failed::unfit(job, why))) }
     }
+}
+
+/// The job for somebody else: who had it has no use for what is left.
+#[cold]
+fn use_up(job: &mut Job) -> Job {
+    let envelope = std::mem::take(&mut job.job.envelope);
+    Job { job: Load { envelope, ..job.job }, ..*job }
 }
 
 /// The list of one loop's finished jobs. Apart from those of other loops, which other cores write.
@@ -84,7 +91,7 @@ impl Outbound {
 
     /// Adds a finished job. When true, the caller owes the loop a [`Self::wake`].
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&self, completion: Completion) -> bool {
         let mut state = self.lock();
         state.finished.push(completion);

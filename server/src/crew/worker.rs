@@ -152,12 +152,12 @@ impl Worker<'_> {
     /// of it.
     #[cold]
     fn fail(&mut self, job: Option<Taken>, fault: Option<Box<Fault>>) -> Result<(), Abandoned> {
-        let Some(Taken { entry: job, .. }) = job else { return Ok(()) };
+        let Some(Taken { entry: mut job, .. }) = job else { return Ok(()) };
         self.end(job.job.callee)?;
         let Some(fault) = fault else { return Ok(()) };
         let took = Took::of(job.queued, self.started, self.now);
         let home = job.home;
-        self.bring_home(home, Completion::of(job, Err(fault), took));
+        self.bring_home(home, Completion::of(&mut job, Err(fault), took));
         Ok(())
     }
 
@@ -171,7 +171,7 @@ impl Worker<'_> {
         ended
     }
 
-    #[inline]
+    #[inline(always)]
     fn bring_home(&mut self, home: u16, completion: Completion) {
         self.debts.calls += 1;
         if self.place.home(home).is_some_and(|outbound| outbound.push(completion)) {

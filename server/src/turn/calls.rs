@@ -52,6 +52,7 @@ impl Loop {
     }
 
     /// The next of them; `stay` is inside its function.
+    #[inline]
     pub(crate) fn next_call(&mut self, stay: &mut Stay) -> Option<Job> {
         while let Some(ticket) = self.dispatcher.pass_on(stay) {
             self.list_holder(ticket);

@@ -98,7 +98,7 @@ impl<'y> Driver<'y> {
     /// Makes the calls of a few connections, unless the loop is taken meanwhile.
     fn make_calls(&mut self, mut held: Box<Loop>, berth: &LoopBerth) -> Result<Box<Loop>, Drove> {
         while held.begin_calls() {
-            while let Some(job) = held.next_call(&mut self.stay) {
+            if let Some(job) = held.next_call(&mut self.stay) {
                 held = self.call(held, job, berth)?;
             }
             held.go_on();
@@ -107,7 +107,7 @@ impl<'y> Driver<'y> {
         Ok(held)
     }
 
-    /// Makes one call with the loop given away.
+    /// Makes one call with the loop given away, and those that follow it.
     fn call(
         &mut self,
         held: Box<Loop>,
@@ -116,30 +116,35 @@ impl<'y> Driver<'y> {
     ) -> Result<Box<Loop>, Drove> {
         // A panic in here is a bug of ours, in code that other people's requests depend on.
         let bug = AbortOnPanic;
-        let (ticket, started) = (job.ticket, held.now());
-        let callee = job.job.callee;
-        let facts = Call { callee, ticket, deadline: job.deadline, thread: self.thread };
-        let voyage = berth.park(held, facts, started.as_micros());
-        let place = &self.yard.place;
-        // After the berth: the watch sees the call, or is woken.
+        let (place, thread) = (&self.yard.place, self.thread);
+        let mut started = held.now();
+        let mut voyage = berth.park(held, Call::of(&job, thread), started.as_micros());
+        // After the berth: the watch sees the call, or is woken; it sees the last of them as well.
         place.alarm.stir();
-        let (reply, ended) = self.caller.call(&mut job, started);
-        let took = Took::of(job.queued, started, ended);
-        let back = match berth.take_back(&voyage) {
-            Ok(mut held) => {
-                held.handle_call(Completion::of(job, reply, took), ended);
-                Ok(held)
-            }
-            Err(Some(left)) if left.ends_in_time() => {
-                self.stay.end();
-                place.bring_home(job.home, Completion::of(job, reply, took));
-                place.alarm.expect(millis(ended));
-                Err(Drove::Taken)
-            }
-            Err(_) => {
-                self.stay.end();
-                place.stray_returned(callee, ended);
-                Err(Drove::GivenUp)
+        let back = loop {
+            let (reply, ended) = self.caller.call(&mut job, started);
+            let took = Took::of(job.queued, started, ended);
+            let (home, callee) = (job.home, job.job.callee);
+            let completion = Completion::of(&mut job, reply, took);
+            let turned = berth.turn(&mut voyage, completion, |held, completion| {
+                held.handle_call(completion, ended);
+                job = held.next_call(&mut self.stay)?;
+                Some((Call::of(&job, thread), ended.as_micros()))
+            });
+            match turned {
+                Ok(None) => started = ended,
+                Ok(Some(held)) => break Ok(held),
+                Err((completion, Some(left))) if left.ends_in_time() => {
+                    self.stay.end();
+                    place.bring_home(home, completion);
+                    place.alarm.expect(millis(ended));
+                    break Err(Drove::Taken);
+                }
+                Err(_) => {
+                    self.stay.end();
+                    place.stray_returned(callee, ended);
+                    break Err(Drove::GivenUp);
+                }
             }
         };
         std::mem::forget(bug);

@@ -11,7 +11,7 @@ use fezz_proto::{Instant, Ticket};
 use super::drive::{SPARE_NAME, stand_by};
 use super::spares::Spares;
 use crate::crew::{
-    Berth, Callee, Inside, Left, Rescued, STACK_BYTES, Workplace, given_up_at, millis,
+    Berth, Callee, Inside, Job, Left, Rescued, STACK_BYTES, Workplace, given_up_at, millis,
 };
 use crate::log::{self, Value};
 use crate::turn::{Ended, Loop};
@@ -41,6 +41,13 @@ pub(super) struct Call {
     pub(super) deadline: Instant,
     /// The thread that makes it, as the operating system numbers it.
     pub(super) thread: i32,
+}
+
+impl Call {
+    /// The call for `job` that `thread` makes.
+    pub(super) const fn of(job: &Job, thread: i32) -> Self {
+        Self { callee: job.job.callee, ticket: job.ticket, deadline: job.deadline, thread }
+    }
 }
 
 impl Yard {
