@@ -253,10 +253,11 @@ mod tests {
     fn what_is_plain_is_decided_as_if_it_were_not() {
         let heads = [
             "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
-            "GET /?q HTTP/1.1\r\nAccept: *\r\nHost: a:80\r\nKeep-Alive: 5\r\n\r\n",
+            "GET /?q HTTP/1.1\r\nAccept: *\r\nHost: a:8080\r\nKeep-Alive: 5\r\n\r\n",
             "GET / HTTP/1.0\r\nHost: a\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
             "GET / HTTP/1.1\r\nAccept: *\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a:80\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: [::1]\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n",
