@@ -34,10 +34,22 @@ pub enum Persistence {
     KeepAliveExplicit,
 }
 
-/// Reads the fields of a head whose syntax is right, in this order: framing, authority,
-/// connection options, what is not served, expectations.
-#[inline]
+/// Reads the fields of a head whose syntax is right.
+#[inline(always)]
 pub(crate) fn decide(octets: &[u8], index: &mut Index) -> Result<(), Error> {
+    if !index.facts.is_plain() {
+        return decide_any(octets, index);
+    }
+    // RFC 9112 §6.3 item 7, §9.3: no body, and the connection goes on.
+    index.facts.framing = Framing::None;
+    index.facts.persistence = Persistence::KeepAlive;
+    index.facts.expects_continue = false;
+    Ok(())
+}
+
+/// In this order: framing, authority, connection options, what is not served, expectations.
+#[inline(never)]
+fn decide_any(octets: &[u8], index: &mut Index) -> Result<(), Error> {
     index.facts.framing = framing(octets, index)?;
     index.facts.authority = target::effective_authority(octets, index)?;
     index.facts.persistence = persistence(octets, index)?;
@@ -229,4 +241,47 @@ fn expectation(octets: &[u8], index: &Index) -> Result<bool, Error> {
     }
     let has_body = !matches!(facts.framing, Framing::None | Framing::Length(0));
     Ok(expects && has_body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::HeadLimits;
+    use crate::walk::Resume;
+
+    #[test]
+    fn what_is_plain_is_decided_as_if_it_were_not() {
+        let heads = [
+            "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET /?q HTTP/1.1\r\nAccept: *\r\nHost: a:8080\r\nKeep-Alive: 5\r\n\r\n",
+            "GET / HTTP/1.0\r\nHost: a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+            "GET / HTTP/1.1\r\nAccept: *\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a:80\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: [::1]\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n",
+            "GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET ftp://b/ HTTP/1.1\r\nHost: a\r\n\r\n",
+            "CONNECT b:1 HTTP/1.1\r\nHost: a\r\n\r\n",
+        ];
+        let mut plain = 0;
+        for head in heads {
+            let (octets, limits) = (head.as_bytes(), HeadLimits::default());
+            let (mut one, mut two) = (Index::new(), Index::new());
+            for index in [&mut one, &mut two] {
+                if crate::head::read_portable(octets, &limits, index).is_none() {
+                    Resume::default().walk(octets, &limits, index).unwrap();
+                }
+            }
+            plain += u8::from(one.facts.is_plain());
+            let decided = (decide(octets, &mut one), decide_any(octets, &mut two));
+            assert_eq!(decided.0, decided.1, "{head}");
+            assert!(decided.0.is_err() || one.agrees_with(&two), "{head}");
+        }
+        assert_eq!(plain, 2);
+    }
 }

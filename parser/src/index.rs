@@ -123,6 +123,8 @@ pub(crate) struct SeenFields {
     pub(crate) transfer_encoding: Seen,
     pub(crate) connection: Seen,
     pub(crate) expect: Seen,
+    /// Whether there are lines of any of these but Host.
+    pub(crate) others: bool,
 }
 
 impl SeenFields {
@@ -134,6 +136,7 @@ impl SeenFields {
             transfer_encoding: UNSEEN,
             connection: UNSEEN,
             expect: UNSEEN,
+            others: false,
         }
     };
 }
@@ -180,6 +183,17 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
+    /// Whether nothing in the head decides anything but one plain Host line, as in most heads.
+    #[inline(always)]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.seen.host.count == 1
+            && !self.seen.others
+            && self.authority.is_some()
+            && self.target.authority.is_none()
+            && self.target.refusal.is_none()
+            && self.version == Version::Http11
+    }
+
     /// Offset of the target: one space behind the method.
     pub(crate) const fn target_offset(&self) -> u64 {
         self.method.end() as u64 + 1
@@ -272,7 +286,9 @@ impl Index {
     #[inline(never)]
     fn note_other(&mut self, name: &[u8], at: u16) {
         let seen = &mut self.facts.seen;
-        match Known::of(name) {
+        let known = Known::of(name);
+        seen.others |= !matches!(known, None | Some(Known::Host | Known::OtherHop));
+        match known {
             None => {}
             Some(Known::Host) => seen.host.add(at),
             Some(Known::ContentLength) => seen.content_length.add(at),

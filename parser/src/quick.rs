@@ -24,8 +24,7 @@ pub(crate) fn read<S: Scan>(
     let host = index.facts.seen.host;
     if host.count == 1 {
         let value = index.first(host).value();
-        let host_end = scan.host_end(octets, value.start());
-        index.facts.authority = Authority::plain(octets, value, host_end);
+        index.facts.authority = Authority::plain(scan, octets, value);
     }
     let section_bytes = end - 2 - section;
     let fits = section_bytes <= limits.field_section_bytes_max as usize

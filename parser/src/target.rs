@@ -7,6 +7,7 @@ use crate::class::{Class, hex_digit};
 use crate::error::Error;
 use crate::index::{Index, Span, Version};
 use crate::limits::HOST_NAME_BYTES_MAX;
+use crate::scan::Scan;
 use core::net::Ipv6Addr;
 
 /// The form of an accepted request target (RFC 9112 §3.2).
@@ -218,18 +219,17 @@ impl Authority {
         Self { whole, host: Span::new(whole.start(), whole.start() + host) }
     }
 
-    /// Accepts what nearly every authority is: a name of host octets up to `host_end` and perhaps
-    /// a port of four digits. The rest is left to [`Authority::read`].
+    /// Accepts what nearly every authority is: a name of host octets and perhaps a port of four
+    /// digits. The rest is left to [`Authority::read`].
     #[inline(always)]
-    pub(crate) fn plain(octets: &[u8], whole: Span, host_end: usize) -> Option<Self> {
-        let host = host_end - whole.start();
-        let right = host_end == whole.end()
-            || match octets.get(host_end..whole.end())? {
-                &[b':', a, b, c, d] => are_digits([a, b, c, d]),
-                [b':', digits @ ..] => digits.len() < 4 && digits.iter().all(u8::is_ascii_digit),
-                _ => false,
-            };
-        (right && matches!(host, 1..=HOST_NAME_BYTES_MAX)).then(|| Self::split(whole, host))
+    pub(crate) fn plain<S: Scan>(scan: &mut S, octets: &[u8], whole: Span) -> Option<Self> {
+        let length = match whole.of(octets) {
+            &[ref host @ .., b':', a, b, c, d] if are_digits([a, b, c, d]) => host.len(),
+            host => host.len(),
+        };
+        let plain = Self::split(whole, length);
+        let right = matches!(length, 1..=HOST_NAME_BYTES_MAX) && scan.is_host(octets, plain.host);
+        right.then_some(plain)
     }
 }
 

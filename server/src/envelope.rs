@@ -75,29 +75,62 @@ pub(crate) fn request(
     meta: Meta<'_, [u8]>,
     edits: Edits<'_>,
 ) -> Layout {
-    let slot = match head.framing() {
-        fezz_parser::Framing::None => BodySlot::Known(0),
-        fezz_parser::Framing::Length(length) => BodySlot::Known(length),
-        fezz_parser::Framing::Chunked => BodySlot::Open,
+    let Meta { version: None, call: None, tls: None, principal: None, .. } = meta else {
+        return request_of_any_kind(into, head, scheme, meta, edits);
     };
-    let fields = head.end_to_end_fields().map(|field| (field.name, field.value));
+    if edits.has_delicate {
+        return request_of_any_kind(into, head, scheme, meta, edits);
+    }
+    // All that most requests have: what is not there is not asked for again.
+    let Meta { trace_id, deadline_ms, client_ip, .. } = meta;
+    let meta = Meta { trace_id, deadline_ms, client_ip, ..Meta::default() };
+    let request = line(head, scheme, meta, head.end_to_end_count());
     let own = edits.trace.map(Trace::value);
-    let dropped = match edits.has_delicate {
-        true => fields.clone().filter(|(name, _)| !edits.keeps(name)).count(),
-        false => 0,
-    };
-    let request = RequestHead {
+    fezz_wire::write_traced_request(into, &request, fields(head), own, slot(head))
+}
+
+#[inline(never)]
+fn request_of_any_kind(
+    into: &mut Vec<u8>,
+    head: &Head<'_>,
+    scheme: &[u8],
+    meta: Meta<'_, [u8]>,
+    edits: Edits<'_>,
+) -> Layout {
+    let kept = fields(head).filter(|(name, _)| edits.keeps(name));
+    let request = line(head, scheme, meta, kept.clone().count());
+    let own = edits.trace.map(Trace::value);
+    fezz_wire::write_traced_request(into, &request, kept, own, slot(head))
+}
+
+#[inline(always)]
+fn line<'a>(
+    head: &Head<'a>,
+    scheme: &'a [u8],
+    meta: Meta<'a, [u8]>,
+    header_count: usize,
+) -> RequestHead<'a, [u8]> {
+    RequestHead {
         method: head.method_octets(),
         scheme: Some(scheme),
         authority: head.authority_octets(),
         path: head.path_octets(),
         query: head.query_octets(),
         meta,
-        header_count: head.end_to_end_count() - dropped,
-    };
-    if dropped == 0 {
-        return fezz_wire::write_traced_request(into, &request, fields, own, slot);
+        header_count,
     }
-    let kept = fields.filter(|(name, _)| edits.keeps(name));
-    fezz_wire::write_traced_request(into, &request, kept, own, slot)
+}
+
+#[inline(always)]
+fn fields<'h>(head: &Head<'h>) -> impl Iterator<Item = (&'h [u8], &'h [u8])> + Clone + use<'h> {
+    head.end_to_end_fields().map(|field| (field.name, field.value))
+}
+
+#[inline(always)]
+fn slot(head: &Head<'_>) -> BodySlot {
+    match head.framing() {
+        fezz_parser::Framing::None => BodySlot::Known(0),
+        fezz_parser::Framing::Length(length) => BodySlot::Known(length),
+        fezz_parser::Framing::Chunked => BodySlot::Open,
+    }
 }

@@ -5,10 +5,10 @@ use alloc::vec::Vec;
 
 use crate::item::{
     EIGHT, FOUR, HEAD_BYTES_MAX, LEAD_BYTES, LEAD_TEXT, LEAD_UNSIGNED, NULL, ONE, TWO, head,
-    head_len, put_head,
+    head_len,
 };
 use crate::key::{self, lead};
-use crate::room::{Room, Sheet, with_last};
+use crate::room::{Room, with_last};
 
 /// What the host knows about a request besides its headers and body.
 ///
@@ -142,15 +142,27 @@ impl Layout {
 const ENTRY_ROOM: usize = key::NAME.len() + key::VALUE.len() + 2 * HEAD_BYTES_MAX;
 /// Octets one header is taken to need when room is made for all of them at once.
 const ENTRY_ESTIMATE: usize = 64;
-/// Octets of the header entry that may follow the others.
-const TRACEPARENT_ROOM: usize = key::TRACEPARENT.len() + TRACEPARENT_BYTES;
-/// Octets from `meta` to the body's head beside the strings, at most.
-const META_ROOM: usize = key::META.len()
+/// Octets in front of the headers beside the strings, at most.
+const LINE_ROOM: usize = key::METHOD.len()
+    + key::SCHEME.len()
+    + key::AUTHORITY.len()
+    + key::PATH_AND_QUERY.len()
+    + b"?".len()
+    + key::HEADERS.len()
+    + 5 * HEAD_BYTES_MAX;
+/// Octets behind the headers beside the strings, at most.
+const META_ROOM: usize = key::TRACEPARENT.len()
+    + TRACEPARENT_BYTES
+    + key::META.len()
     + key::TRACE_ID.len()
     + key::DEADLINE_MS.len()
     + key::CLIENT_IP.len()
+    + key::VERSION.len()
+    + key::CALL.len()
+    + key::TLS.len()
+    + key::PRINCIPAL.len()
     + key::BODY.len()
-    + 4 * HEAD_BYTES_MAX;
+    + 7 * HEAD_BYTES_MAX;
 
 /// Octets of a `traceparent`, in the only version of Trace Context there is.
 pub const TRACEPARENT_BYTES: usize = 55;
@@ -179,44 +191,51 @@ pub fn write_traced_request<'h, S: AsRef<[u8]> + ?Sized>(
     slot: BodySlot,
 ) -> Layout {
     let start = buf.len();
-    let count = head.header_count + usize::from(traceparent.is_some());
-    let tail_room = TRACEPARENT_ROOM + META_ROOM + strings_len(&head.meta);
-    let estimate = head_room(head) + head.header_count * ENTRY_ESTIMATE + tail_room;
-    let mut sheet = Sheet::new(buf, estimate);
-    sheet.write(head_room(head), |room| put_line(room, head, count));
-    let written = sheet.write_each(
-        headers,
-        |(name, value)| ENTRY_ROOM + name.len() + value.len(),
-        #[inline(always)]
-        |room, (name, value)| room.put_short_entry([&key::NAME, &key::VALUE], name, value),
-    );
-    debug_assert_eq!(written, head.header_count, "headers as announced");
-    let (mut meta_at, mut deadline_at) = (0, 0);
-    let at = sheet.at();
-    sheet.write(tail_room, |room| {
-        let all = room.left();
-        if let Some(traceparent) = traceparent {
-            room.put_around(key::TRACEPARENT, traceparent, []);
+    let meta_room = META_ROOM + strings_len(&head.meta);
+    let estimate = LINE_ROOM + line_len(head) + head.header_count * ENTRY_ESTIMATE + meta_room;
+    buf.resize(start + estimate, 0);
+    let (mut all, mut written) = (start + estimate, 0);
+    let mut room = Room::new(buf.get_mut(start..).unwrap_or_default());
+    room = put_line(room, head, head.header_count + usize::from(traceparent.is_some()));
+    for (name, value) in headers {
+        let need = ENTRY_ROOM + name.len() + value.len() + meta_room;
+        if room.left() < need {
+            let at = all - room.left();
+            all = grow(buf, at + need);
+            room = Room::new(buf.get_mut(at..).unwrap_or_default());
         }
-        meta_at = at + all - room.left();
-        put_before_deadline(room, &head.meta);
-        deadline_at = at + all - room.left();
-        put_after_deadline(room, &head.meta, slot);
-    });
-    sheet.finish();
-    let mut call_at = 0;
-    let Meta { version, call, tls, principal, .. } = head.meta;
-    if version.is_some() || call.is_some() || tls.is_some() || principal.is_some() {
-        let rare = Rare { version, call, tls, principal: principal.map(AsRef::as_ref) };
-        call_at = offset(negotiated(buf, meta_at, &rare, slot));
+        room = room.put_entry([&key::NAME, &key::VALUE], name, value);
+        written += 1;
     }
+    debug_assert_eq!(written, head.header_count, "headers as announced");
+    if let Some(traceparent) = traceparent {
+        room = room.put(key::TRACEPARENT).put(*traceparent);
+    }
+    let (room, marks) = put_meta(room, &head.meta);
+    let left = put_slot(room, slot).left();
+    buf.truncate(all - left);
     Layout {
         start: offset(start),
-        deadline_at: offset(deadline_at),
-        call_at,
-        body_at: offset(buf.len()),
+        deadline_at: offset(all - marks.deadline),
+        call_at: marks.call.map_or(0, |call| offset(all - call)),
+        body_at: offset(all - left),
         open: slot == BodySlot::Open,
     }
+}
+
+/// Makes room up to `end` and as much again, as vectors grow: the copying adds up to a constant
+/// per octet. Says where the room ends.
+#[cold]
+#[inline(never)]
+fn grow(buf: &mut Vec<u8>, end: usize) -> usize {
+    buf.resize(2 * end, 0);
+    buf.len()
+}
+
+/// Where the values are that may still change, counted from the end of the room.
+struct Marks {
+    deadline: usize,
+    call: Option<usize>,
 }
 
 /// Completes an open slot after the body's last octet: the length in its shortest form, the head
@@ -309,111 +328,131 @@ fn offset(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
-/// Octets of the request line's parts, at most.
-#[inline]
-fn head_room<S: AsRef<[u8]> + ?Sized>(head: &RequestHead<'_, S>) -> usize {
-    const KEYS: usize = key::METHOD.len()
-        + key::SCHEME.len()
-        + key::AUTHORITY.len()
-        + key::PATH_AND_QUERY.len()
-        + key::HEADERS.len()
-        + 5 * HEAD_BYTES_MAX;
-    KEYS + head.method.as_ref().len()
-        + len(head.scheme)
-        + len(head.authority)
-        + head.path.as_ref().len()
-        + head.query.map_or(0, |query| query.as_ref().len() + 1)
-}
-
 #[inline]
 fn len<S: AsRef<[u8]> + ?Sized>(text: Option<&S>) -> usize {
     text.map_or(0, |text| text.as_ref().len())
 }
 
+/// Octets of the strings in front of the headers.
+#[inline]
+fn line_len<S: AsRef<[u8]> + ?Sized>(head: &RequestHead<'_, S>) -> usize {
+    let start = head.method.as_ref().len() + len(head.scheme) + len(head.authority);
+    start + head.path.as_ref().len() + len(head.query)
+}
+
+/// Octets of the strings behind the headers.
+#[inline]
+fn strings_len<S: AsRef<[u8]> + ?Sized>(meta: &Meta<'_, S>) -> usize {
+    len(meta.trace_id) + len(meta.client_ip) + len(meta.tls) + len(meta.principal)
+}
+
 #[inline(always)]
-fn put_line<S: AsRef<[u8]> + ?Sized>(
-    room: &mut Room<'_>,
+fn put_line<'v, S: AsRef<[u8]> + ?Sized>(
+    room: Room<'v>,
     head: &RequestHead<'_, S>,
     header_count: usize,
-) {
-    match (head.method.as_ref(), head.scheme.map(AsRef::as_ref)) {
-        (b"GET", Some(b"http")) => room.put(key::GET_HTTP),
-        (b"GET", Some(b"https")) => room.put(key::GET_HTTPS),
-        (b"POST", Some(b"http")) => room.put(key::POST_HTTP),
-        (b"POST", Some(b"https")) => room.put(key::POST_HTTPS),
-        (method, scheme) => put_start(room, method, scheme),
-    }
-    put_nullable(room, &key::AUTHORITY, head.authority);
+) -> Room<'v> {
+    let room = put_start(room, head.method.as_ref(), head.scheme.map(AsRef::as_ref));
+    let room = put_nullable(room, &key::AUTHORITY, head.authority);
     let path = head.path.as_ref();
-    match head.query.map(AsRef::as_ref) {
+    let room = match head.query.map(AsRef::as_ref) {
         None => room.put_string(&key::PATH_AND_QUERY, path),
         Some(query) => {
-            room.put_keyed(&key::PATH_AND_QUERY, (path.len() + 1 + query.len()) as u64);
-            room.put_slice(path);
-            room.put([b'?']);
-            room.put_slice(query);
+            let len = path.len() + 1 + query.len();
+            let room = room.put_keyed(&key::PATH_AND_QUERY, len as u64).put_slice(path);
+            room.put([b'?']).put_slice(query)
         }
-    }
-    room.put_keyed(&key::HEADERS, header_count as u64);
+    };
+    room.put_keyed(&key::HEADERS, header_count as u64)
 }
 
-/// Writes any method and scheme.
+/// Writes the method and the scheme; the most usual ones together.
+#[inline(always)]
+fn put_start<'v>(room: Room<'v>, method: &[u8], scheme: Option<&[u8]>) -> Room<'v> {
+    let is_http = scheme.is_some_and(|scheme| scheme == b"http");
+    let is_https = scheme.is_some_and(|scheme| scheme == b"https");
+    if is_http && method == b"GET" {
+        room.put(key::GET_HTTP)
+    } else if is_https && method == b"GET" {
+        room.put(key::GET_HTTPS)
+    } else if is_http && method == b"POST" {
+        room.put(key::POST_HTTP)
+    } else if is_https && method == b"POST" {
+        room.put(key::POST_HTTPS)
+    } else {
+        put_any_start(room, method, scheme)
+    }
+}
+
 #[inline(never)]
-fn put_start(room: &mut Room<'_>, method: &[u8], scheme: Option<&[u8]>) {
-    room.put_string(&key::METHOD, method);
-    put_nullable(room, &key::SCHEME, scheme);
+fn put_any_start<'v>(room: Room<'v>, method: &[u8], scheme: Option<&[u8]>) -> Room<'v> {
+    put_nullable(room.put_string(&key::METHOD, method), &key::SCHEME, scheme)
 }
 
 #[inline(always)]
-fn put_nullable<const N: usize, S: AsRef<[u8]> + ?Sized>(
-    room: &mut Room<'_>,
+fn put_nullable<'v, const N: usize, S: AsRef<[u8]> + ?Sized>(
+    room: Room<'v>,
     key: &'static [u8; N],
     text: Option<&S>,
-) {
+) -> Room<'v> {
     match text {
         Some(text) => room.put_string(key, text.as_ref()),
         None => room.put(with_last(*key, NULL)),
     }
 }
 
-#[inline]
-fn strings_len<S: AsRef<[u8]> + ?Sized>(meta: &Meta<'_, S>) -> usize {
-    len(meta.trace_id) + len(meta.client_ip)
-}
-
 #[inline(always)]
-fn put_before_deadline<S: AsRef<[u8]> + ?Sized>(room: &mut Room<'_>, meta: &Meta<'_, S>) {
+fn put_meta<'v, S: AsRef<[u8]> + ?Sized>(room: Room<'v>, meta: &Meta<'_, S>) -> (Room<'v>, Marks) {
     const DEADLINE: [u8; 12] = lead(key::DEADLINE_MS);
+    let Meta { version, call, tls, principal, .. } = *meta;
+    let has_rare = version.is_some() || call.is_some() || tls.is_some() || principal.is_some();
     let trace_id = meta.trace_id.map(AsRef::as_ref);
-    if let Some(trace_id) = trace_id.and_then(|it| <&[u8; key::TRACE_ID_LEN]>::try_from(it).ok()) {
-        return room.put_around(key::TRACED, trace_id, DEADLINE);
-    }
-    room.put(key::META);
-    put_nullable(room, &key::TRACE_ID, trace_id);
-    room.put(DEADLINE);
-}
-
-#[inline(always)]
-fn put_after_deadline<S: AsRef<[u8]> + ?Sized>(
-    room: &mut Room<'_>,
-    meta: &Meta<'_, S>,
-    slot: BodySlot,
-) {
-    match meta.deadline_ms {
+    let room = match trace_id.and_then(|it| <&[u8; key::TRACE_ID_LEN]>::try_from(it).ok()) {
+        Some(trace_id) if !has_rare => room.put(key::TRACED).put(*trace_id),
+        _ => {
+            let more = [version.is_some(), call.is_some(), tls.is_some(), principal.is_some()];
+            put_trace_id(room, trace_id, more.map(u8::from).iter().sum())
+        }
+    };
+    let room = room.put(DEADLINE);
+    let deadline = room.left();
+    let room = match meta.deadline_ms {
         Some(deadline_ms) => room.put_head(LEAD_UNSIGNED, deadline_ms),
         None => room.put([NULL]),
+    };
+    let room = put_nullable(room, &key::CLIENT_IP, meta.client_ip);
+    if !has_rare {
+        return (room, Marks { deadline, call: None });
     }
-    put_nullable(room, &key::CLIENT_IP, meta.client_ip);
+    let rare = Rare { version, call, tls, principal: principal.map(AsRef::as_ref) };
+    let (room, call) = put_rare(room, &rare);
+    (room, Marks { deadline, call })
+}
+
+#[inline(always)]
+fn put_slot(room: Room<'_>, slot: BodySlot) -> Room<'_> {
     match slot {
         BodySlot::Known(len) => room.put_keyed(&key::BODY, len),
-        BodySlot::Open => {
-            room.put(lead::<6, 5>(key::BODY));
-            room.put([0; OPEN_SLOT_BYTES]);
-        }
+        BodySlot::Open => room.put(lead::<6, 5>(key::BODY)).put([0; OPEN_SLOT_BYTES]),
     }
 }
 
-/// What most requests do not have.
+/// Writes the head of `meta` with so many entries more than the usual three, and any trace id.
+#[inline(never)]
+fn put_trace_id<'v>(room: Room<'v>, trace_id: Option<&[u8]>, more: u8) -> Room<'v> {
+    let mut key = key::TRACE_ID;
+    key[0] += more;
+    let room = room.put(key::META);
+    match trace_id {
+        Some(trace_id) => {
+            let room = room.put(lead::<11, 10>(key));
+            room.put_head(LEAD_TEXT, trace_id.len() as u64).put_slice(trace_id)
+        }
+        None => room.put(with_last(key, NULL)),
+    }
+}
+
+/// What most requests do not have: what only some functions, and of some requests, are told.
 struct Rare<'a> {
     version: Option<u64>,
     call: Option<u64>,
@@ -421,45 +460,25 @@ struct Rare<'a> {
     principal: Option<&'a [u8]>,
 }
 
-/// Puts what only some functions, and of some requests, are told between `meta`, which was
-/// written for the usual three entries at `meta_at`, and the body's head. Says where the value of
-/// `call` is; 0 if there is none.
-#[cold]
+/// Writes the entries of `meta` behind the usual three. Says where the value of `call` is.
 #[inline(never)]
-fn negotiated(buf: &mut Vec<u8>, meta_at: usize, rare: &Rare<'_>, slot: BodySlot) -> usize {
+fn put_rare<'v>(mut room: Room<'v>, rare: &Rare<'_>) -> (Room<'v>, Option<usize>) {
     let Rare { version, call, tls, principal } = *rare;
-    let body_key = key::BODY.len() - 1;
-    let body_head = match slot {
-        BodySlot::Known(len) => body_key + head_len(len),
-        BodySlot::Open => body_key + OPEN_SLOT_BYTES,
-    };
-    if let Some(head) = buf.get_mut(meta_at + key::META.len()) {
-        let more = [version.is_some(), call.is_some(), tls.is_some(), principal.is_some()];
-        *head += more.map(u8::from).iter().sum::<u8>();
-    }
-    // Written behind the body's head, then turned to stand before it.
-    let body_head_at = buf.len().saturating_sub(body_head);
     if let Some(version) = version {
-        buf.extend_from_slice(&key::VERSION);
-        put_head(buf, LEAD_UNSIGNED, version);
+        room = room.put(key::VERSION).put_head(LEAD_UNSIGNED, version);
     }
-    let mut call_at = 0;
+    let mut mark = None;
     if let Some(call) = call {
-        buf.extend_from_slice(&key::CALL);
-        call_at = buf.len() - body_head;
-        buf.extend_from_slice(&wide(call));
+        room = room.put(key::CALL);
+        mark = Some(room.left());
+        room = room.put(wide(call));
     }
     if let Some(tls) = tls {
-        buf.extend_from_slice(&key::TLS);
-        buf.extend_from_slice(tls);
+        room = room.put(key::TLS).put_slice(tls);
     }
     if let Some(principal) = principal {
-        buf.extend_from_slice(&key::PRINCIPAL);
-        put_head(buf, LEAD_TEXT, principal.len() as u64);
-        buf.extend_from_slice(principal);
+        room = room.put(key::PRINCIPAL).put_head(LEAD_TEXT, principal.len() as u64);
+        room = room.put_slice(principal);
     }
-    if let Some(turned) = buf.get_mut(body_head_at..) {
-        turned.rotate_left(body_head);
-    }
-    call_at
+    (room, mark)
 }

@@ -9,6 +9,9 @@ use crate::limits::WireLimits;
 use crate::octets::Str;
 use crate::reader::{Left, Reader};
 
+/// What a request is read with.
+const LIMITS: WireLimits = WireLimits::request();
+
 /// A request, borrowed from its envelope. Text that is not one of the usual methods and schemes is
 /// checked when the envelope is read and turned into `str` at each call.
 #[derive(Debug, Clone, Copy)]
@@ -31,11 +34,17 @@ impl<'b> RequestView<'b> {
     /// [`WireError::Segmented`] envelope can be read after [`joined`](crate::joined).
     #[inline]
     pub fn decode(octets: &'b [u8]) -> Result<Self, WireError> {
-        const LIMITS: WireLimits = WireLimits::request();
-        match fast::request(octets, &LIMITS) {
+        match Self::usual(octets) {
             Some(request) => Ok(request),
             None => decode_any(octets, &LIMITS),
         }
+    }
+
+    /// Reads one envelope in the layout of [`write_request`](crate::write_request), for readers
+    /// that have another way for all others: `None` says nothing about the octets.
+    #[inline]
+    pub fn usual(octets: &'b [u8]) -> Option<Self> {
+        fast::request(octets, &LIMITS)
     }
 
     /// The method, for instance `GET`.

@@ -40,17 +40,16 @@ pub fn encode_response_in<'h>(
     }
     let mut buf = room(len);
     buf.resize(len - body.len(), 0);
-    let mut room = Room::new(&mut buf);
-    room.put_keyed(if panic { &key::STATUS_WITH_META } else { &key::STATUS }, u64::from(status));
-    room.put_keyed(&key::HEADERS, count);
+    let start = if panic { &key::STATUS_WITH_META } else { &key::STATUS };
+    let mut room = Room::new(&mut buf).put_keyed(start, u64::from(status));
+    room = room.put_keyed(&key::HEADERS, count);
     for (name, value) in headers {
-        room.put_entry_string(&key::NAME, name);
-        room.put_entry_string(&key::VALUE, value);
+        room = room.put_entry_string(&key::NAME, name).put_entry_string(&key::VALUE, value);
     }
     if panic {
-        room.put(key::PANIC);
+        room = room.put(key::PANIC);
     }
-    room.put_keyed(&key::BODY, body.len() as u64);
+    room = room.put_keyed(&key::BODY, body.len() as u64);
     debug_assert_eq!(room.left(), 0, "measured as written");
     buf.extend_from_slice(body);
     buf

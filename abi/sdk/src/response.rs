@@ -133,16 +133,25 @@ impl Response {
         self.body.as_slice()
     }
 
-    /// The envelope of this response, in the one allocation that it is handed over in.
-    #[inline]
+    /// The envelope of this response, in the one allocation that it is handed over in. Part of
+    /// whoever calls it, since much of what is written is known there.
+    #[inline(always)]
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let body = self.body.as_slice();
-        let content_type = self.content_type.iter();
-        let first = content_type.map(|value| (CONTENT_TYPE.as_bytes(), value.as_slice()));
-        if self.fields.is_empty() {
-            return encode_response_in(answer_room, self.status, first, false, body);
+        if !self.fields.is_empty() {
+            return self.encode_all();
         }
+        encode_response_in(answer_room, self.status, self.first(), false, self.body.as_slice())
+    }
+
+    #[inline(never)]
+    pub(crate) fn encode_all(&self) -> Vec<u8> {
         let more = self.fields.iter().map(|(name, value)| (name.as_bytes(), value.as_slice()));
-        encode_response_in(answer_room, self.status, first.chain(more), false, body)
+        let all = self.first().chain(more);
+        encode_response_in(answer_room, self.status, all, false, self.body.as_slice())
+    }
+
+    #[inline(always)]
+    fn first(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
+        self.content_type.iter().map(|value| (CONTENT_TYPE.as_bytes(), value.as_slice()))
     }
 }

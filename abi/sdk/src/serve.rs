@@ -9,22 +9,24 @@ use crate::request::Request;
 /// them.
 #[inline]
 pub fn serve<R: IntoResponse>(octets: &[u8], function: impl FnOnce(Request<'_>) -> R) -> Vec<u8> {
-    match RequestView::decode(octets) {
-        Ok(view) => function(Request::new(view)).into_response().encode(),
-        Err(error) => serve_unusual(octets, &error, function),
+    match RequestView::usual(octets) {
+        Some(view) => function(Request::new(view)).into_response().encode(),
+        None => serve_unusual(octets, function),
     }
 }
 
-/// An envelope that no host of ours writes: in segments, or not an envelope at all.
+/// An envelope that no host of ours writes: in another layout, in segments, or not an envelope at
+/// all.
 #[cold]
+#[inline(never)]
 fn serve_unusual<R: IntoResponse>(
     octets: &[u8],
-    error: &WireError,
     function: impl FnOnce(Request<'_>) -> R,
 ) -> Vec<u8> {
-    let whole = match error {
-        WireError::Segmented { .. } => joined(octets),
-        other => Err(*other),
+    let whole = match RequestView::decode(octets) {
+        Ok(view) => return function(Request::new(view)).into_response().encode_all(),
+        Err(WireError::Segmented { .. }) => joined(octets),
+        Err(error) => Err(error),
     };
     let response = whole.and_then(|octets| {
         let view = RequestView::decode(&octets)?;
@@ -33,5 +35,5 @@ fn serve_unusual<R: IntoResponse>(
     let refused = |error: WireError| {
         Error::from(format_args!("the request envelope is unreadable: {error}")).into_response()
     };
-    response.unwrap_or_else(refused).encode()
+    response.unwrap_or_else(refused).encode_all()
 }

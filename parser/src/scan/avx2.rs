@@ -10,7 +10,7 @@
 
 use super::Scan;
 use crate::class::Class;
-use crate::index::Index;
+use crate::index::{Index, Span};
 use crate::limits::HeadLimits;
 use crate::quick;
 use core::arch::x86_64::{
@@ -114,9 +114,10 @@ impl Scan for Blocks {
     }
 
     #[inline(always)]
-    fn host_end(&mut self, octets: &[u8], at: usize) -> usize {
+    fn is_host(&mut self, octets: &[u8], host: Span) -> bool {
         // SAFETY: `self.proof` exists, so the processor has AVX2.
-        unsafe { run_end(octets, at, HOST_ROWS) }
+        let end = unsafe { run_end(octets, host.start(), HOST_ROWS) };
+        end >= host.end()
     }
 }
 

@@ -8,6 +8,7 @@
 pub(crate) mod avx2;
 
 use crate::class::Class;
+use crate::index::Span;
 
 /// Finds ends of runs. Indexes asked for never fall within one head, so that an engine can keep
 /// what it knows of the octets ahead.
@@ -19,9 +20,9 @@ pub(crate) trait Scan {
     /// Index of the first octet from `at` on that is not a path octet, or the length. A percent
     /// sign is none.
     fn path_end(&mut self, octets: &[u8], at: usize) -> usize;
-    /// Index of the first octet from `at` on that is not a host octet, or the length. A percent
-    /// sign, a colon and brackets are none.
-    fn host_end(&mut self, octets: &[u8], at: usize) -> usize;
+    /// Whether there are host octets alone in `host`. A percent sign, a colon and brackets are
+    /// none.
+    fn is_host(&mut self, octets: &[u8], host: Span) -> bool;
 }
 
 /// The engine that runs everywhere.
@@ -40,8 +41,8 @@ impl Scan for Portable {
     }
 
     #[inline(always)]
-    fn host_end(&mut self, octets: &[u8], at: usize) -> usize {
-        Class::HOST.end(octets, at)
+    fn is_host(&mut self, octets: &[u8], host: Span) -> bool {
+        Class::HOST.has_all(host.of(octets))
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) struct Judged {
     pub(crate) status: u16,
 }
 
-/// Judges a function's answer and writes the reply into `into`, which is empty. The answer's
+/// Judges a function's answer and writes the reply into `into`, whatever that held. The answer's
 /// version, if it states one, must be the `negotiated` one. Where the server `decides_origins`,
 /// what the answer says about them is left out.
 pub(crate) fn judge(
@@ -41,7 +41,7 @@ pub(crate) fn judge(
     into: &mut Vec<u8>,
 ) -> Result<Judged, Fault> {
     let answer = answer.map_err(|error| Fault::new(error.stage(), error))?;
-    into.reserve(answer.len() + SPARE_BYTES);
+    into.reserve((answer.len() + SPARE_BYTES).saturating_sub(into.len()));
     match write_usual(answer, limits, decides_origins, into) {
         Some(judged) => Ok(judged),
         None => judge_any(answer, negotiated, limits, decides_origins, into),
@@ -78,7 +78,6 @@ fn judge_any(
     decides_origins: bool,
     into: &mut Vec<u8>,
 ) -> Result<Judged, Fault> {
-    into.clear();
     let view = ResponseView::decode(answer, limits)
         .map_err(|error| Fault::new(Stage::from(error.stage()), error))?;
     if view.is_panic() {

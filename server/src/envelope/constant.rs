@@ -50,7 +50,6 @@ pub(crate) fn constant(
     fields: &[(&str, &str)],
     content: &[u8],
 ) -> Reply {
-    into.clear();
     let mut text = Text::new(&mut into, HEAD_ROOM);
     write_status_line(&mut text, status);
     for (name, value) in fields {

@@ -3,22 +3,24 @@
 
 use fezz_parser::{Cursor, Octets};
 
-/// The end of a buffer that is being written: everything before `at` is, the rest is room.
+/// A buffer that is being written: everything before `at` is, the rest is room.
 pub(super) struct Text<'v> {
     buffer: &'v mut Vec<u8>,
     at: usize,
 }
 
 impl<'v> Text<'v> {
-    /// Starts at the buffer's end, with room for `estimate` octets.
+    /// Starts at the buffer's front, with room for `estimate` octets. What it holds means nothing,
+    /// and is room too.
     #[inline]
     pub(super) fn new(buffer: &'v mut Vec<u8>, estimate: usize) -> Self {
-        let at = buffer.len();
-        buffer.resize(at + estimate, 0);
-        Self { buffer, at }
+        if buffer.len() < estimate {
+            buffer.resize(estimate, 0);
+        }
+        Self { buffer, at: 0 }
     }
 
-    /// Gives back the room that was not needed, and says how many octets the buffer has.
+    /// Gives back the room that was not needed, and says how many octets the buffer has now.
     #[inline]
     pub(super) fn finish(self) -> usize {
         self.buffer.truncate(self.at);
@@ -58,14 +60,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_stands_behind_what_was_there_however_much_it_is() {
-        for estimate in [0, 1, 7, 64] {
-            let mut buffer = b"before".to_vec();
+    fn what_is_written_is_all_there_is_however_much_it_is() {
+        for (estimate, before) in [0, 1, 7, 64, 500].into_iter().flat_map(|it| [(it, 0), (it, 90)])
+        {
+            let mut buffer = vec![b'?'; before];
             let mut text = Text::new(&mut buffer, estimate);
             text.put(b"name");
             text.put_all([b": ", &[b'v'; 100], b"\r\n"]);
-            assert_eq!(text.finish(), 6 + 4 + 104);
-            assert_eq!(buffer, [&b"beforename: "[..], &[b'v'; 100], b"\r\n"].concat());
+            assert_eq!(text.finish(), 4 + 104);
+            assert_eq!(buffer, [&b"name: "[..], &[b'v'; 100], b"\r\n"].concat());
         }
     }
 }
