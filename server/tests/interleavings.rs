@@ -167,7 +167,8 @@ fn a_call_that_follows_another_is_rescued_from_on_its_own() {
                 }
             }
         });
-        let rescued = berth.rescue(150, |call| call * 10);
+        let (seen, _) = berth.glance();
+        let rescued = berth.rescue(seen, 150, |call| call * 10);
         if let Some(Rescued { held, call }) = &rescued {
             assert_eq!(*call, 7, "the call of 100");
             held.drive();
@@ -243,7 +244,7 @@ fn a_call_is_rescued_from_when_two_looks_have_seen_it() {
         assert!(berth.rescue(seen, 9_000, |_| 0).is_none(), "nobody saw it");
         let (seen, parked) = berth.glance();
         assert!(parked);
-        assert_eq!(berth.take_back(&voyage), Ok(5));
+        assert_eq!(take_back(&berth, voyage), Ok(5));
         let _next = berth.park(6, 6, 8_000);
         assert!(berth.rescue(seen, 9_000, |_| 0).is_none(), "that was the one before");
         let (seen, _) = berth.glance();
