@@ -92,13 +92,13 @@ impl<'v> Room<'v> {
             len @ 0x18..=0xff => (u64::from(ONE) | len << u8::BITS, 8),
             _ => return self.put_string(key, octets),
         };
-        let end = used + octets.len();
-        if !self.has(end.max(8)) {
+        // What follows takes at least the octet that may be one too many.
+        if !self.has(8 + octets.len()) {
             return self;
         }
         set(self.rest, 0, entry_word(key, more));
         copy_into(self.rest, used, octets);
-        Room { rest: self.rest.split_at_mut(end).1 }
+        Room { rest: self.rest.split_at_mut(used + octets.len()).1 }
     }
 
     /// Writes a header entry: two keys of seven octets with the first octet of an empty string, and
