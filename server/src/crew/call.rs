@@ -52,7 +52,6 @@ impl Caller {
             }
             fezz_wire::set_call(&mut load.envelope, &load.layout, call);
         }
-        self.spare.clear();
         let spare = &mut self.spare;
         let decides_origins = load.decides_origins;
         let request = load.layout.envelope(&load.envelope);
