@@ -71,7 +71,7 @@ pub struct Args {
     /// Print only.
     #[arg(long)]
     pub no_save: bool,
-    /// Measure nothing: write chart and page of a saved run once more.
+    /// Measure nothing: judge a saved run by BUDGETS.md, write its chart and the page once more.
     #[arg(long, value_name = "FILE")]
     pub render: Option<PathBuf>,
 }

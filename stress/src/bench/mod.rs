@@ -62,9 +62,13 @@ pub fn run(args: &Args) -> Result<bool, BenchError> {
         return curves::render(saved).map(|()| true);
     }
     if let Some(saved) = &args.render {
-        let results = Results::load(saved)?;
-        chart::write(saved, &results)?;
-        return page::write(Path::new(PAGE_FILE), &results, saved, &reasons).map(|()| true);
+        let mut results = Results::load(saved)?;
+        results.judge(&budgets);
+        if args.against.is_some() {
+            results.comparison = compare::look_back(args.against.as_deref(), saved, &results)?;
+        }
+        let saved = results.save(saved.parent().unwrap_or(Path::new(".")))?;
+        return page::write(Path::new(PAGE_FILE), &results, &saved, &reasons).map(|()| true);
     }
     let chosen = args.chosen()?;
     let bench = Bench::new(args)?;

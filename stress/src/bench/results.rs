@@ -11,6 +11,7 @@ use super::budget::{Budget, Target};
 use super::compare::Comparison;
 use super::error::BenchError;
 use super::machine::Machine;
+use super::rounds::{BUSY_MIN, FOREIGN_MAX};
 use super::server::Bench;
 use super::stats::Spread;
 use super::table::beside;
@@ -91,6 +92,18 @@ impl Series {
     /// One number of each round's sample.
     pub(super) fn sampled(&self, of: fn(&Sample) -> f64) -> Vec<f64> {
         self.samples.iter().map(of).collect()
+    }
+
+    /// Its median.
+    pub(super) fn median(&self, of: fn(&Sample) -> f64) -> f64 {
+        Spread::of(&self.sampled(of)).map_or(0.0, |spread| spread.median)
+    }
+
+    /// Whether the server had less to do than it could: how much it did is up to the load generator
+    /// then.
+    pub(super) fn waits_for_load(&self) -> bool {
+        let alone = self.median(|sample| sample.foreign) < FOREIGN_MAX;
+        alone && self.median(|sample| sample.server_busy) < BUSY_MIN
     }
 }
 
@@ -196,14 +209,28 @@ impl Results {
     }
 
     /// The figures of each round; those of `NAME_rate` are the requests per second of a load
-    /// `NAME` whose figure is another one.
+    /// `NAME` whose figure is another one, if they are the server's and not the load's.
     fn values(&self, contender: &str, workload: &str) -> Option<Vec<f64>> {
         if let Some(series) = self.series(contender, workload) {
             return Some(series.values.clone());
         }
         let series = self.series(contender, workload.strip_suffix(RATE_SUFFIX)?)?;
         let rates = series.sampled(|sample| sample.per_second);
-        (!rates.is_empty()).then_some(rates)
+        (!rates.is_empty() && !series.waits_for_load()).then_some(rates)
+    }
+
+    /// Says which rates are not judged, and why.
+    fn warn_of_rates_of_loads(&mut self, budgets: &[Budget]) {
+        let loads = budgets.iter().filter(|budget| self.figure(&budget.target).is_none());
+        let loads = loads.filter_map(|budget| {
+            let load = budget.target.workload.strip_suffix(RATE_SUFFIX)?;
+            let who = &budget.target.who;
+            self.series(who, load)?.waits_for_load().then(|| {
+                format!("{load}: {who} waited for the load generator: its rate is not its own")
+            })
+        });
+        let warnings: Vec<String> = loads.collect();
+        warnings.into_iter().for_each(|warning| self.warn(warning));
     }
 
     pub(super) fn judge(&mut self, budgets: &[Budget]) {
@@ -213,6 +240,7 @@ impl Results {
             Verdict { budget: budget.clone(), figure, met }
         });
         self.verdicts = verdicts.collect();
+        self.warn_of_rates_of_loads(budgets);
     }
 
     /// The promises about `workloads` that were missed, or not measured without an excuse.
@@ -286,6 +314,23 @@ mod tests {
         results.series[1].values = vec![70.0, 35.0, 70.0];
         results.judge(&budgets());
         assert_eq!(results.broken_promises(&["get64"])[0].budget.id, "a");
+    }
+
+    #[test]
+    fn a_rate_is_judged_unless_it_is_that_of_the_load() {
+        let text = "| id | figure | target | status |\n|---|---|---|---|\n\
+            | r | up | `ours:up_rate >= 1.0 x nginx` | goal |";
+        for (server_busy, met) in [(0.95, Some(true)), (0.6, None)] {
+            let mut results = Results::default();
+            for (contender, busy, per_second) in [("ours", server_busy, 9.0), ("nginx", 1.0, 8.0)] {
+                results.add("up", contender, vec![100.0], "");
+                let sample = Sample { server_busy: busy, per_second, ..Sample::default() };
+                results.series.last_mut().unwrap().samples.push(sample);
+            }
+            results.judge(&Budget::parse_all(text).unwrap());
+            assert_eq!(results.verdicts[0].met, met);
+            assert_eq!(results.warnings.len(), usize::from(met.is_none()), "it says why");
+        }
     }
 
     #[test]

@@ -2,8 +2,7 @@
 
 use super::compare::Comparison;
 use super::growth::{FUNCTIONS_MEMORY, FUNCTIONS_START, ROUTES_START};
-use super::results::{LOOPS_CPU, Results, Sample, Series, Verdict};
-use super::rounds::{BUSY_MIN, FOREIGN_MAX};
+use super::results::{LOOPS_CPU, Results, Series, Verdict};
 use super::slow::SLOW_RATE;
 use super::stats::{Spread, digits_for};
 use super::workload::{Figure, Kind, Many, Workload};
@@ -103,14 +102,14 @@ fn is_by_cpu_time(workload: &Workload) -> bool {
 fn timed_row(series: &Series, yardstick: Option<&Series>) -> Vec<String> {
     let cpu = |one: &Series| one.sampled(|sample| sample.cpu_us);
     let by_cpu = yardstick.and_then(|base| Spread::of_ratios(&cpu(base), &cpu(series)));
-    let middle = [shown(by_cpu), number(median(series, |sample| sample.cpu_us))];
+    let middle = [shown(by_cpu), number(series.median(|sample| sample.cpu_us))];
     row_of_load(series, yardstick, middle)
 }
 
 fn by_time_row(series: &Series, yardstick: Option<&Series>) -> Vec<String> {
     let rate = |one: &Series| one.sampled(|sample| sample.per_second);
     let ratio = yardstick.and_then(|base| Spread::of_ratios(&rate(series), &rate(base)));
-    let middle = [number(median(series, |sample| sample.per_second)), shown(ratio)];
+    let middle = [number(series.median(|sample| sample.per_second)), shown(ratio)];
     row_of_load(series, yardstick, middle)
 }
 
@@ -120,17 +119,16 @@ fn row_of_load(
     [first, second]: [String; 2],
 ) -> Vec<String> {
     let ratio = yardstick.and_then(|base| Spread::of_ratios(&series.values, &base.values));
-    let busy = median(series, |sample| sample.server_busy);
-    let alone = median(series, |sample| sample.foreign) < FOREIGN_MAX;
-    let waits = if busy < BUSY_MIN && alone { " (waits for load)" } else { "" };
+    let busy = series.median(|sample| sample.server_busy);
+    let waits = if series.waits_for_load() { " (waits for load)" } else { "" };
     vec![
         series.contender.clone(),
         Spread::of(&series.values).map_or_else(String::new, |spread| number(spread.median)),
         shown(ratio),
         first,
         second,
-        number(median(series, |sample| sample.p50_us)),
-        number(median(series, |sample| sample.p99_us)),
+        number(series.median(|sample| sample.p50_us)),
+        number(series.median(|sample| sample.p99_us)),
         format!("{:.0} %{waits}", busy * 100.0),
     ]
 }
@@ -198,10 +196,6 @@ pub(super) fn outcome(verdict: &Verdict) -> &'static str {
         Some(false) => "missed",
         None => "not measured",
     }
-}
-
-fn median(series: &Series, of: fn(&Sample) -> f64) -> f64 {
-    Spread::of(&series.sampled(of)).map_or(0.0, |spread| spread.median)
 }
 
 fn number(value: f64) -> String {
