@@ -442,11 +442,8 @@ impl Conn {
                 self.pending.add(Due::Shut);
             }
             Act::Close => self.pending.add(Due::Close),
-            Act::Reset => {
-                self.pending.add(Due::Close);
-                self.pending.reset = true;
-            }
-            Act::ForgetReset => {
+            // What is forgotten was noted before.
+            Act::Reset | Act::ForgetReset => {
                 self.pending.add(Due::Close);
                 self.pending.reset = true;
             }
