@@ -215,6 +215,8 @@ fn micros(span: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
 
     /// A handshake that holds for so short a time that it has expired before its renewal is over.
@@ -236,15 +238,16 @@ mod tests {
     }
 
     /// A function that is never asked again, unless it is brought to an end.
-    fn lasting() -> &'static Accord {
+    fn lasting() -> Accord {
         let handshake =
             Handshake { version: 2, capabilities: Vec::new(), fallback: None, ttl: None };
-        Box::leak(Box::new(Accord::new(Vec::new(), true, None, &handshake, Instant::ZERO)))
+        Accord::new(Vec::new(), true, None, &handshake, Instant::ZERO)
     }
 
     #[test]
     fn nobody_is_brought_to_an_end_while_a_loop_is_inside() {
-        let (one, other, now) = (lasting(), lasting(), Instant::from_micros(5));
+        static BOTH: LazyLock<[Accord; 2]> = LazyLock::new(|| [lasting(), lasting()]);
+        let ([one, other], now) = (&*BOTH, Instant::from_micros(5));
         let mut stay = Stay::default();
         assert!(stay.begin(one, now) && stay.begin(one, now) && one.is_inside());
         assert!(stay.begin(other, now) && !one.is_inside() && other.is_inside());
